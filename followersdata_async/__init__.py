@@ -1,0 +1,103 @@
+"""An async SDK for followersdata.com and the panels that speak its protocol.
+
+``AsyncClient`` calls the panel; ``orders`` are what it can be asked to place;
+``errors`` has every exception, and ``models`` every value it returns.
+"""
+
+from __future__ import annotations
+
+from . import errors, models, orders
+from .client import AsyncClient
+from .dispatch import Outcomes
+from .errors import (
+    AuthenticationError,
+    ConfigurationError,
+    ConflictError,
+    DecodeError,
+    FollowersDataError,
+    InsufficientFundsError,
+    InvalidOrderError,
+    InvalidRequestError,
+    NotSentError,
+    NotSupportedError,
+    OrderNotFoundError,
+    OutcomeUnknownError,
+    PanelError,
+    PanelUnavailableError,
+    PartialFailureError,
+    PollTimeoutError,
+    RateLimitedError,
+    RefillNotFoundError,
+    RequestTimeoutError,
+    ServiceNotFoundError,
+    TemporaryPanelError,
+    TransportError,
+)
+from .models import (
+    Balance,
+    BatchResult,
+    Cancellation,
+    Failed,
+    Id,
+    Ok,
+    OrderState,
+    OrderStatus,
+    Outcome,
+    PlacedOrder,
+    Refill,
+    RefillState,
+    RefillStatus,
+    Refused,
+    Service,
+    ServiceKind,
+    Unreported,
+)
+from .pacing import RetryPolicy
+
+__all__ = [
+    "AsyncClient",
+    "AuthenticationError",
+    "Balance",
+    "BatchResult",
+    "Cancellation",
+    "ConfigurationError",
+    "ConflictError",
+    "DecodeError",
+    "Failed",
+    "FollowersDataError",
+    "Id",
+    "InsufficientFundsError",
+    "InvalidOrderError",
+    "InvalidRequestError",
+    "NotSentError",
+    "NotSupportedError",
+    "Ok",
+    "OrderNotFoundError",
+    "OrderState",
+    "OrderStatus",
+    "Outcome",
+    "OutcomeUnknownError",
+    "Outcomes",
+    "PanelError",
+    "PanelUnavailableError",
+    "PartialFailureError",
+    "PlacedOrder",
+    "PollTimeoutError",
+    "RateLimitedError",
+    "Refill",
+    "RefillNotFoundError",
+    "RefillState",
+    "RefillStatus",
+    "Refused",
+    "RequestTimeoutError",
+    "RetryPolicy",
+    "Service",
+    "ServiceKind",
+    "ServiceNotFoundError",
+    "TemporaryPanelError",
+    "TransportError",
+    "Unreported",
+    "errors",
+    "models",
+    "orders",
+]

@@ -1,0 +1,354 @@
+"""The commands: each opens a client, makes one call and writes what came."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar, final
+
+import anyio
+from attrs import frozen
+from cyclopts import App, CycloptsError, Parameter
+
+from ..client import AsyncClient
+from ..errors import FollowersDataError
+from ..orders import CustomComments, Default, Package
+from . import exits
+from .batches import collected, reported
+from .input import UsageError, ids_from, lines_of
+from .progress import say
+from .render import Format, row_of, write, write_one
+
+if TYPE_CHECKING:
+    from attrs import AttrsInstance
+
+    from ..dispatch import Outcomes
+    from ..models import Id
+    from ..orders import Order
+
+    Value = TypeVar("Value", bound=AttrsInstance)
+
+app = App(
+    name="followersdata",
+    help="Order from a social-media panel and follow the orders. "
+    "The key is read from FOLLOWERSDATA_API_KEY, the address from FOLLOWERSDATA_API_URL or --url.",
+    help_format="plaintext",
+    version_flags=["--version"],
+)
+
+
+@final
+@frozen(kw_only=True)
+class Panel:
+    """How the panel is reached.
+
+    Parameters
+    ----------
+    url
+        The API's full address; without it FOLLOWERSDATA_API_URL, else followersdata.com's.
+    concurrency
+        Requests in flight at once.
+    timeout
+        Seconds for one request, with its retries.
+    batch_size
+        Ids in one request, 1 to 100.
+    """
+
+    url: str | None = None
+    concurrency: int = 16
+    timeout: float = 60.0
+    batch_size: int = 100
+
+    def client(self) -> AsyncClient:
+        """A client with these settings; the key comes from the environment."""
+        return AsyncClient(url=self.url, concurrency=self.concurrency, timeout=self.timeout, batch_size=self.batch_size)
+
+
+PanelOptions: TypeAlias = Annotated[Panel, Parameter(name="*")]
+DEFAULT_PANEL = Panel()
+Ids: TypeAlias = Annotated[str, Parameter(negative=(), allow_leading_hyphen=True)]
+
+
+@app.command
+async def services(*, panel: PanelOptions = DEFAULT_PANEL, format: Format = "table") -> int:
+    """Show the catalogue.
+
+    Parameters
+    ----------
+    format
+        How it is written to standard output.
+    """
+    async with panel.client() as client:
+        rows = [row_of(service) for service in await client.services()]
+    columns = ("service", "name", "type", "category", "rate", "min", "max", "refill", "cancel")
+    write(rows, columns, format)
+    return exits.WELL
+
+
+@app.command
+async def balance(*, panel: PanelOptions = DEFAULT_PANEL, format: Format = "table") -> int:
+    """Show what the account has.
+
+    Parameters
+    ----------
+    format
+        How it is written to standard output.
+    """
+    async with panel.client() as client:
+        write_one(row_of(await client.balance()), ("balance", "currency"), format)
+    return exits.WELL
+
+
+@app.command
+async def add(
+    *,
+    service: str,
+    link: str,
+    quantity: int | None = None,
+    runs: int | None = None,
+    interval: int | None = None,
+    comments_file: Path | None = None,
+    panel: PanelOptions = DEFAULT_PANEL,
+    format: Format = "table",
+) -> int:
+    """Place an order. It costs money, and is never sent twice.
+
+    Parameters
+    ----------
+    service
+        The service's id, from `followersdata services`.
+    link
+        What the order is for.
+    quantity
+        How many; left out for packages and comments.
+    runs
+        Of a drip-feed: how many times the quantity is delivered.
+    interval
+        Of a drip-feed: minutes between the runs.
+    comments_file
+        A text file with a comment on each line, for Custom Comments.
+    format
+        How it is written to standard output.
+    """
+    order = _order(service, link, quantity, runs, interval, comments_file)
+    async with panel.client() as client:
+        placed = await client.add(order)
+    write_one(row_of(placed), ("order", "charge", "currency"), format)
+    return exits.WELL
+
+
+def _order(
+    service: str, link: str, quantity: int | None, runs: int | None, interval: int | None, comments_file: Path | None
+) -> Order:
+    if comments_file is not None:
+        if quantity is not None or runs is not None or interval is not None:
+            msg = "--comments-file counts its lines: leave out --quantity, --runs and --interval"
+            raise UsageError(msg)
+        return CustomComments(service=service, link=link, comments=lines_of(comments_file))
+    if quantity is not None:
+        return Default(service=service, link=link, quantity=quantity, runs=runs, interval=interval)
+    if runs is not None or interval is not None:
+        msg = "--runs and --interval are of a drip-feed, which needs --quantity"
+        raise UsageError(msg)
+    return Package(service=service, link=link)
+
+
+@app.command
+async def status(
+    *ids: Ids,
+    file: Path | None = None,
+    panel: PanelOptions = DEFAULT_PANEL,
+    format: Format = "table",
+) -> int:
+    """Show how orders are doing.
+
+    Parameters
+    ----------
+    ids
+        The orders' ids; - reads them from standard input.
+    file
+        A file with an id on each line.
+    format
+        How it is written to standard output.
+    """
+    columns = ("status", "charge", "start_count", "remains", "currency")
+    return await _batch("status", ids_from(ids, file), panel, lambda client: client.stream_status, columns, format)
+
+
+@app.command
+async def refill(
+    *ids: Ids,
+    file: Path | None = None,
+    panel: PanelOptions = DEFAULT_PANEL,
+    format: Format = "table",
+) -> int:
+    """Ask for refills of orders. It is never sent twice.
+
+    Parameters
+    ----------
+    ids
+        The orders' ids; - reads them from standard input.
+    file
+        A file with an id on each line.
+    format
+        How it is written to standard output.
+    """
+    return await _batch("refill", ids_from(ids, file), panel, lambda client: client.stream_refill, ("refill",), format)
+
+
+@app.command
+async def refill_status(
+    *ids: Ids,
+    file: Path | None = None,
+    panel: PanelOptions = DEFAULT_PANEL,
+    format: Format = "table",
+) -> int:
+    """Show how refills are doing.
+
+    Parameters
+    ----------
+    ids
+        The refills' ids, not the orders'; - reads them from standard input.
+    file
+        A file with an id on each line.
+    format
+        How it is written to standard output.
+    """
+    return await _batch(
+        "refill status", ids_from(ids, file), panel, lambda client: client.stream_refill_status, ("status",), format
+    )
+
+
+@app.command
+async def cancel(
+    *ids: Ids,
+    file: Path | None = None,
+    panel: PanelOptions = DEFAULT_PANEL,
+    format: Format = "table",
+) -> int:
+    """Ask to cancel orders. Accepted means asked for: their status tells whether it was done.
+
+    Parameters
+    ----------
+    ids
+        The orders' ids; - reads them from standard input.
+    file
+        A file with an id on each line.
+    format
+        How it is written to standard output.
+    """
+    return await _batch(
+        "cancel", ids_from(ids, file), panel, lambda client: client.stream_cancel, ("accepted",), format
+    )
+
+
+@app.command
+async def demo(*, orders: int = 10_000, latency: float = 0.05, format: Format = "table") -> int:
+    """Show the main job against an embedded sandbox: no account, no money, no network.
+
+    Parameters
+    ----------
+    orders
+        How many orders' status to ask.
+    latency
+        Seconds that the sandbox takes to answer.
+    format
+        How the result is written to standard output; json is the bulk status alone.
+    """
+    from .demo import demo as run_demo
+
+    _check_sandbox(orders, latency)
+    return await run_demo(orders, latency, format)
+
+
+@app.command
+async def sandbox(*, port: int = 8099, seed: int = 1, latency: float = 0.0, past: int = 1_000_000) -> int:
+    """Serve a panel on this machine, to try and to test against, until Ctrl-C.
+
+    Parameters
+    ----------
+    port
+        The port to listen on; 0 takes a free one.
+    seed
+        The same seed gives the same catalogue and orders.
+    latency
+        Seconds before each answer.
+    past
+        How many orders there are from the beginning: their ids are 1 to this.
+    """
+    from ..sandbox import Sandbox
+
+    _check_sandbox(past, latency)
+    if not 0 <= port <= _LAST_PORT:
+        msg = f"--port is {port}, but must be from 0 to {_LAST_PORT}"
+        raise UsageError(msg)
+    try:
+        async with Sandbox(seed=seed, serve=True, port=port, latency=latency, past=past) as served:
+            say("A sandbox panel: no money, no real orders. Ctrl-C ends it. In another terminal:")
+            say(f"  export FOLLOWERSDATA_API_KEY={served.key}")
+            say(f"  export FOLLOWERSDATA_API_URL={served.url}")
+            say("  followersdata balance")
+            await anyio.sleep_forever()
+    except OSError as error:
+        msg = f"--port {port} cannot be used: {error.strerror}; take another, or 0 for a free one"
+        raise UsageError(msg) from error
+    return exits.WELL
+
+
+_LAST_PORT = 65535
+_MOST_LATENCY = 3600
+
+
+def _check_sandbox(orders: int, latency: float) -> None:
+    if orders < 1:
+        msg = f"the number of orders is {orders}, but must be at least 1"
+        raise UsageError(msg)
+    if not 0 <= latency <= _MOST_LATENCY:
+        msg = f"--latency is {latency}, but must be from 0 to {_MOST_LATENCY} seconds"
+        raise UsageError(msg)
+
+
+async def _batch(
+    title: str,
+    ids: Sequence[Id],
+    panel: Panel,
+    stream: Callable[[AsyncClient], Callable[[Iterable[Id]], Outcomes[Value]]],
+    columns: Sequence[str],
+    how: Format,
+) -> int:
+    async with panel.client() as client:
+        result = await collected(title, ids, stream(client))
+    return reported(result, columns, how)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; every error becomes a line on standard error and an exit code."""
+    try:
+        code = app(
+            arguments,
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
+    except CycloptsError as error:
+        return _failed(f"{error} See followersdata --help.", exits.USAGE)
+    except (UsageError, ValueError, TypeError) as error:
+        return _failed(str(error), exits.USAGE)
+    except FollowersDataError as error:
+        return _failed(str(error), exits.exit_code_of(error))
+    except KeyboardInterrupt:
+        return _failed("interrupted", exits.INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the output has left; Python would complain again when it flushes at exit.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exits.REFUSED
+    return code if isinstance(code, int) else exits.WELL
+
+
+def _failed(text: str, code: int) -> int:
+    say(f"followersdata: {text}")
+    return code

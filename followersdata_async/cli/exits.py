@@ -1,0 +1,48 @@
+"""What happened, as an exit code (docs/command-line.md)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import (
+    AuthenticationError,
+    ConfigurationError,
+    FollowersDataError,
+    OutcomeUnknownError,
+    PanelError,
+)
+from ..models import Failed, Ok
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..models import Outcome
+
+WELL = 0
+REFUSED = 1
+USAGE = 2
+CONFIGURATION = 3
+NETWORK = 4
+UNKNOWN = 5
+SOME_FAILED = 6
+INTERRUPTED = 130
+
+
+def exit_code_of(error: FollowersDataError) -> int:
+    """The code for a command that ended in an error."""
+    if isinstance(error, (ConfigurationError, AuthenticationError)):
+        return CONFIGURATION
+    if isinstance(error, OutcomeUnknownError):
+        return UNKNOWN
+    return REFUSED if isinstance(error, PanelError) else NETWORK
+
+
+def exit_code_of_batch(outcomes: Iterable[Outcome[object]]) -> int:
+    """The code for a command over many ids: an unknown outcome outweighs all others."""
+    code = WELL
+    for outcome in outcomes:
+        if isinstance(outcome, Failed) and isinstance(outcome.error, OutcomeUnknownError):
+            return UNKNOWN
+        if not isinstance(outcome, Ok):
+            code = SOME_FAILED
+    return code

@@ -1,0 +1,82 @@
+"""Ids from arguments, a file or standard input; all are checked before anything is sent."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from ..batching import unique
+from ..models import id_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from ..models import Id
+
+STANDARD_INPUT = "-"
+
+
+class UsageError(Exception):
+    """Something in the command line or in a file that it names is wrong."""
+
+
+def ids_from(arguments: Iterable[str], file: Path | None) -> list[Id]:
+    """The ids, each once, in the order of their first mention.
+
+    Raises:
+        UsageError: there are none, or one cannot be read; of a file, with the line's number.
+    """
+    ids = unique(_each(arguments, file))
+    if not ids:
+        msg = "no ids: give them as arguments, with --file, or on standard input with -"
+        raise UsageError(msg)
+    return ids
+
+
+def lines_of(file: Path) -> list[str]:
+    """A text file's lines.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        return _decoded(file.read_bytes(), str(file)).splitlines()
+    except OSError as error:
+        msg = f"{file}: {error.strerror or error}"
+        raise UsageError(msg) from error
+
+
+def _each(arguments: Iterable[str], file: Path | None) -> Iterator[Id]:
+    for argument in arguments:
+        if argument == STANDARD_INPUT:
+            text = _decoded(sys.stdin.buffer.read(), "standard input")
+            yield from _ids_of(text.splitlines(), "standard input")
+        else:
+            yield _id_of(argument, "argument")
+    if file is not None:
+        yield from _ids_of(lines_of(file), str(file))
+
+
+def _ids_of(lines: Iterable[str], name: str) -> Iterator[Id]:
+    """One id a line; blank lines are passed over."""
+    for number, line in enumerate(lines, 1):
+        if text := line.strip():
+            yield _id_of(text, f"{name}:{number}")
+
+
+def _id_of(text: str, place: str) -> Id:
+    try:
+        return id_text(text)
+    except ValueError as error:
+        msg = f"{place}: {error}"
+        raise UsageError(msg) from error
+
+
+def _decoded(data: bytes, name: str) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        msg = f"{name}:{line}: this is no UTF-8 text; save the ids as plain text, one a line"
+        raise UsageError(msg) from error

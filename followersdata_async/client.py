@@ -1,0 +1,312 @@
+"""The client: one page that names the rooms of every call, and decides nothing."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from typing import TYPE_CHECKING, Self, TypeVar
+
+import anyio
+import anyio.lowlevel
+
+from . import dispatch
+from .errors import ConfigurationError
+from .pacing import RetryBudget, RetryPolicy
+from .retrying import Retrying
+from .settings import Settings, key_from, url_from
+from .transport import LentTransport, OwnTransport, Pool
+from .wire import answers, encoding
+from .wire.messages import Trail
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+    from ssl import SSLContext
+    from types import TracebackType
+
+    from .errors import PanelError
+    from .models import (
+        Balance,
+        BatchResult,
+        Cancellation,
+        Id,
+        OrderStatus,
+        Outcome,
+        PlacedOrder,
+        Refill,
+        RefillStatus,
+        Service,
+    )
+    from .orders import Order
+    from .transport.lent import HttpClient
+    from .wire.messages import Answer, Request
+    from .wire.refusals import Words
+
+T = TypeVar("T")
+
+_STATUS = dispatch.Batch(encoding.statuses_request, answers.order_statuses)
+_REFILL = dispatch.Batch(encoding.refills_request, answers.refills)
+_REFILL_STATUS = dispatch.Batch(encoding.refill_statuses_request, answers.refill_statuses)
+_CANCEL = dispatch.Batch(encoding.cancel_request, answers.cancellations)
+
+
+class AsyncClient:
+    """A panel of followersdata.com's kind, for ``async with``; on asyncio and on trio.
+
+    Args:
+        api_key: The panel's key; ``None`` reads ``FOLLOWERSDATA_API_KEY``.
+        url: The API's full address; ``None`` reads ``FOLLOWERSDATA_API_URL``,
+            else https://followersdata.com/api/v2. ``http://`` is for this machine only.
+        http: A lent ``httpx.AsyncClient`` (or ``httpx2.AsyncClient``): used, never
+            configured, never closed. It cannot prove what it sent, so any failed
+            write through it is an ``OutcomeUnknownError``.
+        concurrency: Requests in flight at once, over all calls of this client.
+        timeout: Seconds for one whole call of one request: waiting, attempts, delays.
+        attempt_timeout: Seconds for one attempt.
+        retry: A ``RetryPolicy``, or ``None`` for no retries at all.
+        batch_size: Ids in one request, 1 to 100.
+        user_agent: The ``User-Agent`` header, where a panel wants a certain one.
+        proxy: A proxy's address. Without it, the environment's proxies are not used.
+        ssl_context: How certificates are checked.
+        refusals: Words of this panel's refusals and the error class each means, looked up
+            before the built-in ones: ``{"bakiye yok": InsufficientFundsError}``.
+
+    Raises:
+        ConfigurationError: no key, or an address that cannot be used.
+        ValueError: a number out of its bounds.
+        TypeError: something of another type.
+
+    Every call raises ``ConfigurationError`` outside ``async with`` or on another
+    event loop, and besides what it lists: ``AuthenticationError`` and the other
+    ``PanelError`` classes; of reads ``TransportError`` and ``DecodeError``; of
+    writes ``NotSentError`` and ``OutcomeUnknownError``.
+    """
+
+    def __init__(  # noqa: PLR0913 - settings, each by its keyword and with a default
+        self,
+        api_key: str | None = None,
+        *,
+        url: str | None = None,
+        http: HttpClient | None = None,
+        concurrency: int = 16,
+        timeout: float = 60.0,
+        attempt_timeout: float = 20.0,
+        retry: RetryPolicy | None = RetryPolicy(),
+        batch_size: int = 100,
+        user_agent: str | None = None,
+        proxy: str | None = None,
+        ssl_context: SSLContext | None = None,
+        refusals: Mapping[str, type[PanelError]] | None = None,
+    ) -> None:
+        self._settings = settings = Settings(
+            api_key=key_from(api_key, os.environ),
+            url=url_from(url, os.environ),
+            concurrency=concurrency,
+            timeout=timeout,
+            attempt_timeout=attempt_timeout,
+            retry=retry,
+            batch_size=batch_size,
+            user_agent=user_agent,
+            proxy=proxy,
+            ssl_context=ssl_context,
+            refusals=refusals or {},
+        )
+        retrying = Retrying(
+            policy=settings.retry,
+            budget=RetryBudget(),
+            timeout=settings.timeout,
+            chance=random.random,
+            clock=time.time,
+            sleep=anyio.sleep,
+        )
+        transport = OwnTransport(settings, Pool(settings)) if http is None else LentTransport(settings, http)
+        self._line = dispatch.Line(transport, retrying, settings.words)
+        self._loop: object = None
+
+    def __repr__(self) -> str:
+        """The address, never the key."""
+        return f"<AsyncClient of {self._settings.url}>"
+
+    async def __aenter__(self) -> Self:
+        """Open the client on the running event loop. It can be opened once."""
+        if self._loop is not None:
+            msg = "the client was opened before: make a new AsyncClient for each `async with`"
+            raise ConfigurationError(msg)
+        self._loop = anyio.lowlevel.current_token()
+        await self._line.transport.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the client's own connections; a lent client stays open."""
+        self._loop = _CLOSED
+        await self._line.transport.aclose()
+
+    # --- reads of the account
+
+    async def services(self) -> list[Service]:
+        """The catalogue: one request (panel-api §3).
+
+        It changes seldom and is large: read it once in a while, not for each order.
+        """
+        return await self._ask(encoding.services_request(), answers.services)
+
+    async def balance(self) -> Balance:
+        """What the account has: one request (panel-api §9)."""
+        return await self._ask(encoding.balance_request(), answers.balance)
+
+    # --- orders
+
+    async def add(self, order: Order) -> PlacedOrder:
+        """Place an order: one request, which costs money and is never sent twice (panel-api §4).
+
+        It is sent again only where it is proven that nothing had left.
+
+        Raises:
+            NotSentError: nothing was sent; the order was not placed.
+            OutcomeUnknownError: it was sent, and nobody knows: look before you repeat.
+            InvalidOrderError, ServiceNotFoundError, InsufficientFundsError: as named.
+            ConflictError: the same link is still active.
+        """
+        return await self._ask(encoding.add_request(order.fields()), answers.placed_order)
+
+    async def status(self, order: Id) -> OrderStatus:
+        """One order's status: one request (panel-api §5).
+
+        Raises:
+            OrderNotFoundError: the panel does not know the order.
+        """
+        return await self._one(encoding.status_request(order), order, answers.order_statuses)
+
+    async def multi_status(self, orders: Iterable[Id]) -> BatchResult[OrderStatus]:
+        """The status of any number of orders: one request for each ``batch_size`` of them (panel-api §5).
+
+        Duplicates are asked once; outcomes come in the order asked. A chunk
+        that fails is ``Failed`` for its ids alone.
+
+        Raises:
+            AuthenticationError: the key was refused; ``.result`` has what is known.
+        """
+        return await self._many(_STATUS, orders)
+
+    def stream_status(self, orders: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[OrderStatus]:
+        """The status of any number of orders, lazily read, as chunks finish (panel-api §5).
+
+        ``async with panel.stream_status(ids) as outcomes: async for outcome in outcomes: …``
+        """
+        return self._stream(_STATUS, orders)
+
+    # --- refills
+
+    async def refill(self, order: Id) -> Refill:
+        """Ask for a refill of one order: one request, never sent twice (panel-api §6).
+
+        Raises:
+            OrderNotFoundError, NotSupportedError, ConflictError: as named.
+            NotSentError: nothing was sent.
+            OutcomeUnknownError: it was sent, and nobody knows.
+        """
+        return await self._one(encoding.refill_request(order), order, answers.refills)
+
+    async def multi_refill(self, orders: Iterable[Id]) -> BatchResult[Refill]:
+        """Ask for refills of any number of orders: one request for each ``batch_size`` (panel-api §6).
+
+        No chunk is sent twice: one whose answer is lost is ``Failed`` with an
+        ``OutcomeUnknownError`` for its ids.
+
+        Raises:
+            AuthenticationError: the key was refused; ``.result`` has what is known.
+        """
+        return await self._many(_REFILL, orders)
+
+    def stream_refill(self, orders: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[Refill]:
+        """Ask for refills of any number of orders, lazily read, as chunks finish (panel-api §6)."""
+        return self._stream(_REFILL, orders)
+
+    async def refill_status(self, refill: Id) -> RefillStatus:
+        """One refill's status, by the refill's id: one request (panel-api §7).
+
+        Raises:
+            RefillNotFoundError: the panel does not know the refill.
+        """
+        return await self._one(encoding.refill_status_request(refill), refill, answers.refill_statuses)
+
+    async def multi_refill_status(self, refills: Iterable[Id]) -> BatchResult[RefillStatus]:
+        """The status of any number of refills: one request for each ``batch_size`` (panel-api §7).
+
+        Raises:
+            AuthenticationError: the key was refused; ``.result`` has what is known.
+        """
+        return await self._many(_REFILL_STATUS, refills)
+
+    def stream_refill_status(self, refills: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[RefillStatus]:
+        """The status of any number of refills, lazily read, as chunks finish (panel-api §7)."""
+        return self._stream(_REFILL_STATUS, refills)
+
+    # --- cancellations
+
+    async def cancel(self, orders: Iterable[Id]) -> BatchResult[Cancellation]:
+        """Ask to cancel any number of orders: one request for each ``batch_size`` (panel-api §8).
+
+        ``Ok`` means *asked for*, not *cancelled*: the orders' status tells. No
+        chunk is sent twice: one whose answer is lost is ``Failed`` with an
+        ``OutcomeUnknownError`` for its ids.
+
+        Raises:
+            AuthenticationError: the key was refused; ``.result`` has what is known.
+        """
+        return await self._many(_CANCEL, orders)
+
+    def stream_cancel(self, orders: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[Cancellation]:
+        """Ask to cancel any number of orders, lazily read, as chunks finish (panel-api §8)."""
+        return self._stream(_CANCEL, orders)
+
+    # --- the line
+
+    async def _ask(self, request: Request, read: Callable[[Request, Answer, Words], T]) -> T:
+        return await self._opened().ask(request, read, Trail())
+
+    async def _one(
+        self,
+        request: Request,
+        id_: Id,
+        read: Callable[[Request, Answer, Words, Sequence[Id]], Mapping[str, Outcome[T]]],
+    ) -> T:
+        return await self._ask(
+            request, lambda request, answer, words: answers.one(request, id_, read(request, answer, words, (id_,)))
+        )
+
+    async def _many(self, batch: dispatch.Batch[T], ids: Iterable[Id]) -> BatchResult[T]:
+        return await dispatch.gathered(
+            self._opened(),
+            batch,
+            ids,
+            batch_size=self._settings.batch_size,
+            concurrency=self._settings.concurrency,
+        )
+
+    def _stream(self, batch: dispatch.Batch[T], ids: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[T]:
+        return dispatch.Outcomes(
+            self._opened(),
+            batch,
+            ids,
+            batch_size=self._settings.batch_size,
+            width=self._settings.concurrency,
+        )
+
+    def _opened(self) -> dispatch.Line:
+        """The line, where the client may be used: between opening and closing, on its own loop."""
+        if self._loop is None:
+            msg = "the client is not open: use it as `async with AsyncClient(…) as panel`"
+            raise ConfigurationError(msg)
+        if self._loop is _CLOSED:
+            msg = "the client is closed: use it inside its `async with`"
+            raise ConfigurationError(msg)
+        if self._loop != anyio.lowlevel.current_token():
+            msg = "the client was opened on another event loop: make one client for each loop"
+            raise ConfigurationError(msg)
+        return self._line
+
+
+_CLOSED = object()

@@ -1,0 +1,299 @@
+"""Chunks to outcomes: a bounded number at a time, as they finish, the reader setting the pace."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, final
+
+import anyio
+from attrs import define, field, frozen
+
+from . import batching
+from .errors import AuthenticationError, FollowersDataError, NotSentError, PanelError
+from .models import BatchResult, Failed, Id, Outcome, Refused, Unreported, id_text
+from .retrying import Retrying
+from .wire.messages import Answer, Request, Trail
+from .wire.refusals import Words
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from anyio.abc import TaskGroup
+    from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
+
+
+T = TypeVar("T")
+
+
+class Transport(Protocol):
+    """What sends one request once."""
+
+    async def open(self) -> None:
+        """Get ready."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of what was opened."""
+        ...
+
+    async def send(self, request: Request, trail: Trail) -> Answer:
+        """Send it, and read the whole answer."""
+        ...
+
+
+@final
+@frozen
+class Batch(Generic[T]):
+    """One kind of batch call: how its ids are asked, and how its answer is read."""
+
+    encode: Callable[[Iterable[Id]], Request]
+    read: Callable[[Request, Answer, Words, Sequence[Id]], Mapping[str, Outcome[T]]]
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether its requests may be sent again, and so dropped."""
+        return self.encode(()).repeatable
+
+
+@final
+@define
+class Line:
+    """The way of a client's requests: sent, interpreted, and tried again where that is right.
+
+    ``proven``: the panel has accepted the key at least once.
+    """
+
+    transport: Transport
+    retrying: Retrying
+    words: Words
+    proven: bool = False
+
+    async def ask(self, request: Request, read: Callable[[Request, Answer, Words], T], trail: Trail) -> T:
+        """The value that ``read`` makes of the answer, after as many attempts as allowed."""
+
+        async def attempt() -> T:
+            return read(request, await self.transport.send(request, trail), self.words)
+
+        value = await self.retrying.run(request, trail, attempt)
+        # The catalogue may be public, so it proves nothing.
+        self.proven = self.proven or request.action != "services"
+        return value
+
+
+@final
+@frozen(kw_only=True)
+class Answered(Generic[T]):
+    """What one chunk came to: an outcome for each of its ids, in its order."""
+
+    outcomes: list[Outcome[T]]
+    requests: int
+    fatal: AuthenticationError | None = None
+
+
+async def answered(line: Line, batch: Batch[T], chunk: Sequence[Id]) -> Answered[T]:
+    """Ask for one chunk; what fails, fails for this chunk alone, except a refused key."""
+    request = batch.encode(chunk)
+    trail = Trail()
+    try:
+        found = await line.ask(request, lambda request, answer, words: batch.read(request, answer, words, chunk), trail)
+    except AuthenticationError as error:
+        return Answered(outcomes=[Refused(id_, error) for id_ in chunk], requests=trail.requests, fatal=error)
+    except PanelError as error:
+        return Answered(outcomes=[Refused(id_, error) for id_ in chunk], requests=trail.requests)
+    except FollowersDataError as error:
+        return Answered(outcomes=[Failed(id_, error) for id_ in chunk], requests=trail.requests)
+    outcomes = [found.get(id_text(id_), Unreported(id_)) for id_ in chunk]
+    return Answered(outcomes=outcomes, requests=trail.requests)
+
+
+@final
+class Outcomes(AsyncIterator[Outcome[T]]):
+    """The outcomes of any number of ids, as their chunks finish.
+
+    Use it as ``async with … as outcomes``, in one task. Ids are read only as
+    fast as outcomes are taken. An id that comes again while it is in flight is
+    asked once. Leaving early sends nothing more; writes on their way are
+    finished. ``requests`` counts what was sent so far.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        batch: Batch[T],
+        ids: Iterable[Id] | AsyncIterable[Id],
+        *,
+        batch_size: int,
+        width: int,
+    ) -> None:
+        batching.checked_iterable(ids)
+        self.requests = 0
+        self._line = line
+        self._batch = batch
+        self._source = _Source(ids, batch_size)
+        self._width = width
+        self._turn = anyio.Lock()
+        self._ready: deque[Outcome[T]] = deque()
+        self._fault: Exception | None = None
+        self._leaving = False
+        self._group: TaskGroup | None = None
+        self._results: MemoryObjectReceiveStream[Answered[T]] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Start asking."""
+        send, self._results = anyio.create_memory_object_stream[Answered[T]](0)
+        self._group = anyio.create_task_group()
+        await self._group.__aenter__()
+        for _ in range(self._width):
+            self._group.start_soon(self._work, send.clone())
+        send.close()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop asking: reads on their way are dropped, writes are finished."""
+        if self._group is None or self._results is None:
+            return
+        self._leaving = True
+        self._results.close()
+        if self._batch.repeatable:
+            self._group.cancel_scope.cancel()
+        # The body's own exception goes on by itself; the group is told of none, so it wraps none.
+        await self._group.__aexit__(None, None, None)
+
+    def __aiter__(self) -> Self:
+        """The stream itself."""
+        return self
+
+    async def __anext__(self) -> Outcome[T]:
+        """The next outcome.
+
+        Raises:
+            AuthenticationError: the key was refused, after all outcomes that are known.
+            RuntimeError: not inside ``async with``.
+        """
+        while not self._ready:
+            self._ready.extend((await self.next_chunk()).outcomes)
+        return self._ready.popleft()
+
+    async def next_chunk(self) -> Answered[T]:
+        """The next chunk's outcomes."""
+        if self._results is None:
+            msg = "use it as: async with panel.stream_…(ids) as outcomes"
+            raise RuntimeError(msg)
+        try:
+            chunk = await self._results.receive()
+        except anyio.EndOfStream:
+            if self._fault is not None:
+                raise self._fault from None
+            raise StopAsyncIteration from None
+        self.requests += chunk.requests
+        return chunk
+
+    async def _work(self, results: MemoryObjectSendStream[Answered[T]]) -> None:
+        """Ask chunk after chunk until there are no more, or no more are wanted."""
+        async with results:
+            try:
+                while (chunk := await self._next()) is not None:
+                    await self._deliver(results, chunk)
+            # Whatever a user's iterable raises is raised in the reader's own task, not as a group.
+            except Exception as error:  # noqa: BLE001
+                self._fault = self._fault or error
+                self._leaving = True
+
+    async def _deliver(self, results: MemoryObjectSendStream[Answered[T]], chunk: Answered[T]) -> None:
+        try:
+            await results.send(chunk)
+        except anyio.BrokenResourceError:  # The reader has left.
+            self._leaving = True
+
+    async def _next(self) -> Answered[T] | None:
+        """Take a chunk and ask for it. Until the key is proven, the first goes alone."""
+        async with self._turn:
+            ids = None if self._leaving else await self._source.chunk()
+            if not ids:
+                return None
+            if not self._line.proven and self._source.chunks == 1:
+                return await self._asked(ids)
+        return await self._asked(ids)
+
+    async def _asked(self, ids: list[Id]) -> Answered[T]:
+        try:
+            chunk = await answered(self._line, self._batch, ids)
+        finally:
+            self._source.landed(ids)
+        if chunk.fatal is not None:
+            self._fault = self._fault or chunk.fatal
+            self._leaving = True
+        return chunk
+
+
+@final
+@define(eq=False)
+class _Source:
+    """Chunks of ids from a lazy iterable, without those that are in flight."""
+
+    _ids: Iterable[Id] | AsyncIterable[Id]
+    _size: int
+    chunks: int = 0
+    _in_flight: set[str] = field(factory=set)
+    _iterator: Any = None
+
+    async def chunk(self) -> list[Id]:
+        """The next ids, at most a chunk of them; empty at the end."""
+        if self._iterator is None:
+            self._iterator = aiter(self._ids) if isinstance(self._ids, AsyncIterable) else iter(self._ids)
+        ids: list[Id] = []
+        while len(ids) < self._size and (id_ := await self._next()) is not _END:
+            text = id_text(id_)
+            if text not in self._in_flight:
+                self._in_flight.add(text)
+                ids.append(id_)
+        self.chunks += 1
+        return ids
+
+    async def _next(self) -> Any:  # noqa: ANN401 - whatever a user's iterable yields is checked by id_text
+        if isinstance(self._ids, AsyncIterable):
+            return await anext(self._iterator, _END)
+        return next(self._iterator, _END)
+
+    def landed(self, ids: Iterable[Id]) -> None:
+        """These ids are in flight no more."""
+        self._in_flight.difference_update(map(id_text, ids))
+
+
+_END = object()
+
+
+async def gathered(
+    line: Line, batch: Batch[T], ids: Iterable[Id], *, batch_size: int, concurrency: int
+) -> BatchResult[T]:
+    """Every outcome of a known number of ids, in the order asked.
+
+    Raises:
+        AuthenticationError: the key was refused; ``.result`` says what is known of each id.
+    """
+    asked = batching.unique(ids)
+    known: dict[str, Outcome[T]] = {}
+    if not asked:
+        return batching.merged(asked, known, requests=0)
+    width = min(concurrency, -(-len(asked) // batch_size))
+    async with Outcomes(line, batch, asked, batch_size=batch_size, width=width) as outcomes:
+        try:
+            async for outcome in outcomes:
+                known[id_text(outcome.id)] = outcome
+        except AuthenticationError as error:
+            error.result = _with_unsent(asked, known, requests=outcomes.requests)
+            raise
+    return batching.merged(asked, known, requests=outcomes.requests)
+
+
+def _with_unsent(asked: Sequence[Id], known: Mapping[str, Outcome[T]], *, requests: int) -> BatchResult[T]:
+    """The known outcomes, and "not sent" for the others."""
+    unsent = NotSentError("not sent: the key was refused before its turn")
+    return batching.merged(
+        asked,
+        {text: known.get(text, Failed(id_, unsent)) for id_ in asked for text in (id_text(id_),)},
+        requests=requests,
+    )

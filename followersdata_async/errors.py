@@ -1,0 +1,316 @@
+"""Every exception that leaves this library.
+
+::
+
+    FollowersDataError
+    ├── ConfigurationError            no key, a bad address, http:// to another machine, used outside its loop
+    ├── TransportError                no whole, readable answer
+    │   ├── NotSentError              proven: not a byte of the request left; safe to send again
+    │   ├── RequestTimeoutError       no answer in time
+    │   └── PanelUnavailableError     HTML, maintenance page, 5xx, empty or cut answer
+    ├── OutcomeUnknownError           a write left and no readable answer came; it is never sent again
+    ├── PanelError                    the panel said no
+    │   ├── AuthenticationError       about the key or the account
+    │   ├── InvalidRequestError       about the form of the request
+    │   ├── InvalidOrderError         about link, quantity, interval, comments …
+    │   ├── ServiceNotFoundError      incorrect, missing or disabled service
+    │   ├── OrderNotFoundError        no such order
+    │   ├── RefillNotFoundError       no such refill
+    │   ├── InsufficientFundsError    the balance does not cover it
+    │   ├── ConflictError             not now: may succeed later
+    │   ├── NotSupportedError         never: not for this service or order
+    │   ├── RateLimitedError          too many requests
+    │   └── TemporaryPanelError       the panel says: try again later
+    ├── DecodeError                   says yes, but cannot be read
+    ├── PollTimeoutError              orders were not final in time
+    └── PartialFailureError           only from BatchResult.raise_for_errors()
+
+A caller's mistake is a ``ValueError`` or ``TypeError``, raised before anything
+is sent. All exceptions can be pickled and copied, and none holds the key.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .models import BatchResult
+
+__all__ = [
+    "AuthenticationError",
+    "ConfigurationError",
+    "ConflictError",
+    "DecodeError",
+    "FollowersDataError",
+    "InsufficientFundsError",
+    "InvalidOrderError",
+    "InvalidRequestError",
+    "NotSentError",
+    "NotSupportedError",
+    "OrderNotFoundError",
+    "OutcomeUnknownError",
+    "PanelError",
+    "PanelUnavailableError",
+    "PartialFailureError",
+    "PollTimeoutError",
+    "RateLimitedError",
+    "RefillNotFoundError",
+    "RequestTimeoutError",
+    "ServiceNotFoundError",
+    "TemporaryPanelError",
+    "TransportError",
+]
+
+
+class FollowersDataError(Exception):
+    """The root of the tree: catches whatever this library raises by itself."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class ConfigurationError(FollowersDataError):
+    """The client cannot work as it is set up; nothing was sent."""
+
+
+class TransportError(FollowersDataError):
+    """No whole, readable answer came."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        action: str | None = None,
+        http_status: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.action = action
+        self.http_status = http_status
+
+
+class NotSentError(TransportError):
+    """Proven: not a byte of the request left this machine, so it is safe to send it again."""
+
+
+class RequestTimeoutError(TransportError):
+    """No answer came in time. Only raised for reads: a write ends as not sent or unknown."""
+
+
+class PanelUnavailableError(TransportError):
+    """The panel, or something before it, sent no answer that is one.
+
+    ``retry_after``: seconds that the answer asked to wait, or ``None``.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        action: str | None = None,
+        http_status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, action=action, http_status=http_status)
+        self.retry_after = retry_after
+
+
+class OutcomeUnknownError(FollowersDataError):
+    """A write may have been carried out, and nobody can say. It is never sent again by code.
+
+    ``action`` and ``asked`` (the form's fields without the key) say what was
+    on its way, ``at`` when it was sent (seconds since 1970), ``sent`` whether
+    bytes were seen to leave (``None`` where the transport cannot tell).
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        action: str | None = None,
+        asked: Mapping[str, str] | None = None,
+        at: float | None = None,
+        sent: bool | None = None,
+        http_status: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.action = action
+        self.asked = dict(asked or {})
+        self.at = at
+        self.sent = sent
+        self.http_status = http_status
+
+    def __str__(self) -> str:
+        """Say what happened and how to look before anything is repeated."""
+        look = _HOW_TO_LOOK.get(self.action or "", "look at the panel")
+        return (
+            f"{self.action or 'write'}: the outcome is unknown: {self.message}. "
+            f"Do not repeat it before you have looked: {look}."
+        )
+
+
+_HOW_TO_LOOK = {
+    "add": "compare the balance, and search the panel's order list for the link",
+    "refill": "ask the order's refill history on the panel's site",
+    "cancel": "ask the order's status, which tells whether a cancellation is under way",
+}
+
+
+class PanelError(FollowersDataError):
+    """The panel said no. ``message`` has its own words, ``http_status`` and ``action`` where they came from.
+
+    The class itself stands for words that no subclass knows.
+    """
+
+    advice: ClassVar[str] = "The words are the panel's own; ask its support if they do not help."
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        http_status: int | None = None,
+        action: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+        self.action = action
+
+    def __str__(self) -> str:
+        """Say what was asked, the panel's words, and what to do next."""
+        words = f'"{self.message}"' if self.message else "an error without a text"
+        return f"{self.action or 'request'}: the panel answered {words}. {self.advice}"
+
+
+class AuthenticationError(PanelError):
+    """The key or the account was refused. It is never retried: panels block clients that insist.
+
+    ``result``: what a batch call knew when the key was refused, else ``None``.
+    """
+
+    advice = "Check the key (FOLLOWERSDATA_API_KEY) and the account; nothing more was sent."
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        http_status: int | None = None,
+        action: str | None = None,
+        result: BatchResult[object] | None = None,
+    ) -> None:
+        super().__init__(message, http_status=http_status, action=action)
+        self.result = result
+
+
+class InvalidRequestError(PanelError):
+    """The panel did not understand the request: an unknown action or a missing field."""
+
+    advice = "The panel may not support this action, or not under this address."
+
+
+class InvalidOrderError(PanelError):
+    """Something about the order is wrong: its link, quantity, interval, comments and so on."""
+
+    advice = "Mend the order's fields; the service's min and max are in services()."
+
+
+class ServiceNotFoundError(PanelError):
+    """The service does not exist, or is switched off."""
+
+    advice = "Read services() again: catalogues change."
+
+
+class OrderNotFoundError(PanelError):
+    """The panel does not know the order, or not for this key."""
+
+    advice = "Check the id and that it belongs to this key."
+
+
+class RefillNotFoundError(PanelError):
+    """The panel does not know the refill, or not for this key."""
+
+    advice = "Check that it is the refill's id and not the order's."
+
+
+class InsufficientFundsError(PanelError):
+    """The balance does not cover the order."""
+
+    advice = "Top up the balance, then order again."
+
+
+class ConflictError(PanelError):
+    """Not now: the same link is active, a refill ran lately, or it was already asked for."""
+
+    advice = "It may succeed later."
+
+
+class NotSupportedError(PanelError):
+    """Refill or cancel is not for this service or order."""
+
+    advice = "Service.refill and Service.cancel say what a service offers."
+
+
+class RateLimitedError(PanelError):
+    """The panel wants fewer requests. ``retry_after``: seconds to wait, or ``None`` if it did not say."""
+
+    advice = "Ask less often, or lower the client's concurrency."
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        http_status: int | None = None,
+        action: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, http_status=http_status, action=action)
+        self.retry_after = retry_after
+
+
+class TemporaryPanelError(PanelError):
+    """The panel answers, but asks to come back later: maintenance, a fault of its own."""
+
+    advice = "Try again later."
+
+
+class DecodeError(FollowersDataError):
+    """The answer is whole and says yes, but cannot be read.
+
+    ``problems`` names each field that did not fit.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        action: str | None = None,
+        problems: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self.action = action
+        self.problems = problems
+
+    def __str__(self) -> str:
+        """Say what could not be read, field by field."""
+        details = "; ".join(self.problems[:_PROBLEMS_SHOWN])
+        return f"{self.action or 'answer'}: {self.message}" + (f" ({details})" if details else "")
+
+
+_PROBLEMS_SHOWN = 3
+
+
+class PollTimeoutError(FollowersDataError):
+    """Orders were not final in time. ``result``: what is known so far."""
+
+    def __init__(self, message: str = "", *, result: BatchResult[object] | None = None) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+class PartialFailureError(FollowersDataError):
+    """Some ids of a batch came to nothing. ``result`` has every outcome, the good ones too."""
+
+    def __init__(self, message: str = "", *, result: BatchResult[object] | None = None) -> None:
+        super().__init__(message)
+        self.result = result

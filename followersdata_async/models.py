@@ -1,0 +1,383 @@
+"""The values that callers hold: what the panel said, and one outcome for each id asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from enum import Enum
+from functools import cached_property
+from typing import Generic, TypeAlias, TypeVar, final
+
+from attrs import field, frozen
+
+from .errors import FollowersDataError, PanelError, PartialFailureError
+
+__all__ = [
+    "Balance",
+    "BatchResult",
+    "Cancellation",
+    "Failed",
+    "Id",
+    "Ok",
+    "OrderState",
+    "OrderStatus",
+    "Outcome",
+    "PlacedOrder",
+    "Refill",
+    "RefillState",
+    "RefillStatus",
+    "Refused",
+    "Service",
+    "ServiceKind",
+    "Unreported",
+    "id_text",
+]
+
+Id: TypeAlias = int | str
+"""An order's, refill's or service's id: opaque. ``7`` and ``"7"`` are the same."""
+
+
+def id_text(value: object) -> str:
+    """The text that an id is sent as, and compared by.
+
+    Raises:
+        TypeError: it is neither ``int`` nor ``str`` (``bool`` is not an id).
+        ValueError: it is empty, or has a comma, a blank or a control character.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
+        msg = f"an id is an int or a str, not {type(value).__name__}"
+        raise TypeError(msg)
+    text = str(value)
+    if not text:
+        msg = "an id is empty: leave it out, or give the id that add() returned"
+        raise ValueError(msg)
+    if "," in text or any(not sign.isprintable() or sign.isspace() for sign in text):
+        msg = f"the id {text[:40]!r} has a comma, a blank or a control character: pass ids one by one, as a list"
+        raise ValueError(msg)
+    return text
+
+
+class OrderState(Enum):
+    """What an order's status word means (panel-api §5.4)."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    PARTIAL = "partial"
+    CANCELED = "canceled"
+    REFUNDED = "refunded"
+    FAILED = "failed"
+    PAUSED = "paused"
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    AWAITING = "awaiting"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the panel will change the order no more."""
+        return self in _FINAL_ORDER_STATES
+
+
+_FINAL_ORDER_STATES = frozenset(
+    {
+        OrderState.COMPLETED,
+        OrderState.PARTIAL,
+        OrderState.CANCELED,
+        OrderState.REFUNDED,
+        OrderState.FAILED,
+        OrderState.EXPIRED,
+    }
+)
+
+
+class RefillState(Enum):
+    """What a refill's status word means (panel-api §7.3)."""
+
+    PENDING = "pending"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    REJECTED = "rejected"
+    CANCELED = "canceled"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the panel will change the refill no more."""
+        return self in _FINAL_REFILL_STATES
+
+
+_FINAL_REFILL_STATES = frozenset(
+    {
+        RefillState.COMPLETED,
+        RefillState.REJECTED,
+        RefillState.CANCELED,
+        RefillState.FAILED,
+    }
+)
+
+
+class ServiceKind(Enum):
+    """The service types that panels know (panel-api §4.3): which fields an order takes."""
+
+    DEFAULT = "default"
+    PACKAGE = "package"
+    SEO = "seo"
+    CUSTOM_COMMENTS = "custom_comments"
+    CUSTOM_COMMENTS_PACKAGE = "custom_comments_package"
+    MENTIONS = "mentions"
+    MENTIONS_WITH_HASHTAGS = "mentions_with_hashtags"
+    MENTIONS_CUSTOM_LIST = "mentions_custom_list"
+    MENTIONS_HASHTAG = "mentions_hashtag"
+    MENTIONS_USER_FOLLOWERS = "mentions_user_followers"
+    MENTIONS_MEDIA_LIKERS = "mentions_media_likers"
+    COMMENT_LIKES = "comment_likes"
+    COMMENT_REPLIES = "comment_replies"
+    POLL = "poll"
+    INVITES_FROM_GROUPS = "invites_from_groups"
+    SUBSCRIPTIONS = "subscriptions"
+    WEB_TRAFFIC = "web_traffic"
+    UNKNOWN = "unknown"
+
+
+def _extra() -> Mapping[str, object]:
+    """Fields that this library does not know, as they came; left out of the hash, as mappings have none."""
+    return field(factory=dict, hash=False)
+
+
+@final
+@frozen(kw_only=True)
+class Service:
+    """One row of the catalogue (panel-api §3.2).
+
+    ``rate`` is the price of 1000, or of the whole for packages and
+    subscriptions, in the account's currency. ``refill``, ``cancel`` and
+    ``dripfeed`` are ``None`` where the panel did not say.
+    """
+
+    service: Id
+    name: str
+    type: str
+    kind: ServiceKind
+    category: str | None = None
+    rate: Decimal
+    min: int | None = None
+    max: int | None = None
+    refill: bool | None = None
+    cancel: bool | None = None
+    dripfeed: bool | None = None
+    extra: Mapping[str, object] = _extra()
+
+
+@final
+@frozen(kw_only=True)
+class PlacedOrder:
+    """An order that the panel took (panel-api §4.2)."""
+
+    order: Id
+    charge: Decimal | None = None
+    currency: str | None = None
+    extra: Mapping[str, object] = _extra()
+
+
+@final
+@frozen(kw_only=True)
+class OrderStatus:
+    """How an order is doing (panel-api §5.2).
+
+    ``status`` is the panel's word, ``state`` what it means; ``charge`` is what
+    the order has cost, in ``currency``; ``orders`` are the children of a
+    drip-feed or subscription. A count the panel did not give as a whole number
+    is ``None``.
+    """
+
+    status: str
+    state: OrderState
+    charge: Decimal | None = None
+    start_count: int | None = None
+    remains: int | None = None
+    currency: str | None = None
+    runs: int | None = None
+    posts: int | None = None
+    orders: tuple[Id, ...] = ()
+    extra: Mapping[str, object] = _extra()
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the panel will change the order no more."""
+        return self.state.is_final
+
+
+@final
+@frozen(kw_only=True)
+class Refill:
+    """A refill that the panel took on (panel-api §6.2). ``refill`` is ``None`` where it gave no id."""
+
+    refill: Id | None = None
+    extra: Mapping[str, object] = _extra()
+
+
+@final
+@frozen(kw_only=True)
+class RefillStatus:
+    """How a refill is doing (panel-api §7.2)."""
+
+    status: str
+    state: RefillState
+    extra: Mapping[str, object] = _extra()
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the panel will change the refill no more."""
+        return self.state.is_final
+
+
+@final
+@frozen(kw_only=True)
+class Cancellation:
+    """A cancellation that was *asked for*, not carried out: the order's status tells (panel-api §8.2).
+
+    ``accepted`` is always true; a refusal is an outcome of its own.
+    """
+
+    accepted: bool = True
+    extra: Mapping[str, object] = _extra()
+
+
+@final
+@frozen(kw_only=True)
+class Balance:
+    """What the account has, in ``currency`` (panel-api §9.2)."""
+
+    balance: Decimal
+    currency: str | None = None
+
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@final
+@frozen
+class Ok(Generic[T_co]):
+    """The panel answered for this id."""
+
+    id: Id
+    value: T_co
+
+
+@final
+@frozen
+class Refused:
+    """The panel said no to this id."""
+
+    id: Id
+    error: PanelError
+
+
+@final
+@frozen
+class Unreported:
+    """The answer does not mention this id: neither an error nor proof of absence."""
+
+    id: Id
+
+
+@final
+@frozen
+class Failed:
+    """The request that carried this id brought no usable answer for it.
+
+    Of a write, ``error`` is a ``NotSentError`` or an ``OutcomeUnknownError``
+    where that is what happened.
+    """
+
+    id: Id
+    error: FollowersDataError
+
+
+Outcome: TypeAlias = Ok[T_co] | Refused | Unreported | Failed
+"""What became of one id: a closed union, made for ``match`` and ``assert_never``."""
+
+
+@final
+class BatchResult(Mapping[Id, Outcome[T_co]]):
+    """Exactly one outcome for each id asked, in the order asked.
+
+    Keyed by what the caller passed; as ``7`` and ``"7"`` are the same order,
+    either finds it. ``requests`` is how many requests were sent, retries
+    included.
+    """
+
+    def __init__(self, outcomes: Iterable[Outcome[T_co]] = (), *, requests: int = 0) -> None:
+        self._by_text: dict[str, Outcome[T_co]] = {}
+        for outcome in outcomes:
+            if self._by_text.setdefault(id_text(outcome.id), outcome) is not outcome:
+                msg = f"two outcomes for the id {outcome.id!r}"
+                raise ValueError(msg)
+        self.requests = requests
+
+    def __getitem__(self, key: Id) -> Outcome[T_co]:
+        """The outcome of one id, asked as ``int`` or ``str``."""
+        try:
+            return self._by_text[id_text(key)]
+        except (KeyError, TypeError, ValueError):
+            raise KeyError(key) from None
+
+    def __iter__(self) -> Iterator[Id]:
+        """The ids, in the order asked."""
+        return (outcome.id for outcome in self._by_text.values())
+
+    def __len__(self) -> int:
+        """How many ids were asked."""
+        return len(self._by_text)
+
+    def __repr__(self) -> str:
+        """Counts only: a batch may hold millions."""
+        return (
+            f"<BatchResult of {len(self)} ids: {len(self.ok)} ok, {len(self.refused)} refused, "
+            f"{len(self.unreported)} unreported, {len(self.failed)} failed; {self.requests} requests>"
+        )
+
+    @cached_property
+    def ok(self) -> Mapping[Id, T_co]:
+        """The values of the ids that the panel answered for."""
+        return {outcome.id: outcome.value for outcome in self._by_text.values() if isinstance(outcome, Ok)}
+
+    @cached_property
+    def refused(self) -> Mapping[Id, PanelError]:
+        """The ids that the panel said no to, and why."""
+        return {outcome.id: outcome.error for outcome in self._by_text.values() if isinstance(outcome, Refused)}
+
+    @cached_property
+    def failed(self) -> Mapping[Id, FollowersDataError]:
+        """The ids whose request brought no usable answer, and why."""
+        return {outcome.id: outcome.error for outcome in self._by_text.values() if isinstance(outcome, Failed)}
+
+    @cached_property
+    def errors(self) -> Mapping[Id, FollowersDataError]:
+        """The exceptions of all refused and failed ids, in the order asked."""
+        return {
+            outcome.id: outcome.error for outcome in self._by_text.values() if isinstance(outcome, (Refused, Failed))
+        }
+
+    @cached_property
+    def unreported(self) -> tuple[Id, ...]:
+        """The ids that the answers do not mention. They are no errors: ask again, or look."""
+        return tuple(outcome.id for outcome in self._by_text.values() if isinstance(outcome, Unreported))
+
+    def raise_for_errors(self) -> None:
+        """Raise if any id was refused or failed; unreported ids are no errors.
+
+        Raises:
+            PartialFailureError: with this result as ``.result``.
+        """
+        if not self.errors:
+            return
+        shown = "; ".join(f"{id_}: {error}" for id_, error in list(self.errors.items())[:_ERRORS_SHOWN])
+        msg = f"{len(self.errors)} of {len(self)} ids came to nothing, among them {shown}"
+        raise PartialFailureError(msg, result=self)
+
+
+_ERRORS_SHOWN = 3

@@ -1,0 +1,135 @@
+"""What a client is configured with, checked before a byte is sent; from arguments and the environment."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from ssl import SSLContext
+from typing import TYPE_CHECKING, final
+from urllib.parse import SplitResult, urlsplit
+
+from attrs import field, frozen
+from attrs.validators import instance_of, optional
+
+from .batching import MOST_IDS
+from .checks import header_text, seconds, whole_number
+from .errors import ConfigurationError, PanelError
+from .pacing import RetryPolicy
+from .wire.refusals import Words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT_URL = "https://followersdata.com/api/v2"
+KEY_VARIABLE = "FOLLOWERSDATA_API_KEY"
+URL_VARIABLE = "FOLLOWERSDATA_API_URL"
+
+
+def _words(own: Mapping[str, type[PanelError]]) -> Words:
+    """A user's words for refusals; each must stand for a class of panel errors."""
+    for text, class_ in own.items():
+        _check_word(text, class_)
+    return Words(dict(own))
+
+
+def _check_word(text: object, class_: object) -> None:
+    if not isinstance(text, str) or not text.strip():
+        msg = f"refusals maps texts to classes, and {text!r} is no text"
+        raise ValueError(msg)
+    if not (isinstance(class_, type) and issubclass(class_, PanelError)):
+        msg = f"refusals[{text!r}] must be PanelError or a subclass of it, not {class_!r}"
+        raise TypeError(msg)
+
+
+@final
+@frozen(kw_only=True)
+class Settings:
+    """Everything a client is told once. Durations are in seconds."""
+
+    api_key: str = field(repr=False)
+    url: str
+    concurrency: int = field(default=16, validator=whole_number(1))
+    timeout: float = field(default=60.0, validator=seconds())
+    attempt_timeout: float = field(default=20.0, validator=seconds())
+    retry: RetryPolicy | None = field(factory=RetryPolicy, validator=optional(instance_of(RetryPolicy)))
+    batch_size: int = field(default=MOST_IDS, validator=whole_number(1, MOST_IDS))
+    user_agent: str | None = field(default=None, validator=optional(header_text))
+    proxy: str | None = field(default=None, validator=optional(header_text), repr=False)
+    ssl_context: SSLContext | None = field(default=None, validator=optional(instance_of(SSLContext)))
+    words: Words = field(converter=_words, alias="refusals", repr=False)
+
+
+def key_from(given: object, environment: Mapping[str, str]) -> str:
+    """The key, as given or from the environment.
+
+    Raises:
+        TypeError: it is no text.
+        ConfigurationError: there is none, or it has blanks or control characters.
+    """
+    key = environment.get(KEY_VARIABLE) if given is None else given
+    if not isinstance(key, str | None):
+        msg = f"api_key is a text or None, not {type(key).__name__}"
+        raise TypeError(msg)
+    if key is None or not key.strip():
+        msg = f"no API key: pass api_key=…, or set {KEY_VARIABLE} (the key is on the panel's API page)"
+        raise ConfigurationError(msg)
+    if any(not sign.isprintable() or sign.isspace() for sign in key):
+        msg = "the API key has a blank or a control character: copy it again, without the line's end"
+        raise ConfigurationError(msg)
+    return key
+
+
+def url_from(given: object, environment: Mapping[str, str]) -> str:
+    """The API's full address, as given, from the environment, or followersdata.com's.
+
+    Raises:
+        TypeError: it is no text.
+        ConfigurationError: it is no https:// address (http:// is for this machine only).
+    """
+    url = (environment.get(URL_VARIABLE) or DEFAULT_URL) if given is None else given
+    if not isinstance(url, str):
+        msg = f"url is a text or None, not {type(url).__name__}"
+        raise TypeError(msg)
+    if problem := _problem_of(url):
+        msg = f"the address {_shown(url)} {problem}; it looks like {DEFAULT_URL}"
+        raise ConfigurationError(msg)
+    return url
+
+
+def _problem_of(url: str) -> str | None:
+    """What is wrong with an address, or ``None``."""
+    if any(not sign.isprintable() or sign.isspace() for sign in url):
+        return "has a blank or a control character"
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return "cannot be read"
+    if parts.scheme not in {"http", "https"}:
+        return "has no https:// before it"
+    if not host:
+        return "names no host"
+    if parts.username is not None or parts.password is not None:
+        return "holds a name or password"
+    if parts.fragment or "#" in url:
+        return "has a #fragment"
+    return _problem_of_scheme(parts)
+
+
+def _problem_of_scheme(parts: SplitResult) -> str | None:
+    if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
+        return "would send the key unencrypted: http:// is for this machine only"
+    return None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _shown(url: str) -> str:
+    """An address as far as it can be shown: nothing before an ``@``, nothing after a ``?``."""
+    return repr(url.rpartition("@")[2].partition("?")[0][:80])

@@ -1,0 +1,108 @@
+"""One attempt through a client that the user lends: used as it is, never configured, never closed."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Protocol
+
+import anyio
+
+from ..errors import OutcomeUnknownError, PanelUnavailableError, RequestTimeoutError, TransportError
+from ..wire.encoding import form
+from ..wire.envelope import unusable
+from ..wire.messages import Answer
+from .body import UnusableBodyError, body_of, most_bytes
+from .headers import headers_for
+
+if TYPE_CHECKING:
+    from ..settings import Settings
+    from ..wire.messages import Request, Trail
+
+_FAMILY = frozenset({"httpx", "httpx2"})
+
+
+class HttpClient(Protocol):
+    """What is needed of a lent client: an ``httpx.AsyncClient``, or httpx2's."""
+
+    def build_request(self, method: str, url: str) -> Any:
+        """A request with the client's own settings."""
+        ...
+
+    async def send(self, request: Any) -> Any:
+        """Send it."""
+        ...
+
+
+class LentTransport:
+    """Sends through a lent client, which cannot prove what it sent: a failed write is always unknown."""
+
+    def __init__(self, settings: Settings, client: HttpClient) -> None:
+        self._settings = settings
+        self._client: Any = client
+        self._library = _library_of(client)
+        self._headers = headers_for(settings)
+        self._gate = anyio.CapacityLimiter(settings.concurrency)
+
+    async def open(self) -> None:
+        """Nothing to do: the client is open already, or it is its owner's mistake."""
+
+    async def aclose(self) -> None:
+        """Nothing to do: who opens, closes."""
+
+    async def send(self, request: Request, trail: Trail) -> Answer:
+        """Send one request once and read its whole answer.
+
+        Raises:
+            OutcomeUnknownError: of a write: no whole answer came.
+            RequestTimeoutError: of a read: no whole answer in ``attempt_timeout``.
+            PanelUnavailableError: of a read: the connection or the body broke.
+        """
+        trail.begin()
+        async with self._gate:
+            try:
+                with anyio.fail_after(self._settings.attempt_timeout):
+                    return await self._exchange(request, trail)
+            except UnusableBodyError as error:
+                raise unusable(request, None, str(error)) from error
+            except (self._library.RequestError, OSError, anyio.EndOfStream, anyio.BrokenResourceError) as error:
+                late = isinstance(error, (TimeoutError, self._library.TimeoutException))
+                raise _failure(request, error, late=late) from error
+
+    async def _exchange(self, request: Request, trail: Trail) -> Answer:
+        outgoing = self._client.build_request(
+            "POST",
+            self._settings.url,
+            headers=self._headers,
+            content=form(request, self._settings.api_key),
+            timeout=self._settings.attempt_timeout,
+        )
+        trail.leave(proven=False)
+        response = await self._client.send(outgoing, stream=True, follow_redirects=False)
+        try:
+            body = await body_of(response, most_bytes(request.action))
+        finally:
+            await response.aclose()
+        return Answer(status=response.status_code, headers=dict(response.headers.items()), body=body)
+
+
+def _library_of(client: object) -> Any:
+    """The library whose client it is, found without importing either.
+
+    Raises:
+        TypeError: it is no asynchronous client of httpx or httpx2.
+    """
+    for class_ in type(client).__mro__:
+        root = class_.__module__.partition(".")[0]
+        if root in _FAMILY and class_.__name__ == "AsyncClient":
+            return sys.modules[root]
+    msg = f"http is an httpx.AsyncClient (or httpx2.AsyncClient), not {type(client).__name__}"
+    raise TypeError(msg)
+
+
+def _failure(request: Request, error: Exception, *, late: bool) -> TransportError | OutcomeUnknownError:
+    what = "no whole answer in time" if late else f"{type(error).__name__}: {error}"
+    if not request.repeatable:
+        return OutcomeUnknownError(what, action=request.action, asked=dict(request.fields))
+    if late:
+        return RequestTimeoutError(f"{request.action}: {what}; try again later", action=request.action)
+    return PanelUnavailableError(f"{request.action}: {what}; try again later", action=request.action)

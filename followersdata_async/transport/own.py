@@ -1,0 +1,119 @@
+"""One attempt through our own pool, with proof of what was sent."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+import anyio
+import httpx
+
+from ..errors import NotSentError, RequestTimeoutError, TransportError
+from ..wire.encoding import form
+from ..wire.envelope import unusable
+from ..wire.messages import Answer
+from .body import UnusableBodyError, body_of, most_bytes
+from .headers import headers_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+
+    from ..errors import OutcomeUnknownError
+    from ..settings import Settings
+    from ..wire.messages import Request, Trail
+    from .pool import Pool
+
+_FOREIGN = (
+    httpx.RequestError,
+    ssl.SSLError,
+    OSError,
+    anyio.EndOfStream,
+    anyio.BrokenResourceError,
+    anyio.ClosedResourceError,
+)
+
+
+class OwnTransport:
+    """Sends through a pool that belongs to the client alone."""
+
+    def __init__(self, settings: Settings, pool: Pool) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._headers = headers_for(settings)
+
+    async def open(self) -> None:
+        """Get ready; no connection is made yet."""
+        await self._pool.open()
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._pool.aclose()
+
+    async def send(self, request: Request, trail: Trail) -> Answer:
+        """Send one request once and read its whole answer.
+
+        Raises:
+            NotSentError: proven by httpcore's trace: no byte of the request left.
+            OutcomeUnknownError: of a write: it left, and no whole answer came.
+            RequestTimeoutError: of a read: no whole answer in ``attempt_timeout``.
+            PanelUnavailableError: of a read: the connection or the body broke.
+        """
+        trail.begin()
+        async with self._pool.lease() as shard:
+            try:
+                with anyio.fail_after(self._settings.attempt_timeout):
+                    return await self._exchange(shard, request, trail)
+            except UnusableBodyError as error:
+                raise unusable(request, None, str(error)) from error
+            except _FOREIGN as error:
+                raise _failure(request, trail, error, self._settings) from error
+
+    async def _exchange(self, shard: httpx.AsyncHTTPTransport, request: Request, trail: Trail) -> Answer:
+        response = await shard.handle_async_request(
+            httpx.Request(
+                "POST",
+                self._settings.url,
+                headers=self._headers,
+                content=form(request, self._settings.api_key),
+                extensions={"timeout": _timeouts(self._settings), "trace": _watching(trail)},
+            )
+        )
+        try:
+            body = await body_of(response, most_bytes(request.action))
+        finally:
+            await response.aclose()
+        return Answer(status=response.status_code, headers=dict(response.headers.items()), body=body)
+
+
+def _timeouts(settings: Settings) -> dict[str, float]:
+    return dict.fromkeys(("connect", "read", "write", "pool"), settings.attempt_timeout)
+
+
+def _watching(trail: Trail) -> Callable[[str, Mapping[str, object]], Coroutine[None, None, None]]:
+    """A trace hook that notes when the first byte of the request leaves."""
+
+    async def trace(event: str, _: Mapping[str, object]) -> None:
+        if event.endswith("send_request_headers.started"):
+            trail.leave()
+
+    return trace
+
+
+def _failure(
+    request: Request, trail: Trail, error: Exception, settings: Settings
+) -> TransportError | OutcomeUnknownError:
+    """The error for an exchange that broke."""
+    late = isinstance(error, (TimeoutError, httpx.TimeoutException))
+    what = f"no whole answer within {settings.attempt_timeout:g} s" if late else _described(error)
+    if not trail.sent:
+        return NotSentError(
+            f"{request.action}: nothing was sent: {what}; check the network and the address, then try again",
+            action=request.action,
+        )
+    if late and request.repeatable:
+        return RequestTimeoutError(f"{request.action}: {what}; try again later", action=request.action)
+    return unusable(request, None, what)
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

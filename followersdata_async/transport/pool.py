@@ -1,0 +1,83 @@
+"""Connections in small shards behind one gate.
+
+One large httpx pool slows down with the number of requests in flight and
+loses slots on cancellation; several small ones behind a gate that is never
+larger than their connections do neither (docs/design.md, decisions).
+"""
+
+from __future__ import annotations
+
+import ssl
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+import anyio
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from ..settings import Settings
+
+_CONNECTIONS_OF_A_SHARD = 8
+_IDLE_SECONDS = 5.0
+"""A connection idle for longer is not used again: many servers close it at that age, unseen."""
+
+
+class Pool:
+    """Our own connections to one panel, at most ``concurrency`` of them. Opened once, closed once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._gate = anyio.CapacityLimiter(settings.concurrency)
+        context = _ssl_context(settings)
+        shards = -(-settings.concurrency // _CONNECTIONS_OF_A_SHARD)
+        self._shards = [_shard(settings, context) for _ in range(shards)]
+        self._loads = [0] * shards
+        self._closing = AsyncExitStack()
+
+    async def open(self) -> None:
+        """Get ready; no connection is made yet."""
+        for shard in self._shards:
+            await self._closing.enter_async_context(shard)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._closing.aclose()
+
+    @asynccontextmanager
+    async def lease(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
+        """Wait at the gate, then have the least loaded shard for one request."""
+        async with self._gate:
+            index = self._loads.index(min(self._loads))
+            self._loads[index] += 1
+            try:
+                yield self._shards[index]
+            finally:
+                self._loads[index] -= 1
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests hold a place now."""
+        return self._gate.borrowed_tokens
+
+
+def _shard(settings: Settings, context: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
+    return httpx.AsyncHTTPTransport(
+        verify=context,
+        trust_env=False,
+        limits=httpx.Limits(
+            max_connections=_CONNECTIONS_OF_A_SHARD,
+            max_keepalive_connections=_CONNECTIONS_OF_A_SHARD,
+            keepalive_expiry=_IDLE_SECONDS,
+        ),
+        proxy=settings.proxy,
+    )
+
+
+def _ssl_context(settings: Settings) -> ssl.SSLContext:
+    """One context for all shards: reading the certificates takes longer than anything else here."""
+    if settings.ssl_context is not None:
+        return settings.ssl_context
+    if settings.url.startswith("https:") or settings.proxy:
+        return httpx.create_ssl_context(trust_env=False)
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

@@ -1,0 +1,55 @@
+"""What goes to the panel and what comes back, before anybody reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import final
+
+from attrs import define, field, frozen
+
+
+@final
+@frozen
+class Request:
+    """One request: its action, its other fields, and whether it may be sent again.
+
+    The key is not in here: it is added when the body is made.
+    """
+
+    action: str
+    fields: tuple[tuple[str, str], ...] = ()
+    repeatable: bool = field(default=True, kw_only=True)
+
+
+@final
+@frozen(kw_only=True)
+class Answer:
+    """One whole answer, as bytes. Header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(factory=dict, hash=False)
+    body: bytes = field(repr=False)
+
+
+@final
+@define
+class Trail:
+    """What one call has sent so far, as it is known at any moment, also when it is cut off.
+
+    ``sent`` is about the latest attempt: ``False`` is proof that nothing left,
+    ``None`` that the transport cannot tell. ``requests`` counts the attempts
+    that were sent, or may have been.
+    """
+
+    sent: bool | None = False
+    requests: int = 0
+
+    def begin(self) -> None:
+        """A new attempt starts; nothing of it has left yet."""
+        self.sent = False
+
+    def leave(self, *, proven: bool = True) -> None:
+        """The request leaves, as seen (``proven``) or as must be assumed."""
+        if self.sent is False:
+            self.requests += 1
+        self.sent = proven or None

@@ -2,7 +2,7 @@
 
 Panels share no codes: the same refusal comes as a sentence, as a key like
 ``neworder.error.not_enough_funds`` or as a number, in several languages. Texts
-are compared without case, punctuation and ``_``; the first class below whose
+are compared without case, accents, punctuation and ``_``; the first class below whose
 words stand in the text decides, so the order of the table matters.
 """
 
@@ -38,6 +38,10 @@ _TABLE: tuple[tuple[type[PanelError], tuple[str, ...]], ...] = (
             r"too many (failed )?(requests|attempts)",
             r"slow down",
             r"blocked for \d+ seconds",
+            r"(cok fazla|fazla sayida) (istek|deneme)",
+            r"(muitas|excesso de|limite de) requisicoes|muitas tentativas",
+            r"слишком много (запросов|попыток)|лимит запросов",
+            r"qua nhieu (yeu cau|lan thu)",
         ),
     ),
     (
@@ -48,6 +52,10 @@ _TABLE: tuple[tuple[type[PanelError], tuple[str, ...]], ...] = (
             r"unauthenticated|unauthorized|authentication failed",
             r"api (access )?(is |has been )?disabled?",
             r"account (is |was |has been )?(not active|inactive|suspended|restricted|banned|disabled|blocked)",
+            r"api anahtar\w*|hesab\w* (pasif|askida|aktif degil|kapali|engellendi)",
+            r"chave (de |da )?api|conta (esta )?(inativa|suspensa|bloqueada|desativada)",
+            r"api ключ\w*|ключ\w* api|аккаунт\w* (неактивен|не активен|заблокирован|приостановлен)",
+            r"khoa api|api khong (hop le|dung)|tai khoan (da )?(bi )?(khoa|khong hoat dong)",
         ),
     ),
     (
@@ -57,6 +65,10 @@ _TABLE: tuple[tuple[type[PanelError], tuple[str, ...]], ...] = (
             r"temporarily",
             r"try (again )?later",
             r"server error",
+            r"bakim(da|dayiz)?|(daha )?sonra (tekrar|yeniden) dene\w*|gecici olarak",
+            r"manutencao|tente (novamente )?mais tarde|temporariamente",
+            r"техническ\w+ работ\w*|на обслуживании|(попробуите|повторите) (попытку )?позже|временно",
+            r"bao tri|thu lai sau|tam thoi",
         ),
     ),
     (
@@ -64,6 +76,10 @@ _TABLE: tuple[tuple[type[PanelError], tuple[str, ...]], ...] = (
         (
             r"(not enough|insufficient|sufficient) (funds|balance|money)",
             r"balance (is )?(insufficient|not enough|too low)",
+            r"bakiye(niz)? (yetersiz|yok|yetmiyor)|yetersiz bakiye",
+            r"saldo insuficiente|(fundos|creditos) insuficientes",
+            r"недостаточно (средств|денег|баланса)|недостаточныи баланс",
+            r"so du (tai khoan )?(cua ban )?khong du|khong du (so du|tien)",
         ),
     ),
     (
@@ -75,6 +91,10 @@ _TABLE: tuple[tuple[type[PanelError], tuple[str, ...]], ...] = (
             r"refill (is )?(already|in ?progress|pending)|refill will be available",
             r"already (been )?requested",
             r"refill task is not completed|no more refills|order is not completed",
+            r"yeni bir siparis (giremez|veremez)\w*|(bu|ayni) (link|baglanti)\w* (icin )?aktif|zaten (talep|aktif)",
+            r"pedido ativo (com|para) (este|esse) link|mesmo link|ja (foi )?solicitad[oa]",
+            r"активн\w+ заказ\w* (с|по|на) этои ссылк\w+|уже запрошен\w*",
+            r"don hang dang (chay|hoat dong)|da (duoc )?yeu cau",
         ),
     ),
     (
@@ -82,6 +102,10 @@ _TABLE: tuple[tuple[type[PanelError], tuple[str, ...]], ...] = (
         (
             r"refill (request |id )?not found",
             r"(incorrect|invalid) refill",
+            r"(telafi|refill) (talebi )?bulunamadi",
+            r"(refil|reposicao|refill) nao encontrad[oa]",
+            r"(рефилл?|refill|докрутка) не наиден[ао]?",
+            r"khong tim thay (yeu cau )?(bao hanh|refill)",
         ),
     ),
     (
@@ -89,6 +113,10 @@ _TABLE: tuple[tuple[type[PanelError], tuple[str, ...]], ...] = (
         (
             r"order not found|order does not exist",
             r"(incorrect|invalid) order ids?|order id is (invalid|incorrect)",
+            r"siparis (numarasi )?(bulunamadi|yok)|gecersiz siparis",
+            r"pedido (nao encontrado|invalido)",
+            r"заказ\w* не (наиден\w*|существует)|неверныи id заказа",
+            r"khong tim thay don hang|don hang khong (ton tai|hop le)",
         ),
     ),
     (
@@ -98,6 +126,10 @@ _TABLE: tuple[tuple[type[PanelError], tuple[str, ...]], ...] = (
             r"unknown action|action is invalid",
             r"missing data|missing (required )?(order |orders )?parameter|parameter is required",
             r"(action|order|orders|refill|refills|service) field is required",
+            r"eksik (veri|parametre)|gecersiz (istek|islem|parametre)",
+            r"(requisicao|acao|parametros?) invalid[oa]s?",
+            r"(неверн|некорректн)\w+ (запрос|деиствие|параметр)\w*",
+            r"yeu cau khong hop le|(thieu|sai) (tham so|du lieu)|hanh dong khong hop le",
         ),
     ),
     (
@@ -106,6 +138,10 @@ _TABLE: tuple[tuple[type[PanelError], tuple[str, ...]], ...] = (
             r"(incorrect|invalid|disabled|inactive) service",
             r"service (id )?(not found|does not exists?|is invalid)",
             r"service (is )?(disabled|inactive)",
+            r"(servis|hizmet) (bulunamadi|pasif|aktif degil|kapali)|gecersiz (servis|hizmet)",
+            r"servico (nao encontrado|invalido|inativo|desativado)",
+            r"(услуга|сервис) (не наиден|отключен|неактивн)\w*|неверн\w+ (услуга|сервис|id услуги)",
+            r"dich vu khong (ton tai|hop le|hoat dong)|khong tim thay dich vu",
         ),
     ),
     (
@@ -117,6 +153,11 @@ _TABLE: tuple[tuple[type[PanelError], tuple[str, ...]], ...] = (
             r"invalid interval|not support dripfeed",
             r"incorrect (runs|interval|comments?|usernames?|hashtags?|min|max|posts|delay|expiry|media)",
             r"incorrect (answer number|keywords|groups|country|device|type of traffic)",
+            r"(gecersiz|hatali) (link|baglanti)|(link|baglanti) (gecersiz|hatali)",
+            r"(minimum|maksimum|gecersiz) (miktar|adet)|(miktar|adet) (gecersiz|en az|en fazla)",
+            r"quantidade|link invalido",
+            r"(неверн|некорректн)\w+ ссылк\w+|количество",
+            r"so luong|(lien ket|link|duong dan) khong hop le",
         ),
     ),
     (
@@ -126,10 +167,18 @@ _TABLE: tuple[tuple[type[PanelError], tuple[str, ...]], ...] = (
             r"cancel (is )?(disabled|not (allowed|available))|can ?(not|t) (be )?cancel|can t cancel",
             r"not eligible|already completed or cancell?ed",
             r"ordering is disabled",
+            r"(telafi|iptal|refill) (desteklenm|edilem|kapali|mevcut degil)\w*|iptal edilemez",
+            r"(reposicao|refil|cancelamento) nao (disponivel|suportad[oa]|permitid[oa])|nao pode ser cancelado",
+            r"(отмена|рефилл?|докрутка) (недоступн|не поддерживает|невозможн)\w*|нельзя отменить",
+            r"khong ho tro|khong the huy",
         ),
     ),
 )
-"""Phrases as patterns over texts without case and punctuation, whole words only."""
+"""Phrases as patterns, whole words only, over texts without case, accents and punctuation.
+
+English and PerfectPanel's keys, then Turkish, Portuguese, Russian (whose й
+counts as an accented и) and Vietnamese.
+"""
 
 _PATTERNS = tuple((class_, re.compile(rf"\b(?:{'|'.join(phrases)})\b")) for class_, phrases in _TABLE)
 
@@ -188,10 +237,11 @@ class Words:
 
 
 def _plain(text: str) -> str:
-    """The text in lower case, its punctuation and ``_`` turned to single blanks."""
-    # Turkish İ folds to i and a combining dot, which no plain i has.
-    folded = unicodedata.normalize("NFKC", text.casefold()).replace("\u0307", "")
-    return _PUNCTUATION.sub(" ", folded).strip()
+    """The text in lower case, without accents, its punctuation and ``_`` turned to single blanks."""
+    letters = unicodedata.normalize("NFKD", text.casefold()).translate(_UNDECOMPOSED)
+    return _PUNCTUATION.sub(" ", _ACCENTS.sub("", letters)).strip()
 
 
+_UNDECOMPOSED = str.maketrans({"\u0131": "i", "\u0111": "d"})
+_ACCENTS = re.compile(r"[\u0300-\u036f]+")
 _PUNCTUATION = re.compile(r"[\W_]+")

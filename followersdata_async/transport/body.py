@@ -5,6 +5,8 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Protocol
 
+import anyio
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
@@ -55,9 +57,26 @@ async def body_of(response: Response, most: int) -> bytes:
     if response.is_stream_consumed:
         return await response.aread()
     unpack = _Unpacking(response.headers.get("content-encoding", ""), most)
-    parts = [unpack.fed(chunk) async for chunk in response.aiter_raw()]
+    chunks = response.aiter_raw()
+    try:
+        parts = [unpack.fed(chunk) async for chunk in chunks]
+    except UnusableBodyError:
+        await _abandon(chunks)
+        raise
     unpack.finish()
     return b"".join(parts)
+
+
+async def _abandon(chunks: AsyncIterator[bytes]) -> None:
+    """Leave a body half read.
+
+    httpx stacks async generators, and closing the outermost leaves the others
+    to the garbage collector; a cancellation in the innermost unwinds them all.
+    """
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        async for _ in chunks:
+            pass
 
 
 class _Unpacking:

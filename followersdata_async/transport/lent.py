@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
-from ..errors import OutcomeUnknownError, PanelUnavailableError, RequestTimeoutError, TransportError
 from ..wire.encoding import form
 from ..wire.envelope import unusable
 from ..wire.messages import Answer
 from .body import UnusableBodyError, body_of, most_bytes
+from .failures import described, lost
 from .headers import headers_for
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ class LentTransport:
                 raise unusable(request, None, str(error)) from error
             except (self._library.RequestError, OSError, anyio.EndOfStream, anyio.BrokenResourceError) as error:
                 late = isinstance(error, (TimeoutError, self._library.TimeoutException))
-                raise _failure(request, error, late=late) from error
+                what = "no whole answer in time" if late else described(error)
+                raise lost(request, what, late=late, sent=trail.sent) from error
 
     async def _exchange(self, request: Request, trail: Trail) -> Answer:
         outgoing = self._client.build_request(
@@ -76,7 +77,7 @@ class LentTransport:
             content=form(request, self._settings.api_key),
             timeout=self._settings.attempt_timeout,
         )
-        trail.leave(proven=False)
+        trail.hand_over()
         response = await self._client.send(outgoing, stream=True, follow_redirects=False)
         try:
             body = await body_of(response, most_bytes(request.action))
@@ -97,12 +98,3 @@ def _library_of(client: object) -> Any:
             return sys.modules[root]
     msg = f"http is an httpx.AsyncClient (or httpx2.AsyncClient), not {type(client).__name__}"
     raise TypeError(msg)
-
-
-def _failure(request: Request, error: Exception, *, late: bool) -> TransportError | OutcomeUnknownError:
-    what = "no whole answer in time" if late else f"{type(error).__name__}: {error}"
-    if not request.repeatable:
-        return OutcomeUnknownError(what, action=request.action, asked=dict(request.fields))
-    if late:
-        return RequestTimeoutError(f"{request.action}: {what}; try again later", action=request.action)
-    return PanelUnavailableError(f"{request.action}: {what}; try again later", action=request.action)

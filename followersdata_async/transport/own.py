@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import ssl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx
 
-from ..errors import NotSentError, RequestTimeoutError, TransportError
+from ..errors import NotSentError
 from ..wire.encoding import form
 from ..wire.envelope import unusable
 from ..wire.messages import Answer
 from .body import UnusableBodyError, body_of, most_bytes
+from .failures import described, lost
 from .headers import headers_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Mapping
 
-    from ..errors import OutcomeUnknownError
+    from ..errors import OutcomeUnknownError, TransportError
     from ..settings import Settings
     from ..wire.messages import Request, Trail
     from .pool import Pool
@@ -31,6 +32,10 @@ _FOREIGN = (
     anyio.BrokenResourceError,
     anyio.ClosedResourceError,
 )
+
+
+_BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+"""What httpx raises before a request leaves. It is asked only where no trace was seen, as under a mock."""
 
 
 class OwnTransport:
@@ -66,16 +71,17 @@ class OwnTransport:
             except UnusableBodyError as error:
                 raise unusable(request, None, str(error)) from error
             except _FOREIGN as error:
-                raise _failure(request, trail, error, self._settings) from error
+                raise _failure(request, trail, error, self._settings.attempt_timeout) from error
 
     async def _exchange(self, shard: httpx.AsyncHTTPTransport, request: Request, trail: Trail) -> Answer:
+        trail.hand_over()
         response = await shard.handle_async_request(
             httpx.Request(
                 "POST",
                 self._settings.url,
                 headers=self._headers,
                 content=form(request, self._settings.api_key),
-                extensions={"timeout": _timeouts(self._settings), "trace": _watching(trail)},
+                extensions={"timeout": _timeouts(self._settings), "trace": _Watch(trail)},
             )
         )
         try:
@@ -89,31 +95,36 @@ def _timeouts(settings: Settings) -> dict[str, float]:
     return dict.fromkeys(("connect", "read", "write", "pool"), settings.attempt_timeout)
 
 
-def _watching(trail: Trail) -> Callable[[str, Mapping[str, object]], Coroutine[None, None, None]]:
-    """A trace hook that notes when the first byte of the request leaves."""
+class _Watch:
+    """A trace hook: it notes when the first byte of the request leaves, and closes what httpcore forgets."""
 
-    async def trace(event: str, _: Mapping[str, object]) -> None:
-        if event.endswith("send_request_headers.started"):
-            trail.leave()
+    def __init__(self, trail: Trail) -> None:
+        self._trail = trail
+        self._connection: Any = None
 
-    return trace
+    async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
+        """Look at one event of an exchange."""
+        if event.endswith("connect_tcp.started"):
+            self._trail.hold()
+        elif event.endswith("send_request_headers.started"):
+            self._trail.leave()
+        elif event.endswith("connect_tcp.complete"):
+            self._connection = info["return_value"]
+        elif event.endswith("start_tls.failed") and self._connection is not None:
+            # httpcore closes it after an exception, but not after a cancellation.
+            with anyio.CancelScope(shield=True):
+                await self._connection.aclose()
 
 
-def _failure(
-    request: Request, trail: Trail, error: Exception, settings: Settings
-) -> TransportError | OutcomeUnknownError:
+def _failure(request: Request, trail: Trail, error: Exception, seconds: float) -> TransportError | OutcomeUnknownError:
     """The error for an exchange that broke."""
     late = isinstance(error, (TimeoutError, httpx.TimeoutException))
-    what = f"no whole answer within {settings.attempt_timeout:g} s" if late else _described(error)
-    if not trail.sent:
+    what = f"no whole answer within {seconds:g} s" if late else described(error)
+    if isinstance(error, _BEFORE_SENDING):
+        trail.hold()
+    if trail.sent is False:
         return NotSentError(
             f"{request.action}: nothing was sent: {what}; check the network and the address, then try again",
             action=request.action,
         )
-    if late and request.repeatable:
-        return RequestTimeoutError(f"{request.action}: {what}; try again later", action=request.action)
-    return unusable(request, None, what)
-
-
-def _described(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return lost(request, what, late=late, sent=trail.sent)

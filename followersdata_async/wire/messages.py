@@ -37,8 +37,8 @@ class Trail:
     """What one call has sent so far, as it is known at any moment, also when it is cut off.
 
     ``sent`` is about the latest attempt: ``False`` is proof that nothing left,
-    ``None`` that the transport cannot tell. ``requests`` counts the attempts
-    that were sent, or may have been.
+    ``None`` that nobody can tell. ``requests`` counts the attempts that were
+    sent, or may have been.
     """
 
     sent: bool | None = False
@@ -48,8 +48,19 @@ class Trail:
         """A new attempt starts; nothing of it has left yet."""
         self.sent = False
 
-    def leave(self, *, proven: bool = True) -> None:
-        """The request leaves, as seen (``proven``) or as must be assumed."""
+    def hand_over(self) -> None:
+        """The request is given to somebody who may send it without a word."""
+        self.sent = None
+        self.requests += 1
+
+    def hold(self) -> None:
+        """It was seen that nothing has left yet."""
+        if self.sent is None:
+            self.sent = False
+            self.requests -= 1
+
+    def leave(self) -> None:
+        """It was seen that the request leaves."""
         if self.sent is False:
             self.requests += 1
-        self.sent = proven or None
+        self.sent = True

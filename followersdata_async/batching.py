@@ -1,19 +1,17 @@
-"""Ids to chunks, and the chunks' outcomes back to one result in the caller's order."""
+"""Ids before they are asked, each once; and their outcomes as one result, in the caller's order."""
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from .models import BatchResult, Unreported, id_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from .models import Id, Outcome
 
 T = TypeVar("T")
-Item = TypeVar("Item")
 
 MOST_IDS = 100
 """How many ids one request may carry (panel-api §2.2)."""
@@ -42,13 +40,6 @@ def checked_iterable(ids: object) -> None:
     if isinstance(ids, (str, bytes, bytearray, int)):
         msg = f"ids is one {type(ids).__name__}: pass them as a list, e.g. [{ids!r}]"
         raise TypeError(msg)
-
-
-def chunked(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """The items in lists of ``size``, the last one shorter; read no further than asked."""
-    iterator = iter(items)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
 
 
 def merged(asked: Sequence[Id], outcomes: Mapping[str, Outcome[T]], *, requests: int) -> BatchResult[T]:

@@ -127,7 +127,7 @@ class Outcomes(AsyncIterator[Outcome[T]]):
         width: int,
     ) -> None:
         batching.checked_iterable(ids)
-        self.requests = 0
+        self.requests: int = 0
         self._line = line
         self._batch = batch
         self._source = _Source(ids, batch_size)

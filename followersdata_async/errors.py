@@ -137,7 +137,7 @@ class OutcomeUnknownError(FollowersDataError):
     ) -> None:
         super().__init__(message)
         self.action = action
-        self.asked = dict(asked or {})
+        self.asked: dict[str, str] = dict(asked or {})
         self.at = at
         self.sent = sent
         self.http_status = http_status

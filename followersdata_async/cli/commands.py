@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     Value = TypeVar("Value", bound=AttrsInstance)
 
-app = App(
+app: App = App(
     name="followersdata",
     help="Order from a social-media panel and follow the orders. "
     "The key is read from FOLLOWERSDATA_API_KEY, the address from FOLLOWERSDATA_API_URL or --url.",

@@ -52,6 +52,11 @@ def _each(arguments: Iterable[str], file: Path | None) -> Iterator[Id]:
         if argument == STANDARD_INPUT:
             text = _decoded(sys.stdin.buffer.read(), "standard input")
             yield from _ids_of(text.splitlines(), "standard input")
+        elif argument.startswith("-"):
+            msg = (
+                f"unknown option {argument.partition('=')[0]}; ids that begin with - come from --file or standard input"
+            )
+            raise UsageError(msg)
         else:
             yield _id_of(argument, "argument")
     if file is not None:

@@ -8,9 +8,9 @@ from __future__ import annotations
 try:
     import starlette as _starlette  # noqa: F401 - to name the extra where it is missing
     import uvicorn as _uvicorn  # noqa: F401
-except ImportError as error:
+except ImportError as _error:
     msg = "the sandbox needs its extra: pip install 'followersdata_async[sandbox]'"
-    raise ImportError(msg) from error
+    raise ImportError(msg) from _error
 
 from .serving import Sandbox
 

@@ -47,9 +47,10 @@ async def _fields_of(request: Request) -> dict[str, str] | None:
     """The form's fields, or ``None`` where the body is no form. Of a name that comes twice, the last counts."""
     body = bytearray()
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MOST_BODY_BYTES:
-            return None
+        # Read to the end in any case: who sends does not listen before.
+        body += chunk[: _MOST_BODY_BYTES + 1 - len(body)]
+    if len(body) > _MOST_BODY_BYTES:
+        return None
     try:
         return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS))
     except ValueError:

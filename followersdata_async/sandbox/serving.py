@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from starlette.applications import Starlette
+
 _LOOPBACK = "127.0.0.1"
 _NOWHERE = "https://sandbox.invalid"
 _GRACE_SECONDS = 1
@@ -39,7 +41,7 @@ class Sandbox:
         OSError: on entering: the port is taken.
     """
 
-    key = f"{KEY_PREFIX}key"
+    key: str = f"{KEY_PREFIX}key"
 
     def __init__(
         self,
@@ -51,8 +53,8 @@ class Sandbox:
         past: int = 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.world = World(seed=seed, born=clock(), past=past)
-        self.app = application(self.world, clock=clock, latency=latency)
+        self._world = World(seed=seed, born=clock(), past=past)
+        self.app: Starlette = application(self._world, clock=clock, latency=latency)
         self._address = f"{_LOOPBACK}:{port}"
         self._port = port
         self._serve = serve
@@ -68,7 +70,7 @@ class Sandbox:
     @property
     def requests(self) -> int:
         """How many API requests came."""
-        return self.world.requests
+        return self._world.requests
 
     def http(self) -> httpx.AsyncClient:
         """A client that reaches the sandbox without a socket; the caller closes it, or lets it go."""
@@ -76,7 +78,7 @@ class Sandbox:
 
     def ledger(self) -> list[dict[str, object]]:
         """Every order the panel really took, oldest first."""
-        return [entry.row() for entry in self.world.entries]
+        return [entry.row() for entry in self._world.entries]
 
     async def __aenter__(self) -> Self:
         """Start listening, if it serves."""

@@ -108,6 +108,8 @@ def one(request: Request, id_: Id, outcomes: Mapping[str, Outcome[T]]) -> T:
         return outcome.value
     if isinstance(outcome, Unreported):
         raise unreadable(request, "the answer does not mention the id asked")
+    if isinstance(outcome.error, DecodeError):
+        raise unreadable(request, outcome.error.message, outcome.error.problems)
     raise outcome.error
 
 

@@ -121,5 +121,6 @@ def _rows_by_position(rows: Sequence[object], asked: Sequence[str]) -> Mapping[s
 
 
 def _ascending(asked: Sequence[str]) -> bool:
+    """Whether the ids were sent in rising order, which a single one always is."""
     numbers = [number for id_ in asked if isinstance(number := id_of(id_), int)]
-    return len(numbers) == len(asked) and all(low < high for low, high in pairwise(numbers))
+    return len(asked) == 1 or (len(numbers) == len(asked) and all(low < high for low, high in pairwise(numbers)))

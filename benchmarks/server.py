@@ -1,0 +1,76 @@
+"""A panel that costs as little as possible, in a process of its own: it answers every status, after ``latency``."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_ROW = '{"charge":"0.27819","start_count":"3572","status":"Partial","remains":"157","currency":"USD"}'
+
+
+@contextmanager
+def serving(latency: float) -> Iterator[str]:
+    """Serve on a free loopback port; gives the address."""
+    command = [sys.executable, "-m", "benchmarks.server", str(latency)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own module
+        try:
+            assert process.stdout is not None  # noqa: S101 - as it is a pipe
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}/api/v2"
+        finally:
+            process.terminate()
+
+
+class _Panel(asyncio.Protocol):
+    """HTTP/1.1 with keep-alive, and no more of it than the benchmarks send."""
+
+    def __init__(self, latency: float) -> None:
+        self._latency = latency
+        self._data = b""
+        self._transport: asyncio.WriteTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way back."""
+        assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 - as asyncio has it
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Answer when a request is whole."""
+        self._data += data
+        head, separator, body = self._data.partition(b"\r\n\r\n")
+        if not separator or len(body) < _length_of(head):
+            return
+        self._data = b""
+        asyncio.get_running_loop().call_later(self._latency, self._reply, _answer_to(body))
+
+    def _reply(self, body: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+
+def _length_of(head: bytes) -> int:
+    return int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+
+
+def _answer_to(form: bytes) -> bytes:
+    ids = parse_qs(form.decode()).get("orders", [""])[0]
+    if not ids:
+        return _ROW.encode()
+    return ("{" + ",".join(f'"{id_}":{_ROW}' for id_ in ids.split(",")) + "}").encode()
+
+
+async def _serve(latency: float) -> None:
+    server = await asyncio.get_running_loop().create_server(lambda: _Panel(latency), "127.0.0.1", 0, backlog=1024)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(float(sys.argv[1])))

@@ -1,0 +1,42 @@
+"""Requests per second by requests in flight: where pools collapse, and what bare sockets could do."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from followersdata_async import AsyncClient
+
+from . import rivals
+from .measure import Result, compared
+from .server import serving
+
+BATCH = 1
+
+
+def run(*, quick: bool) -> list[Result]:
+    """Compare ways to send the same requests, with answers at once and after 50 ms."""
+    results: list[Result] = []
+    for latency in (0.0, 0.05):
+        with serving(latency) as url:
+            for concurrency in (8, 50, 200) if quick else (1, 8, 50, 200):
+                results += _compared(url, latency, concurrency, quick=quick)
+    return results
+
+
+def _compared(url: str, latency: float, concurrency: int, *, quick: bool) -> list[Result]:
+    rounds = 10 if quick else 30
+    requests = max(300, concurrency * rounds) if concurrency > 1 or not latency else 40
+    chunks = [[id_] for id_ in range(1, requests + 1)]
+    ways = {
+        "bare sockets": partial(rivals.sockets, url, chunks, concurrency),
+        "workers over one httpx client": partial(rivals.naive, url, chunks, concurrency),
+        "the same with limits": partial(rivals.bounded, url, chunks, concurrency),
+        "followersdata_async": partial(_ours, url, requests, concurrency),
+    }
+    case = f"{concurrency} in flight, {latency * 1000:.0f} ms"
+    return compared("transport", case, ways, against="bare sockets", repeats=3)
+
+
+async def _ours(url: str, requests: int, concurrency: int) -> int:
+    async with AsyncClient(rivals.KEY, url=url, concurrency=concurrency, batch_size=BATCH) as panel:
+        return (await panel.multi_status(range(1, requests + 1))).requests

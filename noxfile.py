@@ -1,0 +1,66 @@
+"""What is checked, and how: ``nox`` runs lint, types and tests; ``nox -l`` lists everything."""
+
+from __future__ import annotations
+
+import platform
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "venv"
+nox.options.sessions = ["lint", "typing", "tests"]
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+SUPPORTED = nox.project.python_versions(PROJECT)
+RUNNING = ".".join(platform.python_version_tuple()[:2])
+# The Python that runs this is always there, and newer ones should work, too.
+PYTHONS = SUPPORTED if RUNNING in SUPPORTED else [*SUPPORTED, RUNNING]
+
+
+def group(name: str) -> list[str]:
+    """What a dependency group of pyproject.toml asks for."""
+    return nox.project.dependency_groups(PROJECT, name)
+
+
+@nox.session(python=RUNNING)
+def lint(session: nox.Session) -> None:
+    """Style, and that imports point downwards."""
+    session.install(".", *group("lint"))
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("lint-imports")
+
+
+@nox.session(python=RUNNING)
+def typing(session: nox.Session) -> None:
+    """Types, strictly, with two checkers; and that every public name has one."""
+    session.install(".[all]", *group("typing"))
+    session.run("mypy")
+    session.run("pyright")
+    session.run("pyright", "--ignoreexternal", "--verifytypes", "followersdata_async")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Tests with coverage; arguments after ``--`` go to pytest, and then coverage is not judged."""
+    session.install(".[all]", *group("tests"))
+    session.env["COVERAGE_FILE"] = f"{session.create_tmp()}/coverage"
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report", *(["--fail-under=0"] if session.posargs else []))
+
+
+@nox.session(python=RUNNING)
+def benchmarks(session: nox.Session) -> None:
+    """Side by side with what a user would write instead; arguments after ``--`` go to the benchmarks."""
+    session.install(".[all]")
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(python=RUNNING)
+def format(session: nox.Session) -> None:  # noqa: A001 - what it is called on the command line
+    """Bring the code into its form."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", "--fix", ".")
+    session.run("ruff", "format", ".")

@@ -1,0 +1,339 @@
+"""The command line in process, against a sandbox on a real port."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from followersdata_async.cli import main
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from followersdata_async.sandbox import Sandbox
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
+    monkeypatch.setenv("FOLLOWERSDATA_API_KEY", sandbox.key)
+    monkeypatch.setenv("FOLLOWERSDATA_API_URL", sandbox.url)
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, data: bytes) -> None:
+    """Put bytes on standard input."""
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+
+Captured = pytest.CaptureFixture[str]
+
+
+# --- every command
+
+
+def test_services_and_balance(capsys: Captured) -> None:
+    """The catalogue as a list, the balance as one object."""
+    assert main(["services", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["name"] == "Followers"
+    assert main(["balance", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["currency"] == "USD"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fields"),
+    [
+        (["--service", "1", "--quantity", "100"], {"quantity": "100"}),
+        (["--service", "1", "--quantity", "100", "--runs", "2", "--interval", "5"], {"runs": "2", "interval": "5"}),
+        (["--service", "3"], {}),
+    ],
+)
+def test_add_places_an_order(sandbox: Sandbox, capsys: Captured, arguments: list[str], fields: dict[str, str]) -> None:
+    """And writes its id."""
+    assert main(["add", "--link", "https://example.com/p", *arguments, "--format", "json"]) == 0
+    order = json.loads(capsys.readouterr().out)["order"]
+    entry = sandbox.ledger()[-1]
+    assert entry["order"] == order
+    assert fields.items() <= entry["fields"].items()  # type: ignore[attr-defined]
+
+
+def test_add_takes_comments_from_a_file(sandbox: Sandbox, capsys: Captured, tmp_path: Path) -> None:
+    """A line each."""
+    comments = tmp_path / "comments.txt"
+    comments.write_text("\n".join(f"Comment {number}" for number in range(10)), encoding="utf-8")
+    assert main(["add", "--service", "2", "--link", "a.b/c", "--comments-file", str(comments)]) == 0
+    assert str(sandbox.ledger()[-1]["order"]) in capsys.readouterr().out
+    assert sandbox.ledger()[-1]["quantity"] == 10
+
+
+@pytest.mark.parametrize(
+    ("how", "read"),
+    [
+        ("json", json.loads),
+        ("jsonl", lambda out: [json.loads(line) for line in out.splitlines()]),
+        ("csv", lambda out: list(csv.DictReader(io.StringIO(out)))),
+    ],
+)
+def test_status_writes_a_row_for_each_id_in_the_order_asked(capsys: Captured, how: str, read: object) -> None:
+    """The same rows in every format; counts on standard error."""
+    assert main(["status", "3", "1", "99999", "3", "--format", how]) == 6
+    captured = capsys.readouterr()
+    rows = read(captured.out)  # type: ignore[operator]
+    assert [str(row["id"]) for row in rows] == ["3", "1", "99999"]
+    assert [row["outcome"] for row in rows] == ["ok", "ok", "refused"]
+    assert rows[2]["error"] == "OrderNotFoundError"
+    assert captured.err == "3 ids: 2 ok, 1 refused, 0 unreported, 0 failed; 1 requests\n"
+
+
+def test_a_table_is_never_cut_outside_a_terminal(capsys: Captured) -> None:
+    """However long its rows."""
+    assert main(["status", "x" * 300]) == 6
+    assert "x" * 300 in capsys.readouterr().out
+
+
+def test_refill_and_its_status(capsys: Captured) -> None:
+    """The refill's id is another one than the order's."""
+    code = main(["refill", *map(str, range(1, 21)), "--format", "jsonl"])
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    refills = [str(row["refill"]) for row in rows if row["outcome"] == "ok"]
+    assert code == (0 if len(refills) == 20 else 6)
+    assert refills
+    assert main(["refill-status", *refills, "--format", "jsonl"]) == 0
+    assert "Pending" in capsys.readouterr().out
+
+
+def test_cancel(capsys: Captured) -> None:
+    """Refusals are outcomes, and an exit code."""
+    assert main(["cancel", "29999", "99999", "--format", "json"]) == 6
+    assert [row["id"] for row in json.loads(capsys.readouterr().out)] == ["29999", "99999"]
+
+
+# --- ids from anywhere
+
+
+def test_25_000_ids_from_standard_input_are_25_000_lines_and_250_requests(
+    sandbox: Sandbox, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the order asked."""
+    typed(monkeypatch, "".join(f"{number}\n" for number in range(1, 25_001)).encode())
+    before = sandbox.requests
+    assert main(["status", "-", "--format", "jsonl"]) == 0
+    captured = capsys.readouterr()
+    lines = captured.out.splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [str(number) for number in range(1, 25_001)]
+    assert sandbox.requests - before == 250
+    assert captured.err.endswith("250 requests\n")
+
+
+def test_ids_from_a_file_and_arguments_together(capsys: Captured, tmp_path: Path) -> None:
+    """Blank lines and a byte-order mark do not matter; each id is asked once."""
+    file = tmp_path / "ids.txt"
+    file.write_bytes(b"\xef\xbb\xbf1\r\n\r\n  2\n1\n")
+    assert main(["status", "3", "--file", str(file), "--format", "jsonl"]) == 0
+    assert [json.loads(line)["id"] for line in capsys.readouterr().out.splitlines()] == ["3", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"1\n2\n3 4\n", "ids.txt:3: the id '3 4' has a comma, a blank or a control character"),
+        (b"1\n1,2\n", "ids.txt:2: the id '1,2' has a comma"),
+        (b"1\n\xff\xfe\n", "ids.txt:2: this is no UTF-8 text"),
+        (b"1\n2\x002\n", "ids.txt:2: the id '2\\x002' has"),
+        (b"", "no ids: give them as arguments, with --file, or on standard input with -"),
+        (None, "ids.txt: No such file or directory"),
+    ],
+)
+def test_an_unreadable_file_is_exit_2_with_the_lines_number(
+    sandbox: Sandbox, capsys: Captured, tmp_path: Path, content: bytes | None, says: str
+) -> None:
+    """And nothing is sent."""
+    file = tmp_path / "ids.txt"
+    if content is not None:
+        file.write_bytes(content)
+    before = sandbox.requests
+    assert main(["status", "--file", str(file)]) == 2
+    captured = capsys.readouterr()
+    assert says in captured.err
+    assert captured.out == ""
+    assert sandbox.requests == before
+
+
+def test_unreadable_standard_input_is_exit_2_too(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With its line."""
+    typed(monkeypatch, b"1\n2 2\n")
+    assert main(["status", "-"]) == 2
+    assert "standard input:2: the id '2 2'" in capsys.readouterr().err
+
+
+# --- exit codes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["status"], 2, "no ids"),
+        (["status", "1,2"], 2, "argument: the id '1,2'"),
+        (["status", "1", "--batch-size", "0"], 2, "batch_size is 0, but must be from 1 to 100"),
+        (["status", "1", "--batch-size", "101"], 2, "batch_size is 101"),
+        (["status", "1", "--concurrency", "-1"], 2, "concurrency is -1"),
+        (["status", "1", "--format", "xml"], 2, "format"),
+        (["nonsense"], 2, "nonsense"),
+        (["status", "1", "--key", "secret"], 2, "unknown option --key;"),
+        (["balance", "--key", "secret"], 2, "--key"),
+        (["add", "--service", "1", "--link", "a.b", "--runs", "5"], 2, "--runs and --interval are of a drip-feed"),
+        (["add", "--service", "1", "--link", "a.b", "--quantity", "5", "--runs", "5"], 2, "both runs and interval"),
+        (["add", "--service", "1", "--link", "a.b", "--quantity", "5", "--comments-file", "c"], 2, "counts its lines"),
+        (["add", "--service", "2", "--link", "a.b", "--comments-file", "missing.txt"], 2, "missing.txt: No such file"),
+        (["add", "--service", "1", "--link", "a.b", "--quantity", "5"], 1, "Quantity less than minimal 50"),
+        (["balance", "--url", "followersdata.com"], 3, "has no https:// before it"),
+        (["balance", "--url", "http://127.0.0.1:1/"], 4, "nothing was sent"),
+        (["sandbox", "--port", "70000"], 2, "--port is 70000"),
+        (["sandbox", "--past", "0"], 2, "the number of orders is 0"),
+        (["demo", "--orders", "0"], 2, "the number of orders is 0"),
+        (["demo", "--latency", "-1"], 2, "--latency is -1"),
+    ],
+)
+def test_what_went_wrong_is_an_exit_code_and_a_line(
+    capsys: Captured, arguments: list[str], code: int, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On standard error; standard output stays empty."""
+    monkeypatch.setattr("followersdata_async.client.anyio.sleep", _no_wait)
+    assert main(arguments) == code
+    captured = capsys.readouterr()
+    assert says in captured.err
+    assert captured.out == ""
+
+
+async def _no_wait(_: float) -> None:
+    await anyio.lowlevel.checkpoint()
+
+
+def test_without_a_key_it_is_exit_3(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says where to put it."""
+    monkeypatch.delenv("FOLLOWERSDATA_API_KEY")
+    assert main(["balance"]) == 3
+    assert "no API key: pass api_key=…, or set FOLLOWERSDATA_API_KEY" in capsys.readouterr().err
+
+
+def test_a_refused_key_is_exit_3_and_one_request(
+    sandbox: Sandbox, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many ids; the key is not shown."""
+    monkeypatch.setenv("FOLLOWERSDATA_API_KEY", "wrong-secret")
+    before = sandbox.requests
+    assert main(["status", *map(str, range(1, 1001))]) == 3
+    assert sandbox.requests - before == 1
+    captured = capsys.readouterr()
+    assert "Invalid API key" in captured.err
+    assert "wrong-secret" not in captured.err + captured.out
+
+
+def test_an_interrupt_is_exit_130(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said in a word."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("followersdata_async.cli.commands.app", interrupt)
+    assert main(["balance"]) == 130
+    assert capsys.readouterr().err == "followersdata: interrupted\n"
+
+
+def test_a_taken_port_is_exit_2(sandbox: Sandbox, capsys: Captured) -> None:
+    """With what to do."""
+    port = sandbox.url.split(":")[2].partition("/")[0]
+    assert main(["sandbox", "--port", port]) == 2
+    assert "take another, or 0 for a free one" in capsys.readouterr().err
+
+
+# --- the sandbox and the demo
+
+
+def test_demo_reports_the_bulk_status_as_one_object(capsys: Captured) -> None:
+    """A request for each hundred; the kinds of outcomes add up to the orders."""
+    assert main(["demo", "--orders", "1000", "--latency", "0", "--format", "json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    names = ["orders", "requests", "ok", "refused", "unreported", "failed", "seconds", "orders_per_second"]
+    assert list(report) == names
+    assert (report["orders"], report["requests"]) == (1000, 10)
+    assert report["ok"] + report["refused"] + report["unreported"] + report["failed"] == 1000
+
+
+@pytest.mark.parametrize("orders", ["1", "2", "250"])
+def test_demo_ends_with_a_table_of_every_step(capsys: Captured, orders: str) -> None:
+    """Also for fewer orders than it places."""
+    assert main(["demo", "--orders", orders, "--latency", "0"]) == 0
+    out = capsys.readouterr().out
+    for word in ("step", "orders per second", "status", "refill", "cancel"):
+        assert word in out
+
+
+def test_the_sandbox_command_serves_until_it_is_stopped(tmp_path: Path) -> None:
+    """In a process of its own: it says how to reach it, and an interrupt ends it with 130."""
+    code = "import sys; from followersdata_async.cli import main; sys.exit(main(['sandbox', '--port', '0']))"
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        assert process.stderr is not None
+        said = [process.stderr.readline() for _ in range(4)]
+        url = said[2].split("=")[1].strip()
+        assert main(["balance", "--url", url]) == 0
+        process.send_signal(2)
+        assert process.wait() == 130
+
+
+def test_output_that_nobody_reads_ends_quietly(tmp_path: Path) -> None:
+    """``followersdata services | head -1``."""
+    code = "import sys; from followersdata_async.cli import main; sys.exit(main(['status', '-', '--format', 'jsonl']))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        process.stdin.write("\n".join(map(str, range(1, 2001))))
+        process.stdin.close()
+        assert process.wait() == 1
+        assert "Traceback" not in process.stderr.read()
+
+
+def test_the_module_runs_as_the_command(tmp_path: Path) -> None:
+    """``python -m followersdata_async``."""
+    command = [sys.executable, "-m", "followersdata_async", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.strip()
+
+
+def test_without_its_extra_the_command_says_what_to_install(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing else."""
+    monkeypatch.delitem(sys.modules, "followersdata_async.cli.commands")
+    monkeypatch.setitem(sys.modules, "cyclopts", None)
+    assert main(["balance"]) == 2
+    assert capsys.readouterr().err == "followersdata: install its extra first: pip install 'followersdata_async[cli]'\n"
+
+
+def test_an_import_error_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a missing extra is explained away."""
+    monkeypatch.setitem(sys.modules, "followersdata_async.cli.commands", None)
+    with pytest.raises(ImportError):
+        main(["balance"])
+
+
+def test_without_its_extra_the_sandbox_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where it is imported."""
+    monkeypatch.delitem(sys.modules, "followersdata_async.sandbox")
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    with pytest.raises(
+        ImportError, match=r"^the sandbox needs its extra: pip install 'followersdata_async\[sandbox\]'$"
+    ):
+        __import__("followersdata_async.sandbox")

@@ -1,0 +1,52 @@
+"""What happened, as an exit code."""
+
+from __future__ import annotations
+
+import pytest
+
+from followersdata_async.cli.exits import exit_code_of, exit_code_of_batch
+from followersdata_async.errors import (
+    AuthenticationError,
+    ConfigurationError,
+    DecodeError,
+    FollowersDataError,
+    InsufficientFundsError,
+    NotSentError,
+    OrderNotFoundError,
+    OutcomeUnknownError,
+    PanelUnavailableError,
+)
+from followersdata_async.models import Failed, Ok, Outcome, Refused, Unreported
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InsufficientFundsError(), 1),
+        (ConfigurationError(), 3),
+        (AuthenticationError(), 3),
+        (NotSentError(), 4),
+        (PanelUnavailableError(), 4),
+        (DecodeError(), 4),
+        (OutcomeUnknownError(), 5),
+    ],
+)
+def test_an_error_has_its_code(error: FollowersDataError, code: int) -> None:
+    """1 the panel said no, 3 key or configuration, 4 network, 5 look before you repeat."""
+    assert exit_code_of(error) == code
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        ([], 0),
+        ([Ok(1, "x")], 0),
+        ([Ok(1, "x"), Unreported(2)], 6),
+        ([Refused(1, OrderNotFoundError()), Ok(2, "x")], 6),
+        ([Failed(1, PanelUnavailableError())], 6),
+        ([Unreported(1), Failed(2, OutcomeUnknownError()), Ok(3, "x")], 5),
+    ],
+)
+def test_an_unknown_outcome_outweighs_all_others(outcomes: list[Outcome[str]], code: int) -> None:
+    """6 where some ids failed."""
+    assert exit_code_of_batch(outcomes) == code

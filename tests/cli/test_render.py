@@ -1,0 +1,58 @@
+"""Values to rows, and what is said while it works."""
+
+from __future__ import annotations
+
+import io
+from decimal import Decimal
+
+import pytest
+
+from followersdata_async.cli.progress import bar
+from followersdata_async.cli.render import plain, row_of_outcome
+from followersdata_async.errors import NotSentError, OrderNotFoundError
+from followersdata_async.models import Failed, Ok, OrderState, OrderStatus, Outcome, Refill, Refused, Unreported
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (Decimal("0.27819"), "0.27819"),
+        (OrderState.PARTIAL, "partial"),
+        ((1, "a"), [1, "a"]),
+        ({"a": Decimal(1)}, {"a": "1"}),
+        (None, None),
+        (True, True),
+    ],
+)
+def test_a_value_is_shown_as_json_has_it(value: object, shown: object) -> None:
+    """Amounts as texts, so that they stay exact."""
+    assert plain(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("outcome", "row"),
+    [
+        (Ok(1, Refill(refill=7)), {"id": 1, "outcome": "ok", "refill": 7, "extra": {}}),
+        (
+            Refused(1, OrderNotFoundError("Incorrect order ID")),
+            {"id": 1, "outcome": "refused", "error": "OrderNotFoundError", "message": "Incorrect order ID"},
+        ),
+        (Unreported("x"), {"id": "x", "outcome": "unreported"}),
+        (Failed(1, NotSentError("gone")), {"id": 1, "outcome": "failed", "error": "NotSentError", "message": "gone"}),
+    ],
+)
+def test_an_outcome_is_a_row(outcome: Outcome[OrderStatus], row: dict[str, object]) -> None:
+    """Its id, what it is, and the value or the error."""
+    assert row_of_outcome(outcome) == row
+
+
+def test_a_bar_is_shown_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe gets no control characters."""
+    for terminal in (True, False):
+        screen = io.StringIO()
+        monkeypatch.setattr(screen, "isatty", lambda terminal=terminal: terminal)
+        monkeypatch.setattr("sys.stderr", screen)
+        with bar("status", 2) as advance:
+            advance()
+            advance()
+        assert ("2/2" in screen.getvalue()) is terminal

@@ -1,0 +1,57 @@
+"""The main job over real sockets: bulk status, its numbers and its laws."""
+
+from __future__ import annotations
+
+import pytest
+
+from followersdata_async import AsyncClient, AuthenticationError, OrderNotFoundError
+from followersdata_async.sandbox import Sandbox
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_ten_thousand_orders_are_a_hundred_requests() -> None:
+    """As few as there can be, and one outcome for each."""
+    async with (
+        Sandbox(serve=True, past=9_990) as sandbox,
+        AsyncClient(sandbox.key, url=sandbox.url) as panel,
+    ):
+        result = await panel.multi_status(range(1, 10_001))
+        assert (result.requests, sandbox.requests) == (100, 100)
+    assert list(result) == list(range(1, 10_001))
+    assert len(result.ok) == 9_990
+    assert {type(error) for error in result.errors.values()} == {OrderNotFoundError}
+
+
+async def test_refills_and_cancellations_of_hundreds() -> None:
+    """Every id has what the panel said of it."""
+    async with (
+        Sandbox(serve=True, past=300) as sandbox,
+        AsyncClient(sandbox.key, url=sandbox.url) as panel,
+    ):
+        refills = await panel.multi_refill(range(1, 301))
+        states = await panel.multi_refill_status(refill.refill for refill in refills.ok.values())  # type: ignore[misc]
+        cancellations = await panel.cancel(range(1, 301))
+    assert len(refills.ok) + len(refills.refused) == 300
+    assert len(states.ok) == len(refills.ok) > 0
+    assert len(cancellations.ok) + len(cancellations.refused) == 300
+
+
+async def test_a_wrong_key_is_one_request() -> None:
+    """However many ids."""
+    async with Sandbox(serve=True) as sandbox, AsyncClient("wrong-key", url=sandbox.url) as panel:
+        with pytest.raises(AuthenticationError):
+            await panel.multi_status(range(1, 10_001))
+        assert sandbox.requests == 1
+
+
+async def test_a_stream_holds_the_place_of_a_batch() -> None:
+    """As chunks finish, over any number of ids."""
+    async with (
+        Sandbox(serve=True, past=2_000) as sandbox,
+        AsyncClient(sandbox.key, url=sandbox.url) as panel,
+        panel.stream_status(iter(range(1, 2_001))) as outcomes,
+    ):
+        found = [outcome.id async for outcome in outcomes]
+    assert sorted(found) == list(range(1, 2_001))  # type: ignore[type-var]
+    assert outcomes.requests == sandbox.requests == 20

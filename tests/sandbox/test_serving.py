@@ -1,0 +1,72 @@
+"""The sandbox as callers hold it: in process and on a port, on both event loops."""
+
+from __future__ import annotations
+
+import socket
+
+import anyio
+import httpx
+import pytest
+
+from followersdata_async import AsyncClient, orders
+from followersdata_async.sandbox import Sandbox
+
+pytestmark = pytest.mark.anyio
+
+ORDER = orders.Default(service=1, link="https://example.com/p/1", quantity=1000)
+
+
+@pytest.mark.parametrize("serve", [False, True], ids=["in-process", "on-a-port"])
+async def test_a_client_places_an_order_and_the_ledger_has_it(serve: bool) -> None:
+    """The same through a lent client as over a real socket."""
+    async with Sandbox(seed=1, serve=serve, past=10) as sandbox:
+        if serve:
+            async with AsyncClient(sandbox.key, url=sandbox.url) as panel:
+                placed = await panel.add(ORDER)
+        else:
+            async with sandbox.http() as http, AsyncClient(sandbox.key, url=sandbox.url, http=http) as panel:
+                placed = await panel.add(ORDER)
+        assert [entry["order"] for entry in sandbox.ledger()] == [placed.order] == [11]
+        assert sandbox.requests == 1
+
+
+async def test_the_ledger_is_served_as_json() -> None:
+    """One object for each order taken; the key is masked."""
+    async with Sandbox(serve=True, clock=lambda: 5.0) as sandbox, httpx.AsyncClient() as http:
+        form = {"key": sandbox.key, "action": "add", "service": "3", "link": "a.b"}
+        assert (await http.post(sandbox.url, data=form)).json() == {"order": 1}
+        ledger = (await http.get(sandbox.url.replace("/api/v2", "/__sandbox__/ledger"))).json()
+    assert ledger == sandbox.ledger()
+    assert list(ledger[0]) == ["order", "key", "service", "link", "quantity", "fields", "charge", "taken_at"]
+    assert "sandbox-key" not in str(ledger)
+
+
+@pytest.mark.parametrize("body", [b"\xff\xfe", b"a=1&" * 200, b"x" * (1024 * 1024 + 1)])
+async def test_a_body_that_is_no_form_is_an_incorrect_request(body: bytes) -> None:
+    """With HTTP 200, as all errors."""
+    async with Sandbox() as sandbox, sandbox.http() as http:
+        reply = await http.post(sandbox.url, content=body)
+    assert (reply.status_code, reply.json()) == (200, {"error": "Incorrect request"})
+
+
+async def test_a_taken_port_is_an_error() -> None:
+    """And not a sandbox that nobody reaches."""
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
+        await Sandbox(serve=True, port=taken.getsockname()[1]).__aenter__()
+
+
+async def test_a_sandbox_that_was_never_entered_can_be_left() -> None:
+    """Nothing to stop."""
+    await Sandbox(serve=True).__aexit__(None, None, None)
+
+
+async def test_answers_wait_for_the_latency() -> None:
+    """Seconds before each answer; until then nothing is taken."""
+    form = {"key": Sandbox.key, "action": "add", "service": "3", "link": "a.b"}
+    async with Sandbox(latency=3600.0) as sandbox, sandbox.http() as http:
+        with anyio.move_on_after(0.05) as scope:
+            await http.post(sandbox.url, data=form)
+        assert scope.cancelled_caught
+        assert sandbox.ledger() == []
+    async with Sandbox(latency=0.001) as sandbox, sandbox.http() as http:
+        assert (await http.post(sandbox.url, data=form)).json() == {"order": 1}

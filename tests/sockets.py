@@ -1,0 +1,87 @@
+"""A server of a few lines that answers each connection's requests with the bytes it is told."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from anyio.abc import SocketAttribute
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from anyio.abc import SocketStream
+
+    Script = Callable[[SocketStream, bytes], Awaitable[None]]
+
+
+class Server:
+    """A listening server: its address, and what arrived."""
+
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}/api/v2"
+        self.heads: list[bytes] = []
+        self.forms: list[bytes] = []
+        self.connections = 0
+
+
+@asynccontextmanager
+async def serving(script: Script) -> AsyncIterator[Server]:
+    """Serve on a free loopback port; the script answers a request, or does not."""
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    server = Server(listener.extra(SocketAttribute.local_port))
+
+    async def connection(stream: SocketStream) -> None:
+        server.connections += 1
+        async with stream:
+            while request := await _request(stream):
+                head, form = request
+                server.heads.append(head)
+                server.forms.append(form)
+                await script(stream, form)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(_serve, listener, connection, group)
+        try:
+            yield server
+        finally:
+            group.cancel_scope.cancel()
+
+
+async def _serve(listener: Any, connection: Any, group: Any) -> None:
+    async with listener:
+        await listener.serve(connection, group)
+
+
+async def _request(stream: SocketStream) -> tuple[bytes, bytes] | None:
+    """One request's head and body, or ``None`` when the client has closed."""
+    data = b""
+    try:
+        while b"\r\n\r\n" not in data:
+            data += await stream.receive()
+        head, _, form = data.partition(b"\r\n\r\n")
+        length = int(next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))[15:])
+        while len(form) < length:
+            form += await stream.receive()
+    except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
+        return None
+    return head, form
+
+
+def response(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> bytes:
+    """A whole HTTP response."""
+    lines = [b"HTTP/1.1 " + status, b"Content-Length: %d" % len(body), *headers]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + body
+
+
+def replying(data: bytes, *, close: bool = False) -> Script:
+    """A script that always sends these bytes, and may then hang up."""
+
+    async def script(stream: SocketStream, _: bytes) -> None:
+        if data:
+            await stream.send(data)
+        if close:
+            await stream.aclose()
+
+    return script

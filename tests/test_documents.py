@@ -1,0 +1,68 @@
+"""The documents say what is true: their examples run, their clauses exist, what they cite is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser
+
+import followersdata_async
+
+if TYPE_CHECKING:
+    from followersdata_async.sandbox import Sandbox
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = Path(followersdata_async.__file__).parent
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+CLAUSES = set(
+    re.findall(r"^#+ (?:§)?(\d+(?:\.\d+)?)[. ]", (ROOT / "docs/panel-api.md").read_text("utf-8"), re.MULTILINE)
+)
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_clause_that_code_cites_is_in_the_document(source: Path) -> None:
+    """docs/panel-api.md is the law; code says which part of it."""
+    cited = re.findall(r"panel-api (§[\d., §]+)", source.read_text("utf-8"))
+    numbers = {number.rstrip(".") for group in cited for number in re.findall(r"\d+(?:\.\d+)?", group)}
+    assert numbers - CLAUSES == set()
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_document_that_code_cites_is_there(source: Path) -> None:
+    """No dead links."""
+    for name in re.findall(r"docs/[\w-]+\.md", source.read_text("utf-8")):
+        assert (ROOT / name).is_file(), name
+
+
+def test_the_exit_codes_are_explained() -> None:
+    """Each in its line."""
+    text = (ROOT / "docs/command-line.md").read_text("utf-8")
+    for code in (0, 1, 2, 3, 4, 5, 6, 130):
+        assert f"| {code} |" in text
+
+
+def test_the_examples_of_the_readme_run(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From the first to the last, against a sandbox."""
+    monkeypatch.setenv("FOLLOWERSDATA_API_KEY", sandbox.key)
+    monkeypatch.setenv("FOLLOWERSDATA_API_URL", sandbox.url)
+    document = Sybil(parsers=[PythonCodeBlockParser()]).parse(ROOT / "README.md")
+    examples = list(document.examples())
+    for example in examples:
+        example.evaluate()
+    assert len(examples) == 5
+    out = capsys.readouterr().out
+    assert "30001 OrderState.PENDING" in out
+    assert "\n1000 OrderState." in out
+
+
+@pytest.mark.parametrize("document", sorted(ROOT.glob("**/*.md")), ids=lambda path: path.name)
+def test_links_between_documents_lead_somewhere(document: Path) -> None:
+    """Relative ones; the others are not ours to keep."""
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text("utf-8")):
+        assert (document.parent / target).exists(), target

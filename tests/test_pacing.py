@@ -1,0 +1,115 @@
+"""When to try again: pure decisions, by table."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from followersdata_async.errors import (
+    AuthenticationError,
+    ConflictError,
+    DecodeError,
+    FollowersDataError,
+    InsufficientFundsError,
+    NotSentError,
+    OutcomeUnknownError,
+    PanelError,
+    PanelUnavailableError,
+    RateLimitedError,
+    RequestTimeoutError,
+    TemporaryPanelError,
+)
+from followersdata_async.pacing import RetryBudget, RetryPolicy, cost_of_retry, delay_before_retry
+
+POLICY = RetryPolicy(attempts=4, first_delay=1.0, longest_delay=3.0, longest_retry_after=60.0)
+
+
+@pytest.mark.parametrize(
+    ("error", "read", "write"),
+    [
+        (NotSentError(), True, True),
+        (RequestTimeoutError(), True, False),
+        (PanelUnavailableError(), True, False),
+        (RateLimitedError(), True, False),
+        (TemporaryPanelError(), True, False),
+        (OutcomeUnknownError(), False, False),
+        (AuthenticationError(), False, False),
+        (InsufficientFundsError(), False, False),
+        (ConflictError(), False, False),
+        (PanelError(), False, False),
+        (DecodeError(), False, False),
+        (FollowersDataError(), False, False),
+    ],
+)
+def test_reads_are_repeated_after_passing_trouble_and_writes_only_if_nothing_left(
+    error: FollowersDataError, read: bool, write: bool
+) -> None:
+    """Law 3: what costs money is not sent twice; a refused key is not tried again."""
+    decisions = [
+        delay_before_retry(error, repeatable=repeatable, attempt=1, policy=POLICY, chance=0.5) is not None
+        for repeatable in (True, False)
+    ]
+    assert decisions == [read, write]
+
+
+@pytest.mark.parametrize(
+    ("attempt", "chance", "delay"),
+    [(1, 1.0, 1.0), (1, 0.5, 0.5), (1, 0.0, 0.0), (2, 1.0, 2.0), (3, 1.0, 3.0), (4, 1.0, None), (5, 1.0, None)],
+)
+def test_delays_double_up_to_the_longest_and_attempts_end(attempt: int, chance: float, delay: float | None) -> None:
+    """Full jitter: anything between nothing and the longest."""
+    decision = delay_before_retry(NotSentError(), repeatable=True, attempt=attempt, policy=POLICY, chance=chance)
+    assert decision == delay
+
+
+def test_a_patient_policy_does_not_overflow() -> None:
+    """``2.0 ** 5000`` is no float."""
+    policy = RetryPolicy(attempts=10_000)
+    assert delay_before_retry(NotSentError(), repeatable=True, attempt=5000, policy=policy, chance=1.0) == 20.0
+
+
+@pytest.mark.parametrize("class_", [RateLimitedError, PanelUnavailableError])
+@pytest.mark.parametrize(("asked", "delay"), [(0.0, 0.0), (7.0, 7.0), (60.0, 60.0), (61.0, None)])
+def test_retry_after_is_honoured_up_to_a_bound(
+    class_: type[RateLimitedError | PanelUnavailableError], asked: float, delay: float | None
+) -> None:
+    """A panel that asks for an hour gets its error at once."""
+    error = class_(retry_after=asked)
+    assert delay_before_retry(error, repeatable=True, attempt=1, policy=POLICY, chance=0.5) == delay
+
+
+def test_an_outage_empties_the_budget_and_successes_fill_it() -> None:
+    """35 retries of 14 tokens, then no more until something succeeds."""
+    budget = RetryBudget()
+    cost = cost_of_retry(PanelUnavailableError())
+    taken = [budget.take(cost) for _ in range(40)]
+    assert taken == [True] * 35 + [False] * 5
+    budget.give(cost)
+    assert budget.take(cost)
+    budget.give(10_000)
+    assert budget.tokens == budget.most
+
+
+def test_a_retry_after_throttling_is_cheaper() -> None:
+    """The panel is well, it only wants fewer requests."""
+    assert (cost_of_retry(RateLimitedError()), cost_of_retry(NotSentError())) == (5, 14)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "error"),
+    [
+        ("attempts", 0, ValueError),
+        ("attempts", 1.5, TypeError),
+        ("attempts", True, TypeError),
+        ("first_delay", -1, ValueError),
+        ("longest_delay", math.nan, ValueError),
+        ("longest_retry_after", math.inf, ValueError),
+        ("first_delay", "1", TypeError),
+        ("first_delay", True, TypeError),
+    ],
+)
+def test_a_policy_that_makes_no_sense_is_refused(field: str, value: object, error: type[Exception]) -> None:
+    """The message names the field."""
+    with pytest.raises(error, match=f"^{field} is "):
+        RetryPolicy(**{field: value})  # type: ignore[arg-type]

@@ -1,0 +1,156 @@
+"""What a client is told: everything wrong is said before a byte is sent."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from followersdata_async.errors import ConfigurationError, InsufficientFundsError
+from followersdata_async.settings import DEFAULT_URL, Settings, key_from, url_from
+
+SECRET = "very-secret-key-0123456789"
+
+
+def settings(**changes: object) -> Settings:
+    """Settings that work, but for the changes."""
+    return Settings(**({"api_key": SECRET, "url": DEFAULT_URL, "refusals": {}} | changes))  # type: ignore[arg-type]
+
+
+def test_the_key_is_not_in_the_repr() -> None:
+    """Neither is the proxy, which may hold a password."""
+    shown = repr(settings(proxy="http://me:password@proxy.example:3128"))
+    assert SECRET not in shown
+    assert "password" not in shown
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "key"),
+    [("mine", {"FOLLOWERSDATA_API_KEY": "its"}, "mine"), (None, {"FOLLOWERSDATA_API_KEY": "its"}, "its")],
+)
+def test_the_key_is_the_given_one_or_the_environments(given: str | None, environment: dict[str, str], key: str) -> None:
+    """The argument wins."""
+    assert key_from(given, environment) == key
+
+
+@pytest.mark.parametrize("given", [None, "", "  "])
+def test_no_key_is_a_configuration_error_that_says_where_to_put_it(given: str | None) -> None:
+    """Also an empty one."""
+    with pytest.raises(ConfigurationError, match=r"^no API key: pass api_key=…, or set FOLLOWERSDATA_API_KEY"):
+        key_from(given, {"FOLLOWERSDATA_API_KEY": ""})
+
+
+@pytest.mark.parametrize("key", [SECRET + "\n", SECRET[:5] + " " + SECRET[5:], SECRET + "\x00", "\ufeff" + SECRET])
+def test_a_key_with_a_blank_is_refused_and_not_shown(key: str) -> None:
+    """It was copied with something round it; the message does not repeat it."""
+    with pytest.raises(ConfigurationError, match=r"^the API key has a blank or a control character") as caught:
+        key_from(key, {})
+    assert SECRET[:5] not in str(caught.value)
+
+
+def test_a_key_of_another_type_is_a_type_error() -> None:
+    """Also bytes."""
+    with pytest.raises(TypeError, match=r"^api_key is a text or None, not bytes$"):
+        key_from(SECRET.encode(), {})
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        DEFAULT_URL,
+        "https://panel.example/api/v1",
+        "https://panel.example:8443/api.php?version=2",
+        "HTTPS://panel.example/api/v2",
+        "http://127.0.0.1:8099/api/v2",
+        "http://127.9.9.9/api/v2",
+        "http://localhost:8099/api/v2",
+        "http://[::1]:8099/api/v2",
+    ],
+)
+def test_a_full_address_is_taken_as_it_is(url: str) -> None:
+    """``http://`` is for this machine only."""
+    assert url_from(url, {}) == url
+
+
+@pytest.mark.parametrize(
+    ("environment", "url"),
+    [
+        ({}, DEFAULT_URL),
+        ({"FOLLOWERSDATA_API_URL": ""}, DEFAULT_URL),
+        ({"FOLLOWERSDATA_API_URL": "https://a.b/c"}, "https://a.b/c"),
+    ],
+)
+def test_without_an_address_the_environment_is_asked_and_then_the_default(
+    environment: dict[str, str], url: str
+) -> None:
+    """An empty variable is none."""
+    assert url_from(None, environment) == url
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        ("followersdata.com/api/v2", "has no https:// before it"),
+        ("//followersdata.com/api/v2", "has no https:// before it"),
+        ("ftp://followersdata.com", "has no https:// before it"),
+        ("", "has no https:// before it"),
+        ("https:///api/v2", "names no host"),
+        ("https://me:secret@a.b/c", "holds a name or password"),
+        ("https://a.b/c#d", "has a #fragment"),
+        ("https://a.b/c d", "has a blank or a control character"),
+        ("https://a.b/c\n", "has a blank or a control character"),
+        ("https://a.b:port/", "cannot be read"),
+        ("https://[a.b/", "cannot be read"),
+        ("http://followersdata.com/api/v2", "would send the key unencrypted"),
+        ("http://10.0.0.1/api/v2", "would send the key unencrypted"),
+        ("http://localhost.example/api/v2", "would send the key unencrypted"),
+        ("http://127.0.0.1.example/api/v2", "would send the key unencrypted"),
+        ("http://0.0.0.0/api/v2", "would send the key unencrypted"),
+    ],
+)
+def test_an_address_that_cannot_be_used_says_what_is_wrong(url: str, problem: str) -> None:
+    """And shows what one looks like, without repeating a password."""
+    with pytest.raises(ConfigurationError, match=problem) as caught:
+        url_from(url, {})
+    assert str(caught.value).endswith(f"it looks like {DEFAULT_URL}")
+    assert "secret" not in str(caught.value)
+
+
+def test_an_address_of_another_type_is_a_type_error() -> None:
+    """Not the attribute error of some library."""
+    with pytest.raises(TypeError, match=r"^url is a text or None, not int$"):
+        url_from(8, {})
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "error"),
+    [
+        ("concurrency", 0, ValueError),
+        ("concurrency", -1, ValueError),
+        ("concurrency", 1.5, TypeError),
+        ("concurrency", True, TypeError),
+        ("batch_size", 0, ValueError),
+        ("batch_size", 101, ValueError),
+        ("batch_size", "100", TypeError),
+        ("timeout", 0, ValueError),
+        ("timeout", -1.0, ValueError),
+        ("timeout", math.nan, ValueError),
+        ("timeout", "60", TypeError),
+        ("attempt_timeout", math.inf, ValueError),
+        ("retry", 3, TypeError),
+        ("user_agent", "", ValueError),
+        ("user_agent", "a\r\nX-Evil: 1", ValueError),
+        ("user_agent", "ü", ValueError),
+        ("user_agent", 1, TypeError),
+        ("proxy", "", ValueError),
+        ("ssl_context", "/etc/ssl", TypeError),
+        ("refusals", {"": InsufficientFundsError}, ValueError),
+        ("refusals", {7: InsufficientFundsError}, ValueError),
+        ("refusals", {"bakiye yok": ValueError}, TypeError),
+        ("refusals", {"bakiye yok": InsufficientFundsError()}, TypeError),
+    ],
+)
+def test_a_setting_out_of_its_bounds_is_refused_by_its_name(field: str, value: object, error: type[Exception]) -> None:
+    """A mistake is told where it is made, not at the first request."""
+    with pytest.raises(error, match=field):
+        settings(**{field: value})

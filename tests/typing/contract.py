@@ -1,0 +1,109 @@
+"""The typing contract: never run, only read by type checkers. What users write must check, and mean this."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from decimal import Decimal
+from typing import assert_never, assert_type
+
+from followersdata_async import (
+    AsyncClient,
+    Balance,
+    BatchResult,
+    Cancellation,
+    Failed,
+    FollowersDataError,
+    Id,
+    Ok,
+    OrderState,
+    OrderStatus,
+    Outcome,
+    Outcomes,
+    PanelError,
+    PlacedOrder,
+    Refill,
+    RefillState,
+    RefillStatus,
+    Refused,
+    Service,
+    ServiceKind,
+    Unreported,
+    orders,
+)
+
+
+async def single_calls(panel: AsyncClient) -> None:
+    """Each returns its value."""
+    assert_type(await panel.services(), list[Service])
+    assert_type(await panel.balance(), Balance)
+    assert_type(await panel.add(orders.Default(service=1, link="x.y", quantity=1)), PlacedOrder)
+    assert_type(await panel.add(orders.Package(service="1", link="x.y")), PlacedOrder)
+    assert_type(await panel.add(orders.CustomComments(service=1, link="x.y", comments=["a"])), PlacedOrder)
+    assert_type(await panel.add(orders.CustomComments(service=1, link="x.y", comments="a\nb")), PlacedOrder)
+    assert_type(await panel.add(orders.Raw(service=1, extra={"a": "b"})), PlacedOrder)
+    assert_type(await panel.status(1), OrderStatus)
+    assert_type(await panel.refill("1"), Refill)
+    assert_type(await panel.refill_status(1), RefillStatus)
+
+
+async def batch_calls(panel: AsyncClient, ids: AsyncIterator[int]) -> None:
+    """Each returns outcomes, or streams them."""
+    assert_type(await panel.multi_status([1, "2"]), BatchResult[OrderStatus])
+    assert_type(await panel.multi_refill(range(3)), BatchResult[Refill])
+    assert_type(await panel.multi_refill_status({"1"}), BatchResult[RefillStatus])
+    assert_type(await panel.cancel(id_ for id_ in (1, 2)), BatchResult[Cancellation])
+    assert_type(panel.stream_status(ids), Outcomes[OrderStatus])
+    async with panel.stream_refill([1]) as outcomes:
+        async for outcome in outcomes:
+            assert_type(outcome, Outcome[Refill])
+
+
+def every_outcome(outcome: Outcome[OrderStatus]) -> Decimal | None:
+    """The union is closed."""
+    match outcome:
+        case Ok(id_, status):
+            assert_type(id_, Id)
+            assert_type(status, OrderStatus)
+            return status.charge
+        case Refused(id_, error):
+            assert_type(error, PanelError)
+        case Unreported(id_):
+            assert_type(id_, Id)
+        case Failed(id_, error):
+            assert_type(error, FollowersDataError)
+        case _:
+            assert_never(outcome)
+    return None
+
+
+def results(result: BatchResult[OrderStatus]) -> None:
+    """Views of a result."""
+    assert_type(result.ok, Mapping[Id, OrderStatus])
+    assert_type(result.errors, Mapping[Id, FollowersDataError])
+    assert_type(result.refused, Mapping[Id, PanelError])
+    assert_type(result.unreported, tuple[Id, ...])
+    assert_type(result.requests, int)
+    assert_type(result[7], Outcome[OrderStatus])
+    wider: BatchResult[object] = result  # covariant
+    del wider
+
+
+def values(service: Service, status: OrderStatus, refill: RefillStatus, balance: Balance) -> None:
+    """Fields of values."""
+    assert_type(service.rate, Decimal)
+    assert_type(service.refill, bool | None)
+    assert_type(service.kind, ServiceKind)
+    assert_type(status.state, OrderState)
+    assert_type(status.orders, tuple[Id, ...])
+    assert_type(status.is_final, bool)
+    assert_type(refill.state, RefillState)
+    assert_type(balance.balance, Decimal)
+
+
+async def mistakes(panel: AsyncClient) -> None:
+    """What must not check: an ignore that is not needed is an error."""
+    await panel.status([1])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    await panel.multi_status(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    orders.Default(1, "x.y", 1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    AsyncClient(concurency=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    (await panel.balance()).balance = Decimal(1)  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]

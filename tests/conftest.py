@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from hypothesis import HealthCheck, settings
 
 from followersdata_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+# How fast a machine is says nothing about the code; under coverage even drawing the first text takes seconds.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="module", params=["asyncio", "trio"])

@@ -96,7 +96,7 @@ KINDS: dict[str, type] = {
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     asked=IDS,
     fates=st.dictionaries(st.integers(1, 60).map(str), FATES),

@@ -61,7 +61,9 @@ def test_the_examples_of_the_readme_run(
     assert "\n1000 OrderState." in out
 
 
-@pytest.mark.parametrize("document", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "document", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]), ids=lambda path: path.name
+)
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     """Relative ones; the others are not ours to keep."""
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text("utf-8")):

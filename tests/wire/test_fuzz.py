@@ -67,7 +67,7 @@ READ: dict[str, Callable[[Answer], Any]] = {
 }
 
 
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=2000)
 @given(ANYTHING, STATUSES, HEADERS, st.sampled_from([*READ, *READERS]))
 def test_any_answer_ends_in_our_errors_or_in_values(
     body: bytes, status: int, headers: dict[str, str], action: str
@@ -94,7 +94,7 @@ def outcomes(action: str, reply: Answer) -> Mapping[str, Any]:
     return read(ask(ASKED), reply, WORDS, ASKED)  # type: ignore[no-any-return]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.lists(st.integers(1, 9), unique=True, min_size=1),
     st.lists(st.integers(1, 12)),

@@ -11,7 +11,9 @@ import anyio
 import anyio.lowlevel
 
 from . import dispatch
+from .asking import Batch
 from .errors import ConfigurationError
+from .line import Line
 from .pacing import RetryBudget, RetryPolicy
 from .retrying import Retrying
 from .settings import Settings, key_from, url_from
@@ -44,10 +46,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_STATUS = dispatch.Batch(encoding.statuses_request, answers.order_statuses)
-_REFILL = dispatch.Batch(encoding.refills_request, answers.refills)
-_REFILL_STATUS = dispatch.Batch(encoding.refill_statuses_request, answers.refill_statuses)
-_CANCEL = dispatch.Batch(encoding.cancel_request, answers.cancellations)
+_STATUS = Batch(encoding.statuses_request, answers.order_statuses, encoding.status_request)
+_REFILL = Batch(encoding.refills_request, answers.refills, encoding.refill_request)
+_REFILL_STATUS = Batch(encoding.refill_statuses_request, answers.refill_statuses, encoding.refill_status_request)
+_CANCEL = Batch(encoding.cancel_request, answers.cancellations, lambda order: encoding.cancel_request([order]))
 
 
 class AsyncClient:
@@ -120,7 +122,7 @@ class AsyncClient:
             sleep=anyio.sleep,
         )
         transport = OwnTransport(settings, Pool(settings)) if http is None else LentTransport(settings, http)
-        self._line = dispatch.Line(transport, retrying, settings.words)
+        self._line = Line(transport, retrying, settings.words)
         self._loop: object = None
 
     def __repr__(self) -> str:
@@ -277,7 +279,7 @@ class AsyncClient:
             request, lambda request, answer, words: answers.one(request, id_, read(request, answer, words, (id_,)))
         )
 
-    async def _many(self, batch: dispatch.Batch[T], ids: Iterable[Id]) -> BatchResult[T]:
+    async def _many(self, batch: Batch[T], ids: Iterable[Id]) -> BatchResult[T]:
         return await dispatch.gathered(
             self._opened(),
             batch,
@@ -286,7 +288,7 @@ class AsyncClient:
             concurrency=self._settings.concurrency,
         )
 
-    def _stream(self, batch: dispatch.Batch[T], ids: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[T]:
+    def _stream(self, batch: Batch[T], ids: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[T]:
         return dispatch.Outcomes(
             self._opened(),
             batch,
@@ -295,7 +297,7 @@ class AsyncClient:
             width=self._settings.concurrency,
         )
 
-    def _opened(self) -> dispatch.Line:
+    def _opened(self) -> Line:
         """The line, where the client may be used: between opening and closing, on its own loop."""
         if self._loop is None:
             msg = "the client is not open: use it as `async with AsyncClient(…) as panel`"

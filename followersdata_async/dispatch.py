@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, final
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeVar, final
 
 import anyio
-from attrs import define, field, frozen
+from attrs import define, field
 
 from . import batching
-from .errors import AuthenticationError, FollowersDataError, NotSentError, PanelError
-from .models import BatchResult, Failed, Id, Outcome, Refused, Unreported, id_text
-from .retrying import Retrying
-from .wire.messages import Answer, Request, Trail
-from .wire.refusals import Words
+from .asking import Answered, Batch, answered
+from .errors import AuthenticationError, NotSentError
+from .models import BatchResult, Failed, Id, Outcome, id_text
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -22,89 +20,9 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
+    from .line import Line
 
 T = TypeVar("T")
-
-
-class Transport(Protocol):
-    """What sends one request once."""
-
-    async def open(self) -> None:
-        """Get ready."""
-        ...
-
-    async def aclose(self) -> None:
-        """Let go of what was opened."""
-        ...
-
-    async def send(self, request: Request, trail: Trail) -> Answer:
-        """Send it, and read the whole answer."""
-        ...
-
-
-@final
-@frozen
-class Batch(Generic[T]):
-    """One kind of batch call: how its ids are asked, and how its answer is read."""
-
-    encode: Callable[[Iterable[Id]], Request]
-    read: Callable[[Request, Answer, Words, Sequence[Id]], Mapping[str, Outcome[T]]]
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether its requests may be sent again, and so dropped."""
-        return self.encode(()).repeatable
-
-
-@final
-@define
-class Line:
-    """The way of a client's requests: sent, interpreted, and tried again where that is right.
-
-    ``proven``: the panel has accepted the key at least once.
-    """
-
-    transport: Transport
-    retrying: Retrying
-    words: Words
-    proven: bool = False
-
-    async def ask(self, request: Request, read: Callable[[Request, Answer, Words], T], trail: Trail) -> T:
-        """The value that ``read`` makes of the answer, after as many attempts as allowed."""
-
-        async def attempt() -> T:
-            return read(request, await self.transport.send(request, trail), self.words)
-
-        value = await self.retrying.run(request, trail, attempt)
-        # The catalogue may be public, so it proves nothing.
-        self.proven = self.proven or request.action != "services"
-        return value
-
-
-@final
-@frozen(kw_only=True)
-class Answered(Generic[T]):
-    """What one chunk came to: an outcome for each of its ids, in its order."""
-
-    outcomes: list[Outcome[T]]
-    requests: int
-    fatal: AuthenticationError | None = None
-
-
-async def answered(line: Line, batch: Batch[T], chunk: Sequence[Id]) -> Answered[T]:
-    """Ask for one chunk; what fails, fails for this chunk alone, except a refused key."""
-    request = batch.encode(chunk)
-    trail = Trail()
-    try:
-        found = await line.ask(request, lambda request, answer, words: batch.read(request, answer, words, chunk), trail)
-    except AuthenticationError as error:
-        return Answered(outcomes=[Refused(id_, error) for id_ in chunk], requests=trail.requests, fatal=error)
-    except PanelError as error:
-        return Answered(outcomes=[Refused(id_, error) for id_ in chunk], requests=trail.requests)
-    except FollowersDataError as error:
-        return Answered(outcomes=[Failed(id_, error) for id_ in chunk], requests=trail.requests)
-    outcomes = [found.get(id_text(id_), Unreported(id_)) for id_ in chunk]
-    return Answered(outcomes=outcomes, requests=trail.requests)
 
 
 @final

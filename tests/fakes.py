@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from followersdata_async.dispatch import Line
+from followersdata_async.line import Line
 from followersdata_async.pacing import RetryBudget
 from followersdata_async.retrying import Retrying
 from followersdata_async.wire.messages import Answer

@@ -11,7 +11,8 @@ from fakes import FakeTransport, answer, ids_in, line, row, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from followersdata_async.dispatch import Batch, Outcomes, gathered
+from followersdata_async.asking import Batch
+from followersdata_async.dispatch import Outcomes, gathered
 from followersdata_async.errors import (
     AuthenticationError,
     DecodeError,
@@ -28,12 +29,12 @@ from followersdata_async.wire import answers, encoding
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-    from followersdata_async.dispatch import Line
+    from followersdata_async.line import Line
     from followersdata_async.models import BatchResult, Id, OrderStatus
     from followersdata_async.wire.messages import Answer, Request
 
-STATUS = Batch(encoding.statuses_request, answers.order_statuses)
-CANCEL = Batch(encoding.cancel_request, answers.cancellations)
+STATUS = Batch(encoding.statuses_request, answers.order_statuses, encoding.status_request)
+CANCEL = Batch(encoding.cancel_request, answers.cancellations, lambda order: encoding.cancel_request([order]))
 
 anyio_test = pytest.mark.anyio
 
@@ -70,7 +71,7 @@ def panel_of(fates: dict[str, str], chunk_fates: list[str]) -> Callable[[Request
 WHOLE = {
     "html": answer(b"<html>", status=502),
     "cut": answer(b'{"1": {"sta'),
-    "refused": answer({"error": "Incorrect order ID"}),
+    "refused": answer({"error": "Ordering is disabled"}),
     "rate": answer({"error": "Too many requests"}, status=429),
 }
 

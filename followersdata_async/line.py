@@ -1,0 +1,72 @@
+"""The way of a client's requests: sent, interpreted, and tried again where that is right."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol, TypeVar, final
+
+from attrs import define, field
+
+from .retrying import Retrying
+from .wire.refusals import Words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .wire.messages import Answer, Request, Trail
+
+T = TypeVar("T")
+
+
+class Transport(Protocol):
+    """What sends one request once."""
+
+    async def open(self) -> None:
+        """Get ready."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of what was opened."""
+        ...
+
+    async def send(self, request: Request, trail: Trail) -> Answer:
+        """Send it, and read the whole answer."""
+        ...
+
+
+class Bulk(Enum):
+    """What is known of how a panel takes many ids in one request."""
+
+    UNTRIED = "untried"
+    UNDERSTOOD = "understood"
+    IGNORED = "ignored"
+    """It takes single ids only: their requests succeed where those of many are refused."""
+    REFUSED = "refused"
+    """It takes neither."""
+
+
+@final
+@define
+class Line:
+    """What all requests of one client go through, and what was learned from them.
+
+    ``proven``: the panel has accepted the key at least once. ``bulk``: how it
+    takes many ids, by action.
+    """
+
+    transport: Transport
+    retrying: Retrying
+    words: Words
+    proven: bool = False
+    bulk: dict[str, Bulk] = field(factory=dict)
+
+    async def ask(self, request: Request, read: Callable[[Request, Answer, Words], T], trail: Trail) -> T:
+        """The value that ``read`` makes of the answer, after as many attempts as allowed."""
+
+        async def attempt() -> T:
+            return read(request, await self.transport.send(request, trail), self.words)
+
+        value = await self.retrying.run(request, trail, attempt)
+        # The catalogue may be public, so it proves nothing.
+        self.proven = self.proven or request.action != "services"
+        return value

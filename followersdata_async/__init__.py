@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from . import errors, models, orders
+from .catalogue import ServicesDiff, services_diff
 from .client import AsyncClient
 from .dispatch import Outcomes
 from .errors import (
@@ -94,10 +95,12 @@ __all__ = [
     "Service",
     "ServiceKind",
     "ServiceNotFoundError",
+    "ServicesDiff",
     "TemporaryPanelError",
     "TransportError",
     "Unreported",
     "errors",
     "models",
     "orders",
+    "services_diff",
 ]

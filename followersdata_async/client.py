@@ -12,6 +12,7 @@ import anyio.lowlevel
 
 from . import dispatch
 from .asking import Batch
+from .caching import CachedServices
 from .errors import ConfigurationError
 from .line import Line
 from .pacing import RetryBudget, RetryPolicy
@@ -123,6 +124,7 @@ class AsyncClient:
         )
         transport = OwnTransport(settings, Pool(settings)) if http is None else LentTransport(settings, http)
         self._line = Line(transport, retrying, settings.words)
+        self._services = CachedServices(self._read_services, anyio.current_time)
         self._loop: object = None
 
     def __repr__(self) -> str:
@@ -147,12 +149,20 @@ class AsyncClient:
 
     # --- reads of the account
 
-    async def services(self) -> list[Service]:
-        """The catalogue: one request (panel-api §3).
+    async def services(self, *, max_age: float = 0) -> list[Service]:
+        """The catalogue: one request, or none where this client read it ``max_age`` seconds ago (panel-api §3).
 
-        It changes seldom and is large: read it once in a while, not for each order.
+        It changes seldom and is large, and some panels allow few requests for
+        it: an hour is a good age. Callers that ask at the same time share one
+        request, if they allow any age.
+
+        Raises:
+            ValueError: ``max_age`` is negative.
         """
-        return await self._ask(encoding.services_request(), answers.services)
+        if not max_age >= 0:
+            msg = f"max_age is {max_age}, but must be 0 seconds or more"
+            raise ValueError(msg)
+        return await self._services.get(max_age) if max_age else await self._read_services()
 
     async def balance(self) -> Balance:
         """What the account has: one request (panel-api §9)."""
@@ -265,6 +275,9 @@ class AsyncClient:
         return self._stream(_CANCEL, orders)
 
     # --- the line
+
+    async def _read_services(self) -> list[Service]:
+        return await self._ask(encoding.services_request(), answers.services)
 
     async def _ask(self, request: Request, read: Callable[[Request, Answer, Words], T]) -> T:
         return await self._opened().ask(request, read, Trail())

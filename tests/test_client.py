@@ -169,6 +169,20 @@ async def test_ids_are_cut_into_groups_of_the_batch_size(router: respx.MockRoute
     assert (len(result.unreported), result.requests) == (250, 7)
 
 
+@anyio_test
+async def test_the_catalogue_may_be_some_seconds_old(router: respx.MockRouter) -> None:
+    """Without an age it is always asked for."""
+    forms = replying(router, [{"service": 1, "name": "x", "rate": "0.90"}])
+    async with client() as panel:
+        first = await panel.services(max_age=3600)
+        assert await panel.services(max_age=3600) == first
+        assert len(forms) == 1
+        assert await panel.services() == first
+        assert len(forms) == 2
+        with pytest.raises(ValueError, match=r"^max_age is -1, but must be 0 seconds or more$"):
+            await panel.services(max_age=-1)
+
+
 # --- errors
 
 

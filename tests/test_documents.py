@@ -11,6 +11,7 @@ from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 import followersdata_async
+from followersdata_async import ServiceKind, orders
 
 if TYPE_CHECKING:
     from followersdata_async.sandbox import Sandbox
@@ -55,7 +56,7 @@ def test_the_examples_of_the_readme_run(
     examples = list(document.examples())
     for example in examples:
         example.evaluate()
-    assert len(examples) == 5
+    assert len(examples) == 6
     out = capsys.readouterr().out
     assert "30001 OrderState.PENDING" in out
     assert "\n1000 OrderState." in out
@@ -68,3 +69,15 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
     """Relative ones; the others are not ours to keep."""
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text("utf-8")):
         assert (document.parent / target).exists(), target
+
+
+def test_the_readme_says_what_every_type_takes() -> None:
+    """The table names each class, with all of its fields."""
+    rows = re.findall(r"^\| (`[A-Z][^|]*) \| (.*) \|$", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    told = {
+        name: set(re.findall(r"`(\w+)`", fields)) for names, fields in rows for name in re.findall(r"`(\w+)`", names)
+    }
+    for kind in ServiceKind:
+        if kind is not ServiceKind.UNKNOWN:
+            name = kind.value.title().replace("_", "")
+            assert told[name] - {"date"} == set(orders.fields_of(kind)) - {"extra"}, name

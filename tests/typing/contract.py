@@ -29,17 +29,27 @@ from followersdata_async import (
     ServiceKind,
     Unreported,
     orders,
+    services_diff,
 )
 
 
-async def single_calls(panel: AsyncClient) -> None:
+async def single_calls(panel: AsyncClient, service: Service) -> None:
     """Each returns its value."""
     assert_type(await panel.services(), list[Service])
+    catalogue = await panel.services(max_age=3600)
+    difference = services_diff(catalogue, catalogue)
+    assert_type(difference.added, tuple[Service, ...])
+    assert_type(difference.repriced, tuple[tuple[Service, Service], ...])
     assert_type(await panel.balance(), Balance)
     assert_type(await panel.add(orders.Default(service=1, link="x.y", quantity=1)), PlacedOrder)
     assert_type(await panel.add(orders.Package(service="1", link="x.y")), PlacedOrder)
     assert_type(await panel.add(orders.CustomComments(service=1, link="x.y", comments=["a"])), PlacedOrder)
     assert_type(await panel.add(orders.CustomComments(service=1, link="x.y", comments="a\nb")), PlacedOrder)
+    comments = orders.for_service(service, link="x.y", comments=["a"])
+    assert_type(comments, orders.TypedOrder | orders.Raw)
+    assert_type(comments.problems(service), tuple[str, ...])
+    assert_type(comments.cost(service), Decimal)
+    assert_type(await panel.add(comments), PlacedOrder)
     assert_type(await panel.add(orders.Raw(service=1, extra={"a": "b"})), PlacedOrder)
     assert_type(await panel.status(1), OrderStatus)
     assert_type(await panel.refill("1"), Refill)
@@ -104,6 +114,6 @@ async def mistakes(panel: AsyncClient) -> None:
     """What must not check: an ignore that is not needed is an error."""
     await panel.status([1])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await panel.multi_status(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    orders.Default(1, "x.y", 1)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    orders.Default(1, "x.y", 1)  # type: ignore[call-arg,arg-type]  # pyright: ignore[reportCallIssue]
     AsyncClient(concurency=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     (await panel.balance()).balance = Decimal(1)  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]

@@ -246,7 +246,9 @@ async def cancel(
 
 
 @app.command
-async def demo(*, orders: int = 10_000, latency: float = 0.05, format: Format = "table") -> int:
+async def demo(
+    *, orders: int = 10_000, latency: float = 0.05, dialect: str = "documented", format: Format = "table"
+) -> int:
     """Show the main job against an embedded sandbox: no account, no money, no network.
 
     Parameters
@@ -255,17 +257,26 @@ async def demo(*, orders: int = 10_000, latency: float = 0.05, format: Format = 
         How many orders' status to ask.
     latency
         Seconds that the sandbox takes to answer.
+    dialect
+        Whose shapes its answers have, one of docs/dialects.md.
     format
         How the result is written to standard output; json is the bulk status alone.
     """
     from .demo import demo as run_demo
 
     _check_sandbox(orders, latency)
-    return await run_demo(orders, latency, format)
+    return await run_demo(orders, latency, dialect, format)
 
 
 @app.command
-async def sandbox(*, port: int = 8099, seed: int = 1, latency: float = 0.0, past: int = 1_000_000) -> int:
+async def sandbox(
+    *,
+    port: int = 8099,
+    seed: int = 1,
+    latency: float = 0.0,
+    dialect: str = "documented",
+    past: int = 1_000_000,
+) -> int:
     """Serve a panel on this machine, to try and to test against, until Ctrl-C.
 
     Parameters
@@ -276,6 +287,8 @@ async def sandbox(*, port: int = 8099, seed: int = 1, latency: float = 0.0, past
         The same seed gives the same catalogue and orders.
     latency
         Seconds before each answer.
+    dialect
+        Whose shapes the answers have, one of docs/dialects.md.
     past
         How many orders there are from the beginning: their ids are 1 to this.
     """
@@ -286,7 +299,8 @@ async def sandbox(*, port: int = 8099, seed: int = 1, latency: float = 0.0, past
         msg = f"--port is {port}, but must be from 0 to {_LAST_PORT}"
         raise UsageError(msg)
     try:
-        async with Sandbox(seed=seed, serve=True, port=port, latency=latency, past=past) as served:
+        sandbox = Sandbox(seed=seed, serve=True, port=port, latency=latency, dialect=dialect, past=past)
+        async with sandbox as served:
             say("A sandbox panel: no money, no real orders. Ctrl-C ends it. In another terminal:")
             say(f"  export FOLLOWERSDATA_API_KEY={served.key}")
             say(f"  export FOLLOWERSDATA_API_URL={served.url}")

@@ -51,10 +51,10 @@ class Step:
         }
 
 
-async def demo(orders: int, latency: float, how: Format) -> int:
+async def demo(orders: int, latency: float, dialect: str, how: Format) -> int:
     """Run every step, and write what came; as JSON, the bulk status alone."""
     async with (
-        Sandbox(seed=1, serve=True, latency=latency, past=orders) as sandbox,
+        Sandbox(seed=1, serve=True, latency=latency, dialect=dialect, past=orders) as sandbox,
         AsyncClient(sandbox.key, url=sandbox.url) as panel,
     ):
         say(f"sandbox at {sandbox.url}")
@@ -63,7 +63,7 @@ async def demo(orders: int, latency: float, how: Format) -> int:
         placed = [(await panel.add(order)).order for order in _ORDERS[:orders]]
         after = await panel.balance()
         say(f"placed {len(placed)} orders; balance {before} → {after.balance} {after.currency}")
-        ids: list[Id] = [*placed, *range(1, orders - len(placed) + 1)]
+        ids: list[Id] = [*range(1, orders - len(placed) + 1), *placed]
         status = await _timed("status", ids, panel)
         steps = [status, *[await _timed(step, ids[-_FEW_HUNDRED:], panel) for step in ("refill", "cancel")]]
     if how == "json":

@@ -1,4 +1,4 @@
-"""What the sandbox sells: the same for the same seed."""
+"""What the sandbox sells, of every type: the same for the same seed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,29 @@ from typing import final
 from attrs import frozen
 
 THOUSAND = Decimal(1000)
+
+FLAT = frozenset({"Package", "Custom Comments Package", "Subscriptions"})
+"""Types whose rate is the price of the whole (panel-api §4.3)."""
+
+COUNTED = {"Custom Comments": "comments", "Mentions Custom List": "usernames", "Comment Replies": "comments"}
+"""Types whose quantity is the number of a field's lines (panel-api §4.3)."""
+
+REQUIRED: dict[str, tuple[str, ...]] = {
+    "SEO": ("keywords",),
+    "Custom Comments Package": ("comments",),
+    "Mentions": ("usernames",),
+    "Mentions with Hashtags": ("usernames", "hashtags"),
+    "Mentions Hashtag": ("hashtag",),
+    "Mentions User Followers": ("username",),
+    "Mentions Media Likers": ("media",),
+    "Comment Likes": ("username",),
+    "Comment Replies": ("username",),
+    "Poll": ("answer_number",),
+    "Invites from Groups": ("groups",),
+    "Subscriptions": ("username", "min", "max", "delay"),
+    "Web Traffic": ("country", "device", "type_of_traffic"),
+}
+"""What a type takes besides link and quantity (panel-api §4.3)."""
 
 
 @final
@@ -41,7 +64,7 @@ class Offer:
 
     def price(self, quantity: int) -> Decimal:
         """What ``quantity`` of it costs."""
-        return self.rate if self.type == "Package" else self.rate * quantity / THOUSAND
+        return self.rate if self.type in FLAT else self.rate * quantity / THOUSAND
 
 
 def mixed(seed: int, number: int) -> int:
@@ -61,7 +84,7 @@ def catalogue(seed: int) -> dict[int, Offer]:
     return {offer.service: offer for offer in offers}
 
 
-_SERVICES = 12
+_SERVICES = 24
 
 _DOCUMENTED = (
     Offer(
@@ -75,6 +98,13 @@ _DOCUMENTED = (
     Offer(
         service=3, name="Starter pack", type="Package", category="Third Category",
         rate=Decimal("4.50"), min=1, max=1, refill=False, cancel=False,
+    ),
+    *(
+        Offer(
+            service=service, name=f"{type_} {service}", type=type_, category="Third Category",
+            rate=Decimal("1.20"), min=1, max=1 if type_ in FLAT else 5000, refill=service % 2 == 0, cancel=True,
+        )
+        for service, type_ in enumerate([*REQUIRED, "Mentions Custom List"], 4)
     ),
 )  # fmt: skip
 

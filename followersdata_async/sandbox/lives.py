@@ -7,7 +7,7 @@ from typing import final
 
 from attrs import define, frozen
 
-from .catalogue import Offer, mixed
+from .catalogue import FLAT, Offer, mixed
 
 _DAY = 86400.0
 _CENTICENT = Decimal("0.00001")
@@ -108,7 +108,7 @@ def past_life(seed: int, order: int, offers: dict[int, Offer], born: float) -> L
     """An order from before the sandbox was born: derived from its id, never stored."""
     chance = mixed(seed, order)
     offer = offers[1 + chance // 7 % len(offers)]
-    quantity = 1 if offer.type == "Package" else offer.min + chance // 11 % offer.max % 1000
+    quantity = 1 if offer.type in FLAT else offer.min + chance // 11 % offer.max % 1000
     return Life(
         order=order,
         offer=offer,

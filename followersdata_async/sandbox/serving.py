@@ -13,6 +13,7 @@ import httpx
 import uvicorn
 
 from .app import API_PATH, application
+from .dialects import dialect_named
 from .world import KEY_PREFIX, World
 
 if TYPE_CHECKING:
@@ -34,10 +35,12 @@ class Sandbox:
         serve: Listen on a loopback port; otherwise only ``http()`` reaches it.
         port: The port to listen on; 0 takes a free one.
         latency: Seconds before each answer.
+        dialect: Whose shapes the answers have, one of docs/dialects.md.
         past: How many orders there are from the beginning: their ids are 1 to ``past``.
         clock: The time, in seconds; orders move by it.
 
     Raises:
+        ValueError: there is no such dialect.
         OSError: on entering: the port is taken.
     """
 
@@ -50,11 +53,12 @@ class Sandbox:
         serve: bool = False,
         port: int = 0,
         latency: float = 0.0,
+        dialect: str = "documented",
         past: int = 0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._world = World(seed=seed, born=clock(), past=past)
-        self.app: Starlette = application(self._world, clock=clock, latency=latency)
+        self.app: Starlette = application(self._world, dialect_named(dialect), clock=clock, latency=latency)
         self._address = f"{_LOOPBACK}:{port}"
         self._port = port
         self._serve = serve

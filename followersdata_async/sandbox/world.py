@@ -12,7 +12,7 @@ from typing import final
 
 from attrs import Factory, define, field, frozen
 
-from .catalogue import Offer, catalogue, mixed
+from .catalogue import COUNTED, FLAT, REQUIRED, Offer, catalogue, mixed
 from .lives import Life, RefillLife, amount, may_refill_again, past_life
 
 Answer = object
@@ -108,7 +108,7 @@ class World:
         if offer is None:
             return {"error": "Incorrect service ID"}
         link = fields.get("link", "")
-        if "." not in link:
+        if "." not in link and offer.type != "Subscriptions":
             return {"error": "Bad link"}
         quantity = _quantity(offer, fields)
         if problem := _problem_of(offer, quantity, fields):
@@ -259,15 +259,18 @@ _MOST_DIGITS = 18
 
 
 def _quantity(offer: Offer, fields: Fields) -> int:
-    """How much is ordered; comments are counted by their lines, blank ones too."""
-    if offer.type == "Package":
+    """How much is ordered; lists are counted by their lines, blank ones too."""
+    if offer.type in FLAT:
         return 1
-    if offer.type == "Custom Comments":
-        return len(fields.get("comments", "").splitlines())
+    if (counted := COUNTED.get(offer.type)) is not None:
+        return len(fields.get(counted, "").splitlines())
     return _number(fields.get("quantity")) or 0
 
 
 def _problem_of(offer: Offer, quantity: int, fields: Fields) -> str | None:
+    for name in REQUIRED.get(offer.type, ()):
+        if not fields.get(name, "").strip():
+            return f"Incorrect {name.replace('_', ' ')}"
     if quantity < offer.min:
         return f"Quantity less than minimal {offer.min}"
     if quantity > offer.max:

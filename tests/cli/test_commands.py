@@ -13,6 +13,7 @@ import anyio
 import pytest
 
 from followersdata_async.cli import main
+from followersdata_async.sandbox.dialects import DIALECTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -337,3 +338,17 @@ def test_without_its_extra_the_sandbox_says_what_to_install(monkeypatch: pytest.
         ImportError, match=r"^the sandbox needs its extra: pip install 'followersdata_async\[sandbox\]'$"
     ):
         __import__("followersdata_async.sandbox")
+
+
+@pytest.mark.parametrize("dialect", sorted(DIALECTS))
+def test_demo_passes_in_every_dialect(capsys: Captured, dialect: str) -> None:
+    """Every order has its status, whatever the panel's shapes."""
+    assert main(["demo", "--orders", "250", "--latency", "0", "--dialect", dialect, "--format", "json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["orders"], report["ok"]) == (250, 250)
+
+
+def test_a_dialect_that_nobody_speaks_is_exit_2(capsys: Captured) -> None:
+    """With those that there are."""
+    assert main(["demo", "--dialect", "klingon"]) == 2
+    assert "take one of documented, keyed" in capsys.readouterr().err

@@ -11,11 +11,12 @@ import pytest
 from followersdata_async import AsyncClient, orders
 from followersdata_async.sandbox import Sandbox
 
-pytestmark = pytest.mark.anyio
+anyio_test = pytest.mark.anyio
 
 ORDER = orders.Default(service=1, link="https://example.com/p/1", quantity=1000)
 
 
+@anyio_test
 @pytest.mark.parametrize("serve", [False, True], ids=["in-process", "on-a-port"])
 async def test_a_client_places_an_order_and_the_ledger_has_it(serve: bool) -> None:
     """The same through a lent client as over a real socket."""
@@ -30,6 +31,7 @@ async def test_a_client_places_an_order_and_the_ledger_has_it(serve: bool) -> No
         assert sandbox.requests == 1
 
 
+@anyio_test
 async def test_the_ledger_is_served_as_json() -> None:
     """One object for each order taken; the key is masked."""
     async with Sandbox(serve=True, clock=lambda: 5.0) as sandbox, httpx.AsyncClient() as http:
@@ -41,25 +43,37 @@ async def test_the_ledger_is_served_as_json() -> None:
     assert "sandbox-key" not in str(ledger)
 
 
-@pytest.mark.parametrize("body", [b"\xff\xfe", b"a=1&" * 200, b"x" * (1024 * 1024 + 1)])
-async def test_a_body_that_is_no_form_is_an_incorrect_request(body: bytes) -> None:
-    """With HTTP 200, as all errors."""
+@pytest.mark.parametrize(
+    "body", [b"", b"\xff\xfe", b"a=1&" * 200, b"x" * (1024 * 1024 + 1), b'{"key": ', b'{"a":' * 100_000, b"[]"]
+)
+@anyio_test
+async def test_a_body_that_is_no_request_has_no_key(body: bytes) -> None:
+    """Refused with HTTP 200, as all errors."""
     async with Sandbox() as sandbox, sandbox.http() as http:
         reply = await http.post(sandbox.url, content=body)
-    assert (reply.status_code, reply.json()) == (200, {"error": "Incorrect request"})
+    assert (reply.status_code, reply.json()) == (200, {"error": "Invalid API key"})
 
 
+def test_a_dialect_that_nobody_speaks_is_refused() -> None:
+    """With those that there are."""
+    with pytest.raises(ValueError, match=r"^there is no dialect 'klingon': take one of documented, keyed, "):
+        Sandbox(dialect="klingon")
+
+
+@anyio_test
 async def test_a_taken_port_is_an_error() -> None:
     """And not a sandbox that nobody reaches."""
     with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(OSError, match="in use"):
         await Sandbox(serve=True, port=taken.getsockname()[1]).__aenter__()
 
 
+@anyio_test
 async def test_a_sandbox_that_was_never_entered_can_be_left() -> None:
     """Nothing to stop."""
     await Sandbox(serve=True).__aexit__(None, None, None)
 
 
+@anyio_test
 async def test_answers_wait_for_the_latency() -> None:
     """Seconds before each answer; until then nothing is taken."""
     form = {"key": Sandbox.key, "action": "add", "service": "3", "link": "a.b"}

@@ -60,7 +60,7 @@ def test_the_catalogue_starts_as_documented(world: World) -> None:
         "refill": True,
         "cancel": True,
     }
-    assert [row["service"] for row in rows] == list(range(1, 13))
+    assert [row["service"] for row in rows] == list(range(1, 25))
 
 
 def test_an_order_is_taken_and_charged(world: World) -> None:

@@ -15,10 +15,10 @@ from cyclopts import App, CycloptsError, Parameter
 
 from ..client import AsyncClient
 from ..errors import FollowersDataError
-from ..orders import CustomComments, Default, Package
 from . import exits
 from .batches import collected, reported
-from .input import UsageError, ids_from, lines_of
+from .input import UsageError, ids_from
+from .ordering import Consent, Fields, placed
 from .progress import say
 from .render import Format, row_of, write, write_one
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from ..dispatch import Outcomes
     from ..models import Id
-    from ..orders import Order
 
     Value = TypeVar("Value", bound=AttrsInstance)
 
@@ -69,6 +68,10 @@ class Panel:
 
 PanelOptions: TypeAlias = Annotated[Panel, Parameter(name="*")]
 DEFAULT_PANEL = Panel()
+OrderFields: TypeAlias = Annotated[Fields, Parameter(name="*", negative=())]
+DEFAULT_FIELDS = Fields()
+ConsentOptions: TypeAlias = Annotated[Consent, Parameter(name="*", negative=())]
+DEFAULT_CONSENT = Consent()
 Ids: TypeAlias = Annotated[str, Parameter(negative=(), allow_leading_hyphen=True)]
 
 
@@ -106,54 +109,23 @@ async def balance(*, panel: PanelOptions = DEFAULT_PANEL, format: Format = "tabl
 async def add(
     *,
     service: str,
-    link: str,
-    quantity: int | None = None,
-    runs: int | None = None,
-    interval: int | None = None,
-    comments_file: Path | None = None,
+    order: OrderFields = DEFAULT_FIELDS,
+    consent: ConsentOptions = DEFAULT_CONSENT,
     panel: PanelOptions = DEFAULT_PANEL,
     format: Format = "table",
 ) -> int:
-    """Place an order. It costs money, and is never sent twice.
+    """Place an order. It is checked and priced first; it costs money, and is never sent twice.
 
     Parameters
     ----------
     service
         The service's id, from `followersdata services`.
-    link
-        What the order is for.
-    quantity
-        How many; left out for packages and comments.
-    runs
-        Of a drip-feed: how many times the quantity is delivered.
-    interval
-        Of a drip-feed: minutes between the runs.
-    comments_file
-        A text file with a comment on each line, for Custom Comments.
     format
         How it is written to standard output.
     """
-    order = _order(service, link, quantity, runs, interval, comments_file)
+    consent.check()
     async with panel.client() as client:
-        placed = await client.add(order)
-    write_one(row_of(placed), ("order", "charge", "currency"), format)
-    return exits.WELL
-
-
-def _order(
-    service: str, link: str, quantity: int | None, runs: int | None, interval: int | None, comments_file: Path | None
-) -> Order:
-    if comments_file is not None:
-        if quantity is not None or runs is not None or interval is not None:
-            msg = "--comments-file counts its lines: leave out --quantity, --runs and --interval"
-            raise UsageError(msg)
-        return CustomComments(service=service, link=link, comments=lines_of(comments_file))
-    if quantity is not None:
-        return Default(service=service, link=link, quantity=quantity, runs=runs, interval=interval)
-    if runs is not None or interval is not None:
-        msg = "--runs and --interval are of a drip-feed, which needs --quantity"
-        raise UsageError(msg)
-    return Package(service=service, link=link)
+        return await placed(client, service, order, consent, format)
 
 
 @app.command

@@ -102,7 +102,7 @@ _DOCUMENTED = (
     *(
         Offer(
             service=service, name=f"{type_} {service}", type=type_, category="Third Category",
-            rate=Decimal("1.20"), min=1, max=1 if type_ in FLAT else 5000, refill=service % 2 == 0, cancel=True,
+            rate=Decimal("1.20"), min=1, max=1 if "Package" in type_ else 5000, refill=service % 2 == 0, cancel=True,
         )
         for service, type_ in enumerate([*REQUIRED, "Mentions Custom List"], 4)
     ),

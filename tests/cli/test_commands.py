@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import anyio
@@ -46,30 +47,114 @@ def test_services_and_balance(capsys: Captured) -> None:
     assert json.loads(capsys.readouterr().out)["currency"] == "USD"
 
 
-@pytest.mark.parametrize(
-    ("arguments", "fields"),
-    [
-        (["--service", "1", "--quantity", "100"], {"quantity": "100"}),
-        (["--service", "1", "--quantity", "100", "--runs", "2", "--interval", "5"], {"runs": "2", "interval": "5"}),
-        (["--service", "3"], {}),
-    ],
-)
-def test_add_places_an_order(sandbox: Sandbox, capsys: Captured, arguments: list[str], fields: dict[str, str]) -> None:
-    """And writes its id."""
-    assert main(["add", "--link", "https://example.com/p", *arguments, "--format", "json"]) == 0
-    order = json.loads(capsys.readouterr().out)["order"]
+ADD = ["add", "--link", "https://example.com/p"]
+EVERY_TYPE: list[tuple[list[str], dict[str, str]]] = [
+    (["1", "--quantity", "100"], {"quantity": "100"}),
+    (["1", "--quantity", "100", "--runs", "2", "--interval", "5"], {"runs": "2", "interval": "5"}),
+    (["2", "--comments-file", "lines.txt"], {"comments": "one\n" * 9 + "two", "quantity": "10"}),
+    (["3"], {}),
+    (["4", "--quantity", "9", "--keywords-file", "lines.txt"], {"keywords": "one\n" * 9 + "two"}),
+    (["5", "--comments-file", "lines.txt"], {"comments": "one\n" * 9 + "two"}),
+    (["6", "--quantity", "9", "--usernames-file", "lines.txt"], {"usernames": "one\n" * 9 + "two"}),
+    (
+        ["7", "--quantity", "9", "--usernames-file", "lines.txt", "--hashtags-file", "lines.txt"],
+        {"hashtags": "one\n" * 9 + "two"},
+    ),
+    (["8", "--quantity", "9", "--hashtag", "#x"], {"hashtag": "#x"}),
+    (["9", "--quantity", "9", "--username", "x"], {"username": "x"}),
+    (["10", "--quantity", "9", "--media", "a.b"], {"media": "a.b"}),
+    (["11", "--quantity", "9", "--username", "x"], {"username": "x"}),
+    (["12", "--username", "x", "--comments-file", "lines.txt"], {"username": "x", "quantity": "10"}),
+    (["13", "--quantity", "9", "--answer-number", "3"], {"answer_number": "3"}),
+    (["14", "--quantity", "9", "--groups-file", "lines.txt"], {"groups": "one\n" * 9 + "two"}),
+    (
+        [
+            "16",
+            "--quantity",
+            "9",
+            "--country",
+            "US",
+            "--device",
+            "1",
+            "--type-of-traffic",
+            "1",
+            "--google-keyword",
+            "k",
+        ],
+        {"device": "1", "google_keyword": "k"},
+    ),
+    (["17", "--usernames-file", "lines.txt"], {"usernames": "one\n" * 9 + "two", "quantity": "10"}),
+    (["3", "--extra", "coupon=X=Y", "--extra", "test=1"], {"coupon": "X=Y", "test": "1"}),
+]
+
+
+@pytest.fixture(name="_lines")
+def _lines_fixture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "lines.txt").write_text("one\n" * 9 + "\n  two  \n", encoding="utf-8")
+
+
+@pytest.mark.usefixtures("_lines")
+@pytest.mark.parametrize(("arguments", "fields"), EVERY_TYPE)
+def test_add_places_an_order_of_every_type(
+    sandbox: Sandbox, capsys: Captured, arguments: list[str], fields: dict[str, str]
+) -> None:
+    """And writes its id; the price is said before."""
+    assert main([*ADD, "--service", *arguments, "--yes", "--format", "json"]) == 0
+    captured = capsys.readouterr()
     entry = sandbox.ledger()[-1]
-    assert entry["order"] == order
+    assert entry["order"] == json.loads(captured.out)["order"]
     assert fields.items() <= entry["fields"].items()  # type: ignore[attr-defined]
+    price = Decimal(captured.err.rpartition("the price is ")[2].strip())
+    assert price == Decimal(str(entry["charge"]))
 
 
-def test_add_takes_comments_from_a_file(sandbox: Sandbox, capsys: Captured, tmp_path: Path) -> None:
-    """A line each."""
-    comments = tmp_path / "comments.txt"
-    comments.write_text("\n".join(f"Comment {number}" for number in range(10)), encoding="utf-8")
-    assert main(["add", "--service", "2", "--link", "a.b/c", "--comments-file", str(comments)]) == 0
-    assert str(sandbox.ledger()[-1]["order"]) in capsys.readouterr().out
-    assert sandbox.ledger()[-1]["quantity"] == 10
+def test_add_takes_a_subscription(sandbox: Sandbox) -> None:
+    """Which has no link, and a last day."""
+    arguments = ["add", "--service", "15", "--username", "x", "--min", "1", "--max", "2", "--delay", "30"]
+    assert main([*arguments, "--posts", "3", "--old-posts", "0", "--expiry", "2026-12-24", "--yes"]) == 0
+    fields = sandbox.ledger()[-1]["fields"]
+    assert {"posts": "3", "old_posts": "0", "expiry": "24/12/2026"}.items() <= fields.items()  # type: ignore[attr-defined]
+
+
+def test_a_dry_run_shows_the_order_and_sends_none(sandbox: Sandbox, capsys: Captured) -> None:
+    """With its price."""
+    before = len(sandbox.ledger())
+    assert main([*ADD, "--service", "1", "--quantity", "100", "--dry-run", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "name": "Followers",
+        "price": "0.09",
+        "service": "1",
+        "link": "https://example.com/p",
+        "quantity": "100",
+    }
+    assert len(sandbox.ledger()) == before
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), (" YES ", 0), ("n", 130), ("", 130), (None, 130)])
+def test_somebody_at_a_terminal_is_asked(
+    sandbox: Sandbox, capsys: Captured, monkeypatch: pytest.MonkeyPatch, answer: str | None, code: int
+) -> None:
+    """Nothing but a yes is a yes."""
+    typed(monkeypatch, b"" if answer is None else answer.encode() + b"\n")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    before = len(sandbox.ledger())
+    assert main([*ADD, "--service", "3"]) == code
+    assert len(sandbox.ledger()) - before == (1 if code == 0 else 0)
+    err = capsys.readouterr().err
+    assert "Starter pack (Package): the price is 4.50\nPlace it? [y/N] " in err
+    assert ("nothing was ordered" in err) is (code != 0)
+
+
+def test_where_nobody_can_be_asked_nothing_is_sent(
+    sandbox: Sandbox, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script says --yes."""
+    typed(monkeypatch, b"y\n")
+    before = sandbox.requests
+    assert main([*ADD, "--service", "3"]) == 2
+    assert "look with --dry-run, then order with --yes" in capsys.readouterr().err
+    assert sandbox.requests == before
 
 
 @pytest.mark.parametrize(
@@ -187,11 +272,14 @@ def test_unreadable_standard_input_is_exit_2_too(capsys: Captured, monkeypatch: 
         (["nonsense"], 2, "nonsense"),
         (["status", "1", "--key", "secret"], 2, "unknown option --key;"),
         (["balance", "--key", "secret"], 2, "--key"),
-        (["add", "--service", "1", "--link", "a.b", "--runs", "5"], 2, "--runs and --interval are of a drip-feed"),
-        (["add", "--service", "1", "--link", "a.b", "--quantity", "5", "--runs", "5"], 2, "both runs and interval"),
-        (["add", "--service", "1", "--link", "a.b", "--quantity", "5", "--comments-file", "c"], 2, "counts its lines"),
-        (["add", "--service", "2", "--link", "a.b", "--comments-file", "missing.txt"], 2, "missing.txt: No such file"),
-        (["add", "--service", "1", "--link", "a.b", "--quantity", "5"], 1, "Quantity less than minimal 50"),
+        ([*ADD, "--yes", "--service", "99"], 2, "there is no service 99: look at followersdata services"),
+        ([*ADD, "--yes", "--service", "1"], 2, "quantity"),
+        ([*ADD, "--yes", "--service", "1", "--quantity", "60", "--runs", "5"], 2, "both runs and interval"),
+        ([*ADD, "--yes", "--service", "1", "--quantity", "5"], 2, "quantity is 5, and the least is 50"),
+        ([*ADD, "--yes", "--service", "1", "--quantity", "60", "--hashtag", "x"], 2, "Default takes "),
+        ([*ADD, "--yes", "--service", "2", "--comments-file", "missing.txt"], 2, "missing.txt: No such file"),
+        ([*ADD, "--yes", "--service", "3", "--extra", "coupon"], 2, "--extra 'coupon' is no NAME=VALUE"),
+        ([*ADD, "--yes", "--service", "3", "--extra", "key=x"], 2, "extra may not hold key"),
         (["balance", "--url", "followersdata.com"], 3, "has no https:// before it"),
         (["balance", "--url", "http://127.0.0.1:1/"], 4, "nothing was sent"),
         (["sandbox", "--port", "70000"], 2, "--port is 70000"),

@@ -152,7 +152,8 @@ _TABLE: tuple[tuple[type[PanelError], tuple[str, ...]], ...] = (
             r"error comment",
             r"invalid interval|not support dripfeed",
             r"incorrect (runs|interval|comments?|usernames?|hashtags?|min|max|posts|delay|expiry|media)",
-            r"incorrect (answer number|keywords|groups|country|device|type of traffic)",
+            r"incorrect (answer number|keywords?|groups?|country|device|type of traffic)",
+            r"incorrect (google keyword|referring url|old posts)",
             r"(gecersiz|hatali) (link|baglanti)|(link|baglanti) (gecersiz|hatali)",
             r"(minimum|maksimum|gecersiz) (miktar|adet)|(miktar|adet) (gecersiz|en az|en fazla)",
             r"quantidade|link invalido",
@@ -164,7 +165,7 @@ _TABLE: tuple[tuple[type[PanelError], tuple[str, ...]], ...] = (
         NotSupportedError,
         (
             r"refill (is )?(disabled|not (allowed|available|supported))",
-            r"cancel (is )?(disabled|not (allowed|available))|can ?(not|t) (be )?cancel|can t cancel",
+            r"cancel (is )?(disabled|not (allowed|available))|can ?(not|t) (be )?cancel(l?ed)?",
             r"not eligible|already completed or cancell?ed",
             r"ordering is disabled",
             r"(telafi|iptal|refill) (desteklenm|edilem|kapali|mevcut degil)\w*|iptal edilemez",

@@ -34,6 +34,7 @@ from .errors import (
     TemporaryPanelError,
     TransportError,
 )
+from .limits import RateLimit
 from .models import (
     Balance,
     BatchResult,
@@ -84,6 +85,7 @@ __all__ = [
     "PartialFailureError",
     "PlacedOrder",
     "PollTimeoutError",
+    "RateLimit",
     "RateLimitedError",
     "Refill",
     "RefillNotFoundError",

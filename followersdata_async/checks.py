@@ -51,6 +51,21 @@ def filled_text(_: object, attribute: Attribute[Any], value: object) -> None:
     if not value.strip():
         msg = f"{attribute.name} is empty: fill it in"
         raise ValueError(msg)
+    check_sendable(attribute.name, value)
+
+
+def check_sendable(name: str, text: str) -> None:
+    """Refuse half a surrogate pair, which no form can hold.
+
+    Raises:
+        ValueError: naming the field.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        msg = f"{name} has half of a character at position {error.start}: it was cut, or decoded wrongly"
+        # The original would hold the text, and so may its frames.
+        raise ValueError(msg) from None
 
 
 def header_text(instance: object, attribute: Attribute[Any], value: object) -> None:

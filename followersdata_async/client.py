@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import random
 import time
-from typing import TYPE_CHECKING, Self, TypeVar
+import warnings
+from typing import TYPE_CHECKING, Literal, Self, TypeVar
 
 import anyio
 import anyio.lowlevel
@@ -18,7 +19,7 @@ from .line import Line
 from .pacing import RetryBudget, RetryPolicy
 from .retrying import Retrying
 from .settings import Settings, key_from, url_from
-from .transport import LentTransport, OwnTransport, Pool
+from .transport import transport_for
 from .wire import answers, encoding
 from .wire.messages import Trail
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .errors import PanelError
+    from .line import Limiter
     from .models import (
         Balance,
         BatchResult,
@@ -67,8 +69,14 @@ class AsyncClient:
         timeout: Seconds for one whole call of one request: waiting, attempts, delays.
         attempt_timeout: Seconds for one attempt.
         retry: A ``RetryPolicy``, or ``None`` for no retries at all.
+        rate: A limiter, e.g. ``RateLimit(10, per=1.0)``; ``None`` means no limit. An answer
+            that asks to wait (``Retry-After``, ``X-RateLimit-Remaining: 0``) makes it wait
+            for all of its clients, for 60 seconds at the most.
         batch_size: Ids in one request, 1 to 100.
         user_agent: The ``User-Agent`` header, where a panel wants a certain one.
+        transport: ``"aiohttp"`` sends reads through aiohttp, which is faster (asyncio only, extra
+            ``aiohttp``); writes always go through our own connections, which prove what was sent.
+        http2: Speak HTTP/2 with panels that offer it (extra ``http2``).
         proxy: A proxy's address. Without it, the environment's proxies are not used.
         ssl_context: How certificates are checked.
         refusals: Words of this panel's refusals and the error class each means, looked up
@@ -95,7 +103,10 @@ class AsyncClient:
         timeout: float = 60.0,
         attempt_timeout: float = 20.0,
         retry: RetryPolicy | None = RetryPolicy(),
+        rate: Limiter | None = None,
         batch_size: int = 100,
+        transport: Literal["aiohttp"] | None = None,
+        http2: bool = False,
         user_agent: str | None = None,
         proxy: str | None = None,
         ssl_context: SSLContext | None = None,
@@ -109,6 +120,8 @@ class AsyncClient:
             attempt_timeout=attempt_timeout,
             retry=retry,
             batch_size=batch_size,
+            transport=transport,
+            http2=http2,
             user_agent=user_agent,
             proxy=proxy,
             ssl_context=ssl_context,
@@ -122,8 +135,7 @@ class AsyncClient:
             clock=time.time,
             sleep=anyio.sleep,
         )
-        transport = OwnTransport(settings, Pool(settings)) if http is None else LentTransport(settings, http)
-        self._line = Line(transport, retrying, settings.words)
+        self._line = Line(transport_for(settings, http), retrying, settings.words, rate)
         self._services = CachedServices(self._read_services, anyio.current_time)
         self._loop: object = None
 
@@ -139,6 +151,12 @@ class AsyncClient:
         self._loop = anyio.lowlevel.current_token()
         await self._line.transport.open()
         return self
+
+    def __del__(self, warn: Callable[..., None] = warnings.warn) -> None:
+        """Say that a client was forgotten; closing it here would need its event loop."""
+        loop = getattr(self, "_loop", None)
+        if loop is not None and loop is not _CLOSED:
+            warn(f"unclosed {self!r}: use it as `async with`", ResourceWarning, source=self, stacklevel=2)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

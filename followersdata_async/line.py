@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar, final
 from attrs import define, field
 
 from .retrying import Retrying
+from .wire.envelope import pause_asked
 from .wire.refusals import Words
 
 if TYPE_CHECKING:
@@ -34,6 +35,18 @@ class Transport(Protocol):
         ...
 
 
+class Limiter(Protocol):
+    """What holds requests back, e.g. ``RateLimit``."""
+
+    async def wait(self) -> None:
+        """Wait for the next request's turn, and take it."""
+        ...
+
+    def pause(self, duration: float) -> None:
+        """Let nobody go for ``duration`` seconds."""
+        ...
+
+
 class Bulk(Enum):
     """What is known of how a panel takes many ids in one request."""
 
@@ -57,6 +70,7 @@ class Line:
     transport: Transport
     retrying: Retrying
     words: Words
+    limiter: Limiter | None = None
     proven: bool = False
     bulk: dict[str, Bulk] = field(factory=dict)
 
@@ -64,9 +78,22 @@ class Line:
         """The value that ``read`` makes of the answer, after as many attempts as allowed."""
 
         async def attempt() -> T:
-            return read(request, await self.transport.send(request, trail), self.words)
+            trail.begin()
+            return read(request, await self._sent(request, trail), self.words)
 
         value = await self.retrying.run(request, trail, attempt)
         # The catalogue may be public, so it proves nothing.
         self.proven = self.proven or request.action != "services"
         return value
+
+    async def _sent(self, request: Request, trail: Trail) -> Answer:
+        if self.limiter is None:
+            return await self.transport.send(request, trail)
+        await self.limiter.wait()
+        answer = await self.transport.send(request, trail)
+        if asked := pause_asked(answer):
+            self.limiter.pause(min(asked, _LONGEST_PAUSE))
+        return answer
+
+
+_LONGEST_PAUSE = 60.0

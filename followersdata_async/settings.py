@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 from ssl import SSLContext
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Literal, final
 from urllib.parse import SplitResult, urlsplit
 
 from attrs import field, frozen
-from attrs.validators import instance_of, optional
+from attrs.validators import in_, instance_of, optional
 
 from .batching import MOST_IDS
 from .checks import header_text, seconds, whole_number
@@ -54,6 +54,8 @@ class Settings:
     batch_size: int = field(default=MOST_IDS, validator=whole_number(1, MOST_IDS))
     user_agent: str | None = field(default=None, validator=optional(header_text))
     proxy: str | None = field(default=None, validator=optional(header_text), repr=False)
+    transport: Literal["aiohttp"] | None = field(default=None, validator=in_((None, "aiohttp")))
+    http2: bool = field(default=False, validator=instance_of(bool))
     ssl_context: SSLContext | None = field(default=None, validator=optional(instance_of(SSLContext)))
     words: Words = field(converter=_words, alias="refusals", repr=False)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+import socket
+import struct
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from anyio.abc import SocketStream
 
     Script = Callable[[SocketStream, bytes], Awaitable[None]]
+    Greeting = Callable[[SocketStream], Awaitable[None]]
 
 
 class Server:
@@ -27,19 +30,22 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(script: Script) -> AsyncIterator[Server]:
-    """Serve on a free loopback port; the script answers a request, or does not."""
+async def serving(script: Script, *, greet: Greeting | None = None) -> AsyncIterator[Server]:
+    """Serve on a free loopback port; the script answers a request, or does not. ``greet`` comes before any of it."""
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     server = Server(listener.extra(SocketAttribute.local_port))
 
     async def connection(stream: SocketStream) -> None:
         server.connections += 1
         async with stream:
+            if greet is not None:
+                await greet(stream)
             while request := await _request(stream):
                 head, form = request
                 server.heads.append(head)
                 server.forms.append(form)
-                await script(stream, form)
+                with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+                    await script(stream, form)
 
     async with anyio.create_task_group() as group:
         group.start_soon(_serve, listener, connection, group)
@@ -85,3 +91,22 @@ def replying(data: bytes, *, close: bool = False) -> Script:
             await stream.aclose()
 
     return script
+
+
+async def reset(stream: SocketStream, _: bytes = b"") -> None:
+    """Cut the connection off without a goodbye."""
+    raw = stream.extra(SocketAttribute.raw_socket)
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    await stream.aclose()
+
+
+async def hang_up(stream: SocketStream, _: bytes = b"") -> None:
+    """Close the connection."""
+    await stream.aclose()
+
+
+def closed_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

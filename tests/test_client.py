@@ -314,9 +314,27 @@ def test_a_client_belongs_to_the_loop_it_was_opened_on() -> None:
     async def using() -> None:
         await panel.balance()
 
+    async def closing() -> None:
+        await panel.__aexit__(None, None, None)
+
     anyio.run(opening)
     with pytest.raises(ConfigurationError, match=r"^the client was opened on another event loop"):
         anyio.run(using)
+    anyio.run(closing)
+
+
+def test_a_forgotten_client_is_told_of() -> None:
+    """Without any I/O: only its own loop could close it."""
+    panel = client()
+    anyio.run(panel.__aenter__)
+    with pytest.warns(ResourceWarning, match=rf"^unclosed <AsyncClient of {URL}>: use it as `async with`$"):
+        panel.__del__()
+    panel._loop = None
+    gone = client()
+    anyio.run(gone.__aenter__)
+    anyio.run(gone.__aexit__, None, None, None)
+    del gone
+    gc.collect()
 
 
 @anyio_test

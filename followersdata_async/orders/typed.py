@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol, final
 from attrs import Attribute, field, frozen
 from attrs import fields as attributes
 
+from ..checks import check_sendable
 from ..models import Id, Service, ServiceKind, id_text
 
 _THOUSAND = Decimal(1000)
@@ -35,6 +36,8 @@ def _extra_fields(_: object, attribute: Attribute[Mapping[str, str]], value: obj
     if not isinstance(value, Mapping) or not all(isinstance(part, str) for pair in value.items() for part in pair):
         msg = f"{attribute.name} maps texts to texts: write numbers as texts"
         raise TypeError(msg)
+    for part in (*value.keys(), *value.values()):
+        check_sendable(attribute.name, part)
     if taken := sorted({"key", "action"} & value.keys()):
         msg = f"{attribute.name} may not hold {' or '.join(taken)}: the client sends those itself"
         raise ValueError(msg)
@@ -51,6 +54,7 @@ def _texts(lines: object) -> Iterable[str]:
         if not isinstance(part, str):
             msg = f"lines are a text, or many texts, and not {type(part).__name__}"
             raise TypeError(msg)
+        check_sendable("a line", part)
         yield part
 
 

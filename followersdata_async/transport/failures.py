@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ..errors import OutcomeUnknownError, PanelUnavailableError, RequestTimeoutError
@@ -9,6 +11,18 @@ from ..errors import OutcomeUnknownError, PanelUnavailableError, RequestTimeoutE
 if TYPE_CHECKING:
     from ..errors import TransportError
     from ..wire.messages import Request
+
+_ALWAYS = ("anyio", "ssl", "socket")
+
+
+@cache
+def foreign_errors(*libraries: str) -> tuple[type[Exception], ...]:
+    """Every exception class of HTTP libraries, their cores and what they stand on: looked up, not listed."""
+    cores = (library.replace("httpx", "httpcore") for library in libraries)
+    modules = map(import_module, (*libraries, *cores, *_ALWAYS))
+    # getattr, as some load their parts when they are asked for.
+    found = (getattr(module, name) for module in modules for name in dir(module) if not name.startswith("_"))
+    return tuple({class_ for class_ in found if isinstance(class_, type) and issubclass(class_, Exception)})
 
 
 def lost(request: Request, what: str, *, late: bool, sent: bool | None) -> TransportError | OutcomeUnknownError:

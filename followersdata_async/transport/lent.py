@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
+from ..errors import ConfigurationError
 from ..wire.encoding import form
 from ..wire.envelope import unusable
-from ..wire.messages import Answer
-from .body import UnusableBodyError, body_of, most_bytes
-from .failures import described, lost
+from .body import UnusableBodyError
+from .failures import described, foreign_errors, lost
 from .headers import headers_for
+from .receiving import received
 
 if TYPE_CHECKING:
     from ..settings import Settings
-    from ..wire.messages import Request, Trail
+    from ..wire.messages import Answer, Request, Trail
 
 _FAMILY = frozenset({"httpx", "httpx2"})
 
@@ -34,12 +35,17 @@ class HttpClient(Protocol):
 
 
 class LentTransport:
-    """Sends through a lent client, which cannot prove what it sent: a failed write is always unknown."""
+    """Sends through a lent client, which cannot prove what it sent: a failed write is always unknown.
+
+    A write that was handed over is finished even if its caller is cancelled,
+    within ``attempt_timeout``.
+    """
 
     def __init__(self, settings: Settings, client: HttpClient) -> None:
         self._settings = settings
         self._client: Any = client
         self._library = _library_of(client)
+        self._foreign = foreign_errors(self._library.__name__)
         self._headers = headers_for(settings)
         self._gate = anyio.CapacityLimiter(settings.concurrency)
 
@@ -53,18 +59,22 @@ class LentTransport:
         """Send one request once and read its whole answer.
 
         Raises:
+            ConfigurationError: the client is closed.
             OutcomeUnknownError: of a write: no whole answer came.
             RequestTimeoutError: of a read: no whole answer in ``attempt_timeout``.
             PanelUnavailableError: of a read: the connection or the body broke.
         """
         trail.begin()
         async with self._gate:
+            if self._client.is_closed:
+                msg = "the lent client is closed: keep it open for as long as this one"
+                raise ConfigurationError(msg)
             try:
-                with anyio.fail_after(self._settings.attempt_timeout):
+                with anyio.fail_after(self._settings.attempt_timeout, shield=not request.repeatable):
                     return await self._exchange(request, trail)
             except UnusableBodyError as error:
                 raise unusable(request, None, str(error)) from error
-            except (self._library.RequestError, OSError, anyio.EndOfStream, anyio.BrokenResourceError) as error:
+            except self._foreign as error:
                 late = isinstance(error, (TimeoutError, self._library.TimeoutException))
                 what = "no whole answer in time" if late else described(error)
                 raise lost(request, what, late=late, sent=trail.sent) from error
@@ -79,11 +89,7 @@ class LentTransport:
         )
         trail.hand_over()
         response = await self._client.send(outgoing, stream=True, follow_redirects=False)
-        try:
-            body = await body_of(response, most_bytes(request.action))
-        finally:
-            await response.aclose()
-        return Answer(status=response.status_code, headers=dict(response.headers.items()), body=body)
+        return await received(response, request, self._settings.api_key)
 
 
 def _library_of(client: object) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -11,40 +10,42 @@ import httpx
 from ..errors import NotSentError
 from ..wire.encoding import form
 from ..wire.envelope import unusable
-from ..wire.messages import Answer
-from .body import UnusableBodyError, body_of, most_bytes
-from .failures import described, lost
+from .body import UnusableBodyError
+from .failures import described, foreign_errors, lost
 from .headers import headers_for
+from .receiving import received
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ..errors import OutcomeUnknownError, TransportError
     from ..settings import Settings
-    from ..wire.messages import Request, Trail
+    from ..wire.messages import Answer, Request, Trail
     from .pool import Pool
 
-_FOREIGN = (
-    httpx.RequestError,
-    ssl.SSLError,
-    OSError,
-    anyio.EndOfStream,
-    anyio.BrokenResourceError,
-    anyio.ClosedResourceError,
-)
-
-
 _BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-"""What httpx raises before a request leaves. It is asked only where no trace was seen, as under a mock."""
+"""What httpx raises before a request leaves. It is asked only where no trace was seen, as under a mock.
+
+Of other libraries it proves nothing: aiohttp's lost connections come as ``ConnectTimeout``, too.
+"""
 
 
 class OwnTransport:
-    """Sends through a pool that belongs to the client alone."""
+    """Sends through a pool that belongs to the client alone.
 
-    def __init__(self, settings: Settings, pool: Pool) -> None:
+    A write that has left is finished even if its caller is cancelled, within
+    ``attempt_timeout``: otherwise nobody would ever know what became of it.
+    ``libraries`` are those that a shard uses instead of httpcore: their
+    exceptions are known, but prove nothing.
+    """
+
+    def __init__(self, settings: Settings, pool: Pool, *libraries: str) -> None:
         self._settings = settings
         self._pool = pool
         self._headers = headers_for(settings)
+        self._foreign = foreign_errors("httpx", *libraries)
+        self._before_sending = () if libraries else _BEFORE_SENDING
+        self._late = (TimeoutError,) if libraries else (TimeoutError, httpx.TimeoutException)
 
     async def open(self) -> None:
         """Get ready; no connection is made yet."""
@@ -66,29 +67,29 @@ class OwnTransport:
         trail.begin()
         async with self._pool.lease() as shard:
             try:
-                with anyio.fail_after(self._settings.attempt_timeout):
-                    return await self._exchange(shard, request, trail)
+                with anyio.fail_after(self._settings.attempt_timeout) as scope:
+                    return await self._exchange(shard, request, _Watch(trail, None if request.repeatable else scope))
             except UnusableBodyError as error:
                 raise unusable(request, None, str(error)) from error
-            except _FOREIGN as error:
-                raise _failure(request, trail, error, self._settings.attempt_timeout) from error
+            except self._foreign as error:
+                if isinstance(error, self._before_sending):
+                    trail.hold()
+                late = isinstance(error, self._late)
+                what = f"no whole answer within {self._settings.attempt_timeout:g} s" if late else described(error)
+                raise _failure(request, trail, what, late=late) from error
 
-    async def _exchange(self, shard: httpx.AsyncHTTPTransport, request: Request, trail: Trail) -> Answer:
-        trail.hand_over()
+    async def _exchange(self, shard: httpx.AsyncBaseTransport, request: Request, watch: _Watch) -> Answer:
+        watch.trail.hand_over()
         response = await shard.handle_async_request(
             httpx.Request(
                 "POST",
                 self._settings.url,
                 headers=self._headers,
                 content=form(request, self._settings.api_key),
-                extensions={"timeout": _timeouts(self._settings), "trace": _Watch(trail)},
+                extensions={"timeout": _timeouts(self._settings), "trace": watch},
             )
         )
-        try:
-            body = await body_of(response, most_bytes(request.action))
-        finally:
-            await response.aclose()
-        return Answer(status=response.status_code, headers=dict(response.headers.items()), body=body)
+        return await received(response, request, self._settings.api_key)
 
 
 def _timeouts(settings: Settings) -> dict[str, float]:
@@ -96,18 +97,24 @@ def _timeouts(settings: Settings) -> dict[str, float]:
 
 
 class _Watch:
-    """A trace hook: it notes when the first byte of the request leaves, and closes what httpcore forgets."""
+    """A trace hook: it notes when the first byte of the request leaves, and closes what httpcore forgets.
 
-    def __init__(self, trail: Trail) -> None:
-        self._trail = trail
+    ``scope`` is shielded from then on: that of a write.
+    """
+
+    def __init__(self, trail: Trail, scope: anyio.CancelScope | None) -> None:
+        self.trail = trail
+        self._scope = scope
         self._connection: Any = None
 
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
         """Look at one event of an exchange."""
         if event.endswith("connect_tcp.started"):
-            self._trail.hold()
+            self.trail.hold()
         elif event.endswith("send_request_headers.started"):
-            self._trail.leave()
+            self.trail.leave()
+            if self._scope is not None:
+                self._scope.shield = True
         elif event.endswith("connect_tcp.complete"):
             self._connection = info["return_value"]
         elif event.endswith("start_tls.failed") and self._connection is not None:
@@ -116,12 +123,8 @@ class _Watch:
                 await self._connection.aclose()
 
 
-def _failure(request: Request, trail: Trail, error: Exception, seconds: float) -> TransportError | OutcomeUnknownError:
+def _failure(request: Request, trail: Trail, what: str, *, late: bool) -> TransportError | OutcomeUnknownError:
     """The error for an exchange that broke."""
-    late = isinstance(error, (TimeoutError, httpx.TimeoutException))
-    what = f"no whole answer within {seconds:g} s" if late else described(error)
-    if isinstance(error, _BEFORE_SENDING):
-        trail.hold()
     if trail.sent is False:
         return NotSentError(
             f"{request.action}: nothing was sent: {what}; check the network and the address, then try again",

@@ -14,12 +14,16 @@ from typing import TYPE_CHECKING
 import anyio
 import httpx
 
+from ..errors import ConfigurationError
+
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from ..settings import Settings
 
-_CONNECTIONS_OF_A_SHARD = 8
+    Shard = Callable[[Settings, ssl.SSLContext], httpx.AsyncBaseTransport]
+
+CONNECTIONS_OF_A_SHARD = 8
 _IDLE_SECONDS = 5.0
 """A connection idle for longer is not used again: many servers close it at that age, unseen."""
 
@@ -27,11 +31,11 @@ _IDLE_SECONDS = 5.0
 class Pool:
     """Our own connections to one panel, at most ``concurrency`` of them. Opened once, closed once."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, shard: Shard) -> None:
         self._gate = anyio.CapacityLimiter(settings.concurrency)
         context = _ssl_context(settings)
-        shards = -(-settings.concurrency // _CONNECTIONS_OF_A_SHARD)
-        self._shards = [_shard(settings, context) for _ in range(shards)]
+        shards = -(-settings.concurrency // CONNECTIONS_OF_A_SHARD)
+        self._shards = [shard(settings, context) for _ in range(shards)]
         self._loads = [0] * shards
         self._closing = AsyncExitStack()
 
@@ -45,7 +49,7 @@ class Pool:
         await self._closing.aclose()
 
     @asynccontextmanager
-    async def lease(self) -> AsyncIterator[httpx.AsyncHTTPTransport]:
+    async def lease(self) -> AsyncIterator[httpx.AsyncBaseTransport]:
         """Wait at the gate, then have the least loaded shard for one request."""
         async with self._gate:
             index = self._loads.index(min(self._loads))
@@ -61,16 +65,45 @@ class Pool:
         return self._gate.borrowed_tokens
 
 
-def _shard(settings: Settings, context: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
-    return httpx.AsyncHTTPTransport(
-        verify=context,
-        trust_env=False,
-        limits=httpx.Limits(
-            max_connections=_CONNECTIONS_OF_A_SHARD,
-            max_keepalive_connections=_CONNECTIONS_OF_A_SHARD,
-            keepalive_expiry=_IDLE_SECONDS,
-        ),
-        proxy=settings.proxy,
+def httpx_shard(settings: Settings, context: ssl.SSLContext) -> httpx.AsyncBaseTransport:
+    """A few connections of httpx's own.
+
+    Raises:
+        ConfigurationError: HTTP/2 is wanted, and its extra is not installed.
+    """
+    try:
+        return httpx.AsyncHTTPTransport(
+            verify=context,
+            http2=settings.http2,
+            trust_env=False,
+            limits=_limits(),
+            proxy=settings.proxy,
+        )
+    except ImportError as error:
+        msg = "http2=True needs its extra: pip install 'followersdata_async[http2]'"
+        raise ConfigurationError(msg) from error
+
+
+def aiohttp_shard(settings: Settings, context: ssl.SSLContext) -> httpx.AsyncBaseTransport:
+    """A few connections of aiohttp's, which is faster, runs on asyncio only, and proves nothing.
+
+    Raises:
+        ConfigurationError: its extra is not installed.
+    """
+    try:
+        from httpx_aiohttp import AiohttpTransport  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        msg = "transport='aiohttp' needs its extra: pip install 'followersdata_async[aiohttp]'"
+        raise ConfigurationError(msg) from error
+    proxy = None if settings.proxy is None else httpx.Proxy(settings.proxy)
+    return AiohttpTransport(verify=context, trust_env=False, limits=_limits(), proxy=proxy)
+
+
+def _limits() -> httpx.Limits:
+    return httpx.Limits(
+        max_connections=CONNECTIONS_OF_A_SHARD,
+        max_keepalive_connections=CONNECTIONS_OF_A_SHARD,
+        keepalive_expiry=_IDLE_SECONDS,
     )
 
 

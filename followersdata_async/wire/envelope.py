@@ -183,6 +183,27 @@ def _target(answer: Answer) -> str:
     return f"{parts.scheme or 'the same scheme'}://{parts.hostname or 'the same host'}{parts.path}"
 
 
+def pause_asked(answer: Answer) -> float | None:
+    """Seconds that an answer asks all requests to wait, by ``Retry-After`` or a used-up ``X-RateLimit-Remaining``."""
+    asked = _retry_after(answer)
+    if asked is not None or answer.headers.get("x-ratelimit-remaining", "").strip() != "0":
+        return asked
+    reset = count_of(answer.headers.get("x-ratelimit-reset"))
+    if reset is None or reset < 0:
+        return None
+    if reset < _FIRST_MOMENT:
+        return float(reset)
+    try:
+        now = parsedate_to_datetime(answer.headers["date"]).timestamp()
+    except (KeyError, TypeError, ValueError):
+        return None
+    return max(0.0, reset - now)
+
+
+_FIRST_MOMENT = 1_000_000_000
+"""From here on ``X-RateLimit-Reset`` is seconds since 1970, below it seconds from now."""
+
+
 def _retry_after(answer: Answer | None) -> float | None:
     """Seconds that ``Retry-After`` asks for, given as a number or as a date beside the answer's own."""
     if answer is None or not (said := answer.headers.get("retry-after", "").strip()):

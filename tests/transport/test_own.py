@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import socket
 import ssl
 from typing import TYPE_CHECKING
 
 import anyio
 import httpx
 import pytest
-from sockets import replying, response, serving
+from sockets import closed_port, replying, response, serving
 
 from followersdata_async.errors import (
     FollowersDataError,
@@ -20,7 +19,7 @@ from followersdata_async.errors import (
     RequestTimeoutError,
 )
 from followersdata_async.settings import Settings
-from followersdata_async.transport import OwnTransport, Pool
+from followersdata_async.transport import OwnTransport, Pool, httpx_shard
 from followersdata_async.wire.messages import Answer, Request, Trail
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ ONE = b'{"order": 23501}'
 def transport_to(url: str, **changes: object) -> OwnTransport:
     """Our own transport to an address."""
     settings = Settings(api_key="sandbox-key", url=url, refusals={}, **changes)  # type: ignore[arg-type]
-    return OwnTransport(settings, Pool(settings))
+    return OwnTransport(settings, Pool(settings, httpx_shard))
 
 
 async def sent(url: str, request: Request = READ, trail: Trail | None = None, **changes: object) -> Answer:
@@ -89,13 +88,6 @@ async def test_a_connection_is_used_again() -> None:
             await transport.send(READ, Trail())
         await transport.aclose()
     assert server.connections == 1
-
-
-def closed_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.mark.parametrize("request_", [READ, WRITE], ids=["read", "write"])

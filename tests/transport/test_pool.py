@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from followersdata_async.settings import Settings
-from followersdata_async.transport import Pool
+from followersdata_async.transport import Pool, httpx_shard
 
 pytestmark = pytest.mark.anyio
 
@@ -16,7 +16,8 @@ pytestmark = pytest.mark.anyio
 def pool_of(concurrency: int, **changes: object) -> Pool:
     """A pool to nowhere."""
     url = str(changes.pop("url", "http://127.0.0.1:1/"))
-    return Pool(Settings(api_key="sandbox-key", url=url, concurrency=concurrency, refusals={}, **changes))  # type: ignore[arg-type]
+    settings = Settings(api_key="sandbox-key", url=url, concurrency=concurrency, refusals={}, **changes)  # type: ignore[arg-type]
+    return Pool(settings, httpx_shard)
 
 
 @pytest.mark.parametrize(("concurrency", "shards"), [(1, 1), (8, 1), (9, 2), (16, 2), (100, 13)])

@@ -1,0 +1,7 @@
+"""Limits on how often a panel is asked, for a client's ``rate``."""
+
+from __future__ import annotations
+
+from .memory import RateLimit
+
+__all__ = ["RateLimit"]

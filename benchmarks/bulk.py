@@ -32,7 +32,7 @@ def run(*, quick: bool) -> list[Result]:
             "followersdata_async": partial(_ours, url, orders),
         }
         case = f"{orders} orders, {CONCURRENCY} in flight, {LATENCY * 1000:.0f} ms"
-        return compared("bulk", case, ways, against=_RIVAL, repeats=3)
+        return compared("bulk", case, ways, against=_RIVAL)
 
 
 async def _orders(way: rivals.Rival, url: str, chunks: Sequence[Sequence[int]]) -> int:

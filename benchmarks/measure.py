@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import final
 
 import anyio
-from attrs import field, frozen
+from attrs import evolve, frozen
 
 NOISY = 0.25
 """A spread of the repeats above this share of their median makes a number doubtful."""
@@ -30,7 +30,7 @@ class Result:
     ratio: float
     cpu_us: float
     spread: float
-    more: Mapping[str, object] = field(factory=dict)
+    connections: int | None = None
 
     def row(self) -> dict[str, object]:
         """The result as a row; ``cpu_us`` is the client's microseconds of CPU for one unit of work."""
@@ -43,7 +43,7 @@ class Result:
             "cpu_us": round(self.cpu_us),
             "spread": round(self.spread, 2),
             "noisy": self.spread > NOISY,
-            **self.more,
+            **({} if self.connections is None else {"connections": self.connections}),
         }
 
 
@@ -53,18 +53,32 @@ class _Run:
     units: int
     seconds: float
     cpu: float
+    connections: int = 0
 
     @property
     def per_second(self) -> float:
         return self.units / self.seconds
 
 
-def compared(benchmark: str, case: str, ways: Mapping[str, Way], *, against: str, repeats: int) -> list[Result]:
-    """Run every way ``repeats`` times, in turns, and compare the medians with one of them."""
+def compared(
+    benchmark: str,
+    case: str,
+    ways: Mapping[str, Way],
+    *,
+    against: str,
+    repeats: int = 3,
+    connections: Callable[[], int] | None = None,
+) -> list[Result]:
+    """Run every way ``repeats`` times, in turns, and compare the medians with one of them.
+
+    ``connections`` tells how many the server has seen so far, that of the question included.
+    """
     runs: dict[str, list[_Run]] = {name: [] for name in ways}
     for _ in range(repeats):
         for name, way in ways.items():
-            runs[name].append(anyio.run(_timed, way))
+            before = connections() if connections else 0
+            run = anyio.run(_timed, way)
+            runs[name].append(evolve(run, connections=connections() - before - 1) if connections else run)
     rates = {name: statistics.median(run.per_second for run in runs[name]) for name in ways}
     return [
         Result(
@@ -75,6 +89,7 @@ def compared(benchmark: str, case: str, ways: Mapping[str, Way], *, against: str
             ratio=rates[name] / rates[against],
             cpu_us=statistics.median(run.cpu / run.units * 1e6 for run in runs[name]),
             spread=_spread([run.per_second for run in runs[name]]),
+            connections=round(statistics.median(run.connections for run in runs[name])) if connections else None,
         )
         for name in ways
     ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Literal
 
 from followersdata_async import AsyncClient
 
 from . import rivals
 from .measure import Result, compared
-from .server import serving
+from .server import connections, serving
 
 BATCH = 1
 
@@ -31,12 +32,15 @@ def _compared(url: str, latency: float, concurrency: int, *, quick: bool) -> lis
         "bare sockets": partial(rivals.sockets, url, chunks, concurrency),
         "workers over one httpx client": partial(rivals.naive, url, chunks, concurrency),
         "the same with limits": partial(rivals.bounded, url, chunks, concurrency),
-        "followersdata_async": partial(_ours, url, requests, concurrency),
+        "followersdata_async": partial(_ours, url, requests, concurrency, None),
+        "followersdata_async, through aiohttp": partial(_ours, url, requests, concurrency, "aiohttp"),
     }
     case = f"{concurrency} in flight, {latency * 1000:.0f} ms"
-    return compared("transport", case, ways, against="bare sockets", repeats=3)
+    return compared("transport", case, ways, against="bare sockets", connections=partial(connections, url))
 
 
-async def _ours(url: str, requests: int, concurrency: int) -> int:
-    async with AsyncClient(rivals.KEY, url=url, concurrency=concurrency, batch_size=BATCH) as panel:
+async def _ours(url: str, requests: int, concurrency: int, transport: Literal["aiohttp"] | None) -> int:
+    async with AsyncClient(
+        rivals.KEY, url=url, concurrency=concurrency, batch_size=BATCH, transport=transport
+    ) as panel:
         return (await panel.multi_status(range(1, requests + 1))).requests

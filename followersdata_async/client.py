@@ -148,8 +148,8 @@ class AsyncClient:
         if self._loop is not None:
             msg = "the client was opened before: make a new AsyncClient for each `async with`"
             raise ConfigurationError(msg)
-        self._loop = anyio.lowlevel.current_token()
         await self._line.transport.open()
+        self._loop = anyio.lowlevel.current_token()
         return self
 
     def __del__(self, warn: Callable[..., None] = warnings.warn) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ssl
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import anyio
@@ -71,17 +72,19 @@ def httpx_shard(settings: Settings, context: ssl.SSLContext) -> httpx.AsyncBaseT
     Raises:
         ConfigurationError: HTTP/2 is wanted, and its extra is not installed.
     """
-    try:
-        return httpx.AsyncHTTPTransport(
-            verify=context,
-            http2=settings.http2,
-            trust_env=False,
-            limits=_limits(),
-            proxy=settings.proxy,
-        )
-    except ImportError as error:
-        msg = "http2=True needs its extra: pip install 'followersdata_async[http2]'"
-        raise ConfigurationError(msg) from error
+    if settings.http2:
+        try:
+            import_module("h2")
+        except ImportError as error:
+            msg = "http2=True needs its extra: pip install 'followersdata_async[http2]'"
+            raise ConfigurationError(msg) from error
+    return httpx.AsyncHTTPTransport(
+        verify=context,
+        http2=settings.http2,
+        trust_env=False,
+        limits=_limits(),
+        proxy=settings.proxy,
+    )
 
 
 def aiohttp_shard(settings: Settings, context: ssl.SSLContext) -> httpx.AsyncBaseTransport:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
+
+from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
     from ..wire.messages import Answer, Request, Trail
@@ -17,7 +20,16 @@ class SplitTransport:
         self._writes = writes
 
     async def open(self) -> None:
-        """Get both ready."""
+        """Get both ready.
+
+        Raises:
+            ConfigurationError: it does not run on this kind of event loop.
+        """
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            msg = "transport='aiohttp' runs on asyncio only: leave it out on trio"
+            raise ConfigurationError(msg) from None
         await self._reads.open()
         await self._writes.open()
 

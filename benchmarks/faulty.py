@@ -1,0 +1,146 @@
+"""The sandbox's world behind a server that fails by a script: before an order is taken, after it, and in between."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import socket
+import struct
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from followersdata_async.sandbox.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_FAULTS = {
+    "good": 880,
+    "closes unread": 20,
+    "resets unread": 10,
+    "drops before taking": 15,
+    "drops after taking": 15,
+    "resets after taking": 10,
+    "cuts the answer": 15,
+    "answers a page before taking": 5,
+    "answers a page after taking": 5,
+    "answers nothing after taking": 5,
+    "answers garbage after taking": 5,
+    "says slow down": 5,
+    "hangs after taking": 1,
+    "closes after a good answer": 9,
+}
+"""How often each happens, in thousandths."""
+
+_MONEY = Decimal(10) ** 12
+_PAGE = b"<html>502 Bad Gateway</html>"
+
+
+@contextmanager
+def serving(seed: int) -> Iterator[str]:
+    """Serve on a free loopback port, in a process of its own; gives the address."""
+    command = [sys.executable, "-m", "benchmarks.faulty", str(seed)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own module
+        try:
+            assert process.stdout is not None  # noqa: S101 - as it is a pipe
+            yield f"http://127.0.0.1:{int(process.stdout.readline())}/api/v2"
+        finally:
+            process.terminate()
+
+
+class _Panel:
+    """One world, and the script of its failures."""
+
+    def __init__(self, seed: int) -> None:
+        self._world = World(seed=seed, money=_MONEY)
+        self._chance = random.Random(seed)  # noqa: S311 - a script, not a secret
+
+    async def connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one connection's requests until a fault ends it."""
+        try:
+            while await self._request(reader, writer):
+                pass
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answer one request; whether the connection goes on."""
+        fault = self._chance.choices(list(_FAULTS), list(_FAULTS.values()))[0]
+        first = await reader.readexactly(1)
+        if fault in {"closes unread", "resets unread"} and first != b"G":
+            return _ended(writer, reset=fault.startswith("resets"))
+        head = first + await reader.readuntil(b"\r\n\r\n")
+        if head.startswith(b"GET"):
+            return _sent(writer, json.dumps([entry.link for entry in self._world.entries]).encode())
+        body = await reader.readexactly(int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]))
+        return await self._answered(fault, body, writer)
+
+    async def _answered(self, fault: str, form: bytes, writer: asyncio.StreamWriter) -> bool:
+        match fault:
+            case "drops before taking":
+                return False
+            case "answers a page before taking":
+                return _sent(writer, _PAGE, b"502 Bad Gateway")
+            case "says slow down":
+                return _sent(writer, b'{"error": "Too many requests"}', b"429 Too Many Requests")
+        answer = json.dumps(self._world.answer(dict(parse_qsl(form.decode())), time.time())).encode()
+        return await self._taken(fault, answer, writer)
+
+    async def _taken(self, fault: str, answer: bytes, writer: asyncio.StreamWriter) -> bool:
+        """The order is in the ledger; now its answer may go wrong."""
+        match fault:
+            case "good":
+                return _sent(writer, answer)
+            case "closes after a good answer":
+                _sent(writer, answer)
+            case "answers a page after taking":
+                return _sent(writer, _PAGE, b"502 Bad Gateway")
+            case "answers nothing after taking":
+                return _sent(writer, b"")
+            case "answers garbage after taking":
+                writer.write(b"\x00\xff" * 40)
+            case "cuts the answer":
+                whole = _response(answer)
+                writer.write(whole[: self._chance.randrange(len(whole))])
+            case "hangs after taking":
+                await asyncio.sleep(60)
+            case "resets after taking":
+                return _ended(writer, reset=True)
+        return False
+
+
+def _response(body: bytes, status: bytes = b"200 OK") -> bytes:
+    return b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
+
+
+def _sent(writer: asyncio.StreamWriter, body: bytes, status: bytes = b"200 OK") -> bool:
+    """A whole answer; the connection goes on."""
+    writer.write(_response(body, status))
+    return True
+
+
+def _ended(writer: asyncio.StreamWriter, *, reset: bool) -> bool:
+    """The connection ends, with or without a goodbye."""
+    if reset:
+        raw = writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    return False
+
+
+async def _serve(seed: int) -> None:
+    server = await asyncio.start_server(_Panel(seed).connection, "127.0.0.1", 0, limit=1 << 20)
+    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    sys.stdout.flush()
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(int(sys.argv[1])))

@@ -1,0 +1,91 @@
+"""Law 6: cancelling anything, anywhere, leaks nothing; a write that has left is finished."""
+
+from __future__ import annotations
+
+import random
+
+import anyio
+import pytest
+from fakes import FakeTransport, answer, line, row
+
+from followersdata_async import AsyncClient, OutcomeUnknownError, RateLimit, orders
+from followersdata_async.sandbox import Sandbox
+from followersdata_async.transport import OwnTransport
+from followersdata_async.wire import answers, encoding
+from followersdata_async.wire.messages import Trail
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.filterwarnings("ignore:Async generator 'httpx:ResourceWarning"),
+]
+
+ORDER = orders.Package(service=3, link="x.y")
+
+
+async def test_after_random_cancellations_everything_is_back() -> None:
+    """Every place in the pool, every limiter's turn; and 40 of 40 healthy requests pass."""
+    chance = random.Random(7)  # noqa: S311 - a seed, not a secret
+    limit = RateLimit(100_000)
+    async with (
+        Sandbox(serve=True, past=1000, latency=0.002) as sandbox,
+        AsyncClient(sandbox.key, url=sandbox.url, concurrency=10, rate=limit) as panel,
+    ):
+        for _ in range(60):
+            with anyio.move_on_after(chance.random() * 0.02):
+                async with anyio.create_task_group() as group:
+                    for _ in range(20):
+                        group.start_soon(panel.status, chance.randint(1, 1000))
+                    group.start_soon(panel.multi_status, range(1, 1000))
+        transport = panel._line.transport
+        assert isinstance(transport, OwnTransport)
+        assert (transport._pool.in_flight, set(transport._pool._loads)) == (0, {0})
+        assert panel._line.retrying.budget.tokens == 500
+        done = []
+
+        async def healthy(order: int) -> None:
+            done.append(await panel.status(order))
+
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as group:
+                for order in range(1, 41):
+                    group.start_soon(healthy, order)
+    assert len(done) == 40
+
+
+async def test_a_cancelled_write_that_has_left_is_finished() -> None:
+    """The panel took it, and the answer was read: nothing is cut off half-way."""
+    async with (
+        Sandbox(serve=True, latency=0.05) as sandbox,
+        AsyncClient(sandbox.key, url=sandbox.url) as panel,
+    ):
+        with anyio.move_on_after(0.03) as scope:
+            await panel.add(ORDER)
+        assert scope.cancelled_caught or len(sandbox.ledger()) == 1
+        transport = panel._line.transport
+        assert isinstance(transport, OwnTransport)
+        assert transport._pool.in_flight == 0
+        assert len(sandbox.ledger()) == 1
+
+
+async def test_a_write_that_waits_for_its_turn_is_dropped_when_cancelled() -> None:
+    """Nothing has left yet, so nothing is finished."""
+    transport = FakeTransport(lambda _: answer({"1": row()}))
+    limit = RateLimit(1, per=3600.0)
+    way = line(transport)
+    way.limiter = limit
+    await limit.wait()
+    with anyio.move_on_after(0.01) as scope:
+        await way.ask(encoding.add_request({}), answers.placed_order, Trail())
+    assert scope.cancelled_caught
+    assert transport.requests == []
+
+
+async def test_a_write_that_is_cut_off_by_its_own_deadline_is_unknown() -> None:
+    """The shield does not last for ever."""
+    async with (
+        Sandbox(serve=True, latency=1.0) as sandbox,
+        AsyncClient(sandbox.key, url=sandbox.url, attempt_timeout=0.1) as panel,
+    ):
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await panel.add(ORDER)
+    assert caught.value.sent is True

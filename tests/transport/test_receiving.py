@@ -1,0 +1,58 @@
+"""The key in no answer: some panels repeat it in their errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from followersdata_async.transport.receiving import received
+from followersdata_async.wire.messages import Request
+
+pytestmark = pytest.mark.anyio
+
+
+class FakeResponse:
+    """A response that was read before."""
+
+    is_stream_consumed = True
+    status_code = 200
+
+    def __init__(self, body: bytes, **headers: str) -> None:
+        self.headers = headers
+        self.body = body
+        self.closed = False
+
+    async def aread(self) -> bytes:
+        """The body."""
+        return self.body
+
+    async def aclose(self) -> None:
+        """Note it."""
+        self.closed = True
+
+    def aiter_raw(self) -> None:
+        """Never asked."""
+
+
+async def body_with(key: str, body: bytes) -> bytes:
+    """What comes of a body."""
+    response = FakeResponse(body, Location=f"https://a.b/?key={key}")
+    answer = await received(response, Request("balance"), key)  # type: ignore[arg-type]
+    assert response.closed
+    return answer.body + answer.headers["location"].encode()
+
+
+@pytest.mark.parametrize(
+    ("key", "written"),
+    [("0123456789abcdef", "0123456789abcdef"), ("abc/def/ghi", "abc\\/def\\/ghi"), ('quo"ted-key', 'quo\\"ted-key')],
+)
+async def test_the_key_is_scrubbed(key: str, written: str) -> None:
+    """As it is, and as JSON writes it."""
+    found = await body_with(key, f'{{"error": "Invalid API key {written}"}}'.encode())
+    assert found == b'{"error": "Invalid API key ***"}https://a.b/?key=***'
+
+
+@pytest.mark.parametrize("key", ["k", "key", "1234567", "123456789012345"])
+async def test_a_key_that_may_stand_there_by_chance_is_left(key: str) -> None:
+    """Scrubbing it could turn one order's id into another's."""
+    body = f'{{"{key}": {{"status": "Completed"}}}}'.encode()
+    assert (await body_with(key, body)).startswith(body)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import final
 
 import anyio
-from attrs import field, frozen
+from attrs import Factory, field, frozen
 
 from ..checks import seconds, whole_number
 from .gcra import Gcra
@@ -33,11 +33,12 @@ class RateLimit:
     _clock: Callable[[], float] = field(default=anyio.current_time, kw_only=True, repr=False, eq=False)
     _sleep: Callable[[float], Awaitable[None]] = field(default=anyio.sleep, kw_only=True, repr=False, eq=False)
     _turn: anyio.Lock = field(factory=anyio.Lock, init=False, repr=False, eq=False)
-    _gcra: Gcra = field(init=False, repr=False, eq=False)
-
-    @_gcra.default
-    def _start(self) -> Gcra:
-        return Gcra(self.requests, self.per, self.burst)
+    _gcra: Gcra = field(
+        default=Factory(lambda self: Gcra(self.requests, self.per, self.burst), takes_self=True),
+        init=False,
+        repr=False,
+        eq=False,
+    )
 
     async def wait(self) -> None:
         """Wait for the next request's turn, and take it."""

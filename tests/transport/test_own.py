@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import ssl
 from typing import TYPE_CHECKING
 
 import anyio
+import httpcore
 import httpx
 import pytest
 from sockets import closed_port, replying, response, serving
@@ -171,14 +173,23 @@ async def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatc
 
 
 def foreign_errors() -> list[type[Exception]]:
-    """Every exception class that httpx may raise out of a request, and those below it."""
-    found: list[type[Exception]] = [ssl.SSLError, OSError, TimeoutError, anyio.EndOfStream, anyio.BrokenResourceError]
-    waiting = [httpx.RequestError]
+    """Every public exception class of the libraries below, and those below them."""
+    waiting: list[type] = [
+        class_
+        for module in (httpx, httpcore, ssl, socket, anyio)
+        for class_ in map(module.__dict__.get, dir(module))
+        if isinstance(class_, type) and issubclass(class_, Exception)
+    ]
+    found: set[type[Exception]] = {anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError}
     while waiting:
         class_ = waiting.pop()
-        found.append(class_)
-        waiting.extend(class_.__subclasses__())
-    return [*found, anyio.ClosedResourceError]
+        if not class_.__name__.startswith("_"):
+            found.add(class_)
+        waiting.extend(below for below in class_.__subclasses__() if below.__module__.partition(".")[0] in _BELOW)
+    return sorted(found, key=lambda class_: (class_.__module__, class_.__name__))
+
+
+_BELOW = {"httpx", "httpcore", "ssl", "socket", "anyio", "builtins"}
 
 
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
@@ -206,7 +217,8 @@ async def test_no_foreign_exception_gets_out(
     async def broken(_: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
         for event in events:
             await request.extensions["trace"](event, {})
-        raise class_("boom")
+        # Some want more arguments than a message.
+        raise class_.__new__(class_, "boom")
 
     monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", broken)
     trail = Trail()

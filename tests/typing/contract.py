@@ -14,6 +14,7 @@ from followersdata_async import (
     Failed,
     FollowersDataError,
     Id,
+    InsufficientFundsError,
     Ok,
     OrderState,
     OrderStatus,
@@ -21,16 +22,25 @@ from followersdata_async import (
     Outcomes,
     PanelError,
     PlacedOrder,
+    RateLimit,
     Refill,
     RefillState,
     RefillStatus,
     Refused,
+    RetryPolicy,
     Service,
     ServiceKind,
     Unreported,
     orders,
     services_diff,
 )
+
+
+def clients() -> None:
+    """What a client is told."""
+    AsyncClient("key", url="https://a.b/c", rate=RateLimit(10, per=1.0), retry=None)
+    AsyncClient(rate=RateLimit(10, burst=5), retry=RetryPolicy(attempts=2), transport="aiohttp", http2=True)
+    AsyncClient(refusals={"bakiye yok": InsufficientFundsError})
 
 
 async def single_calls(panel: AsyncClient, service: Service) -> None:
@@ -115,5 +125,7 @@ async def mistakes(panel: AsyncClient) -> None:
     await panel.status([1])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await panel.multi_status(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     orders.Default(1, "x.y", 1)  # type: ignore[call-arg,arg-type]  # pyright: ignore[reportCallIssue]
+    AsyncClient(rate=10)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    AsyncClient(transport="requests")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     AsyncClient(concurency=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     (await panel.balance()).balance = Decimal(1)  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]

@@ -25,8 +25,8 @@ def run(*, quick: bool) -> list[Result]:
 
 
 def _compared(url: str, latency: float, concurrency: int, *, quick: bool) -> list[Result]:
-    rounds = 10 if quick else 30
-    requests = max(300, concurrency * rounds) if concurrency > 1 or not latency else 40
+    rounds = 5 if quick else 12
+    requests = max(200, concurrency * rounds) if concurrency > 1 or not latency else 40
     chunks = [[id_] for id_ in range(1, requests + 1)]
     ways = {
         "bare sockets": partial(rivals.sockets, url, chunks, concurrency),

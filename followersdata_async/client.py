@@ -15,7 +15,7 @@ from . import dispatch
 from .asking import Batch
 from .caching import CachedServices
 from .errors import ConfigurationError
-from .line import Line
+from .line import Line, checked_limiter
 from .pacing import RetryBudget, RetryPolicy
 from .retrying import Retrying
 from .settings import Settings, key_from, url_from
@@ -135,7 +135,7 @@ class AsyncClient:
             clock=time.time,
             sleep=anyio.sleep,
         )
-        self._line = Line(transport_for(settings, http), retrying, settings.words, rate)
+        self._line = Line(transport_for(settings, http), retrying, settings.words, checked_limiter(rate))
         self._services = CachedServices(self._read_services, anyio.current_time)
         self._loop: object = None
 

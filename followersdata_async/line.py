@@ -47,6 +47,18 @@ class Limiter(Protocol):
         ...
 
 
+def checked_limiter(rate: Limiter | None) -> Limiter | None:
+    """The limiter that was given, if it is one.
+
+    Raises:
+        TypeError: it cannot hold requests back.
+    """
+    if rate is None or all(callable(getattr(rate, name, None)) for name in ("wait", "pause")):
+        return rate
+    msg = f"rate is a limiter such as RateLimit(10, per=1.0), or None, not {rate!r}"
+    raise TypeError(msg)
+
+
 class Bulk(Enum):
     """What is known of how a panel takes many ids in one request."""
 

@@ -263,6 +263,9 @@ async def test_a_bad_id_is_refused_before_a_byte_is_sent(router: respx.MockRoute
         ({"url": "http://followersdata.com/api/v2"}, ConfigurationError),
         ({"api_key": None}, ConfigurationError),
         ({"http": httpx.Client}, TypeError),
+        ({"rate": 10}, TypeError),
+        ({"transport": "requests"}, ValueError),
+        ({"http2": 1}, TypeError),
     ],
 )
 def test_a_client_that_cannot_work_is_not_made(

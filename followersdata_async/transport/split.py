@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
@@ -25,6 +24,8 @@ class SplitTransport:
         Raises:
             ConfigurationError: it does not run on this kind of event loop.
         """
+        import asyncio  # noqa: PLC0415 - a dozen milliseconds that only this transport needs
+
         try:
             asyncio.get_running_loop()
         except RuntimeError:

@@ -25,13 +25,14 @@ def run(*, quick: bool) -> list[Result]:
 
 
 def _compared(url: str, latency: float, concurrency: int, *, quick: bool) -> list[Result]:
-    rounds = 5 if quick else 12
-    requests = max(200, concurrency * rounds) if concurrency > 1 or not latency else 40
+    requests = max(200, concurrency * (8 if quick else 40)) if concurrency > 1 or not latency else 40
     chunks = [[id_] for id_ in range(1, requests + 1)]
+    # What collapses would take minutes with all of them.
+    few = chunks[: max(len(chunks) // 8, 2 * concurrency)]
     ways = {
         "bare sockets": partial(rivals.sockets, url, chunks, concurrency),
-        "workers over one httpx client": partial(rivals.naive, url, chunks, concurrency),
-        "the same with limits": partial(rivals.bounded, url, chunks, concurrency),
+        "workers over one httpx client": partial(rivals.naive, url, few, concurrency),
+        "the same with limits": partial(rivals.bounded, url, few, concurrency),
         "followersdata_async": partial(_ours, url, requests, concurrency, None),
         "followersdata_async, through aiohttp": partial(_ours, url, requests, concurrency, "aiohttp"),
     }

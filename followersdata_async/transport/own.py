@@ -42,7 +42,8 @@ class OwnTransport:
     def __init__(self, settings: Settings, pool: Pool, *libraries: str) -> None:
         self._settings = settings
         self._pool = pool
-        self._headers = headers_for(settings)
+        self._url = httpx.URL(settings.url)
+        self._headers = httpx.Headers(headers_for(settings))
         self._foreign = foreign_errors("httpx", *libraries)
         self._before_sending = () if libraries else _BEFORE_SENDING
         self._late = (TimeoutError,) if libraries else (TimeoutError, httpx.TimeoutException)
@@ -83,7 +84,7 @@ class OwnTransport:
         response = await shard.handle_async_request(
             httpx.Request(
                 "POST",
-                self._settings.url,
+                self._url,
                 headers=self._headers,
                 content=form(request, self._settings.api_key),
                 extensions={"timeout": _timeouts(self._settings), "trace": watch},

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Shard = Callable[[Settings, ssl.SSLContext], httpx.AsyncBaseTransport]
 
-CONNECTIONS_OF_A_SHARD = 8
+CONNECTIONS_OF_A_SHARD = 2
 _IDLE_SECONDS = 5.0
 """A connection idle for longer is not used again: many servers close it at that age, unseen."""
 

@@ -12,6 +12,7 @@ from .measure import Result, compared
 from .server import connections, serving
 
 BATCH = 1
+_MANY = 50
 
 
 def run(*, quick: bool) -> list[Result]:
@@ -25,10 +26,11 @@ def run(*, quick: bool) -> list[Result]:
 
 
 def _compared(url: str, latency: float, concurrency: int, *, quick: bool) -> list[Result]:
-    requests = max(200, concurrency * (8 if quick else 40)) if concurrency > 1 or not latency else 40
+    rounds = 8 if quick else 40
+    requests = max(concurrency * rounds, 40 if latency else 1000)
     chunks = [[id_] for id_ in range(1, requests + 1)]
     # What collapses would take minutes with all of them.
-    few = chunks[: max(len(chunks) // 8, 2 * concurrency)]
+    few = chunks if concurrency < _MANY else chunks[: concurrency * 6]
     ways = {
         "bare sockets": partial(rivals.sockets, url, chunks, concurrency),
         "workers over one httpx client": partial(rivals.naive, url, few, concurrency),

@@ -47,7 +47,7 @@ async def test_the_least_loaded_shard_is_taken() -> None:
         assert pool.in_flight == 24
         group.cancel_scope.cancel()
     assert pool.in_flight == 0
-    assert pool._loads == [0, 0, 0]
+    assert set(pool._loads) == {0}
 
 
 async def intrude(pool: Pool) -> None:

@@ -171,7 +171,8 @@ async def test_a_connection_that_dies_unread(transport: str, fault: str) -> None
             assert type(error) in {OutcomeUnknownError, NotSentError}, name
             if isinstance(error, OutcomeUnknownError):
                 assert server.connections == 1, name
-        assert isinstance(await error_of(panel, READS["balance"]), (PanelUnavailableError, NotSentError))
+        for name, call in READS.items():
+            assert isinstance(await error_of(panel, call), (PanelUnavailableError, NotSentError)), name
         assert server.forms == []
 
 
@@ -179,13 +180,17 @@ async def test_a_connection_that_dies_unread(transport: str, fault: str) -> None
 async def test_an_answer_that_is_late(transport: str, fault: str) -> None:
     """One deadline for all of it."""
     greet, script = LATE[fault]
-    async with serving(script, greet=greet) as server, panel_through(transport, server.url, 0.08) as panel:
-        for name in ("balance", "multi_status"):
-            assert type(await error_of(panel, READS[name])) is RequestTimeoutError, name
-        server.forms.clear()
-        for name in ("add", "cancel"):
-            assert type(await error_of(panel, WRITES[name])) is OutcomeUnknownError, name
-        assert len(server.forms) == 2
+    found: dict[str, type[FollowersDataError]] = {}
+    async with serving(script, greet=greet) as server, panel_through(transport, server.url, 0.15) as panel:
+
+        async def note(name: str, call: Callable[[AsyncClient], Awaitable[object]]) -> None:
+            found[name] = type(await error_of(panel, call))
+
+        async with anyio.create_task_group() as group:
+            for name, call in (READS | WRITES).items():
+                group.start_soon(note, name, call)
+        assert found == dict.fromkeys(READS, RequestTimeoutError) | dict.fromkeys(WRITES, OutcomeUnknownError)
+        assert len(server.forms) == ATTEMPTS * len(READS) + len(WRITES)
 
 
 async def test_a_refused_connection(transport: str) -> None:
@@ -204,9 +209,12 @@ async def test_a_handshake_that_dies(transport: str) -> None:
     async with serving(hang_up, greet=hang_up) as server:
         url = server.url.replace("http:", "https:")
         async with panel_through(transport, url) as panel:
-            error = await error_of(panel, WRITES["add"])
-            assert type(error) is (OutcomeUnknownError if transport in LENT else NotSentError)
-            assert isinstance(await error_of(panel, READS["balance"]), (NotSentError, PanelUnavailableError))
+            for name, call in WRITES.items():
+                error = await error_of(panel, call)
+                assert type(error) is (OutcomeUnknownError if transport in LENT else NotSentError), name
+            for name, call in READS.items():
+                error = await error_of(panel, call)
+                assert type(error) is (NotSentError if transport == "own" else PanelUnavailableError), name
 
 
 async def test_an_answer_cut_at_every_byte(transport: str) -> None:

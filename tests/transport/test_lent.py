@@ -11,6 +11,7 @@ import pytest
 import respx
 
 from followersdata_async.errors import (
+    ConfigurationError,
     FollowersDataError,
     OutcomeUnknownError,
     PanelUnavailableError,
@@ -118,6 +119,14 @@ async def test_an_answer_that_never_comes_is_late() -> None:
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(never), timeout=60) as client:
         assert type(await failure(client, READ)) is RequestTimeoutError
+
+
+async def test_a_lent_client_that_is_closed_is_a_mistake_of_configuration() -> None:
+    """Nothing can have left."""
+    client = httpx.AsyncClient()
+    await client.aclose()
+    for request in (READ, WRITE):
+        assert type(await failure(client, request)) is ConfigurationError
 
 
 @pytest.mark.parametrize("client", [object(), "client", httpx.Client])

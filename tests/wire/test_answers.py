@@ -162,7 +162,16 @@ def test_an_empty_catalogue_is_empty(payload: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "payload", [7, "soon", [7], [{"service": 1}], {"hello": 1}, [{"service": 1, "name": "x", "rate": "?"}]]
+    "payload",
+    [
+        7,
+        "soon",
+        [7],
+        [{"service": 1}],
+        {"hello": 1},
+        [{"service": 1, "name": "x", "rate": "?"}],
+        [{"service": 1, "name": None, "rate": "1"}],
+    ],
 )
 def test_a_catalogue_that_cannot_be_read_says_where(payload: object) -> None:
     """All or nothing: half a catalogue looks like a whole one."""

@@ -137,8 +137,8 @@ async def test_a_broken_answer_of_a_write_leaves_the_outcome_unknown(answer: byt
 async def test_an_answer_that_does_not_come_in_time(start: bytes) -> None:
     """A read is late, a write unknown."""
     async with serving(replying(start)) as server:
-        assert type(await failure(server.url, READ, attempt_timeout=0.05)) is RequestTimeoutError
-        assert type(await failure(server.url, WRITE, attempt_timeout=0.05)) is OutcomeUnknownError
+        assert type(await failure(server.url, READ, attempt_timeout=0.5)) is RequestTimeoutError
+        assert type(await failure(server.url, WRITE, attempt_timeout=0.5)) is OutcomeUnknownError
 
 
 async def test_a_dripping_body_is_late_too() -> None:
@@ -151,7 +151,7 @@ async def test_a_dripping_body_is_late_too() -> None:
             await anyio.sleep(0.01)
 
     async with serving(drip) as server:
-        assert type(await failure(server.url, READ, attempt_timeout=0.1)) is RequestTimeoutError
+        assert type(await failure(server.url, READ, attempt_timeout=0.5)) is RequestTimeoutError
 
 
 async def test_a_redirect_is_not_followed() -> None:

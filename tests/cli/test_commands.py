@@ -365,14 +365,16 @@ def test_demo_ends_with_a_table_of_every_step(capsys: Captured, orders: str) -> 
 
 def test_the_sandbox_command_serves_until_it_is_stopped(tmp_path: Path) -> None:
     """In a process of its own: it says how to reach it, and an interrupt ends it with 130."""
-    code = "import sys; from followersdata_async.cli import main; sys.exit(main(['sandbox', '--port', '0']))"
+    # Whoever runs the tests in the background has them ignore interrupts.
+    heed = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{heed}; import sys; from followersdata_async.cli import main; sys.exit(main(['sandbox', '--port', '0']))"
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
         assert process.stderr is not None
         said = [process.stderr.readline() for _ in range(4)]
         url = said[2].split("=")[1].strip()
         assert main(["balance", "--url", url]) == 0
         process.send_signal(2)
-        assert process.wait() == 130
+        assert process.wait(timeout=60) == 130
 
 
 def test_output_that_nobody_reads_ends_quietly(tmp_path: Path) -> None:

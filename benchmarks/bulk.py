@@ -9,7 +9,7 @@ from followersdata_async import AsyncClient
 
 from . import rivals
 from .measure import Result, compared
-from .server import serving
+from .serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +25,7 @@ def run(*, quick: bool) -> list[Result]:
     orders = 20_000 if quick else 100_000
     chunks = [range(start, start + BATCH) for start in range(1, orders, BATCH)]
     few = chunks[: len(chunks) // 20]
-    with serving(LATENCY) as url:
+    with serving("benchmarks.server", LATENCY) as url:
         ways = {
             _RIVAL: partial(_orders, rivals.bounded, url, chunks),
             "a request for each order": partial(_single, url, few),

@@ -7,18 +7,12 @@ import json
 import random
 import socket
 import struct
-import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from decimal import Decimal
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl
 
 from followersdata_async.sandbox.world import World
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _FAULTS = {
     "good": 880,
@@ -40,18 +34,6 @@ _FAULTS = {
 
 _MONEY = Decimal(10) ** 12
 _PAGE = b"<html>502 Bad Gateway</html>"
-
-
-@contextmanager
-def serving(seed: int) -> Iterator[str]:
-    """Serve on a free loopback port, in a process of its own; gives the address."""
-    command = [sys.executable, "-m", "benchmarks.faulty", str(seed)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own module
-        try:
-            assert process.stdout is not None  # noqa: S101 - as it is a pipe
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}/api/v2"
-        finally:
-            process.terminate()
 
 
 class _Panel:

@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 import httpx
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 _ROW = '{"charge":"0.27819","start_count":"3572","status":"Partial","remains":"157","currency":"USD"}'
-
-
-@contextmanager
-def serving(latency: float) -> Iterator[str]:
-    """Serve on a free loopback port; gives the address."""
-    command = [sys.executable, "-m", "benchmarks.server", str(latency)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own module
-        try:
-            assert process.stdout is not None  # noqa: S101 - as it is a pipe
-            yield f"http://127.0.0.1:{int(process.stdout.readline())}/api/v2"
-        finally:
-            process.terminate()
 
 
 class _Panel(asyncio.Protocol):

@@ -13,7 +13,7 @@ from attrs import define, field
 
 from followersdata_async import AsyncClient, NotSentError, OutcomeUnknownError, PanelError, RetryPolicy, orders
 
-from .faulty import serving
+from .serving import serving
 
 _WORKERS = 50
 _IMPATIENT = 0.05
@@ -40,7 +40,7 @@ def run(*, adds: int, seed: int) -> dict[str, object]:
     ``lost`` are those that it took and whose caller was told "refused" or
     "not sent", and those that a caller was told are placed and that are not.
     """
-    with serving(seed) as url:
+    with serving("benchmarks.faulty", seed) as url:
         began = time.perf_counter()
         told = anyio.run(_placed, url, adds, seed)
         seconds = time.perf_counter() - began

@@ -9,7 +9,8 @@ from followersdata_async import AsyncClient
 
 from . import rivals
 from .measure import Result, compared
-from .server import connections, serving
+from .server import connections
+from .serving import serving
 
 BATCH = 1
 _MANY = 50
@@ -19,7 +20,7 @@ def run(*, quick: bool) -> list[Result]:
     """Compare ways to send the same requests, with answers at once and after 50 ms."""
     results: list[Result] = []
     for latency in (0.0, 0.05):
-        with serving(latency) as url:
+        with serving("benchmarks.server", latency) as url:
             for concurrency in (8, 50, 200) if quick else (1, 8, 50, 200):
                 results += _compared(url, latency, concurrency, quick=quick)
     return results

@@ -1,4 +1,4 @@
-"""One chunk: asked, and where a panel refuses all of it for one bad id, narrowed down."""
+"""One id or one chunk: asked, and where a panel refuses all of it for one bad id, narrowed down."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from .errors import (
     RefillNotFoundError,
 )
 from .line import Bulk, Line
-from .models import Failed, Id, Outcome, Refused, Unreported, id_text
+from .models import Cancellation, Failed, Id, OrderStatus, Outcome, Refill, RefillStatus, Refused, Unreported, id_text
+from .wire import answers, encoding
 from .wire.messages import Answer, Request, Trail
 from .wire.refusals import Words
 
@@ -34,9 +35,24 @@ class Batch(Generic[T]):
     encode_one: Callable[[Id], Request]
 
     @property
+    def action(self) -> str:
+        """The action of its requests."""
+        return self.encode(()).action
+
+    @property
     def repeatable(self) -> bool:
         """Whether its requests may be sent again, and so dropped."""
         return self.encode(()).repeatable
+
+
+STATUS: Batch[OrderStatus] = Batch(encoding.statuses_request, answers.order_statuses, encoding.status_request)
+REFILL: Batch[Refill] = Batch(encoding.refills_request, answers.refills, encoding.refill_request)
+REFILL_STATUS: Batch[RefillStatus] = Batch(
+    encoding.refill_statuses_request, answers.refill_statuses, encoding.refill_status_request
+)
+CANCEL: Batch[Cancellation] = Batch(
+    encoding.cancel_request, answers.cancellations, lambda order: encoding.cancel_request([order])
+)
 
 
 @final
@@ -47,6 +63,22 @@ class Answered(Generic[T]):
     outcomes: list[Outcome[T]]
     requests: int
     fatal: AuthenticationError | None = None
+
+
+async def alone(line: Line, batch: Batch[T], id_: Id) -> T:
+    """Ask for one id, in the form for single ones.
+
+    Raises:
+        PanelError: the panel said no to it.
+        TransportError, DecodeError: of a read: no usable answer.
+        NotSentError, OutcomeUnknownError: of a write.
+    """
+    request = batch.encode_one(id_)
+
+    def read(request: Request, answer: Answer, words: Words) -> T:
+        return answers.one(request, id_, batch.read(request, answer, words, (id_,)))
+
+    return await line.ask(request, read, Trail())
 
 
 async def answered(line: Line, batch: Batch[T], chunk: Sequence[Id]) -> Answered[T]:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal, Self, TypeVar
 import anyio
 import anyio.lowlevel
 
-from . import dispatch
-from .asking import Batch
+from . import asking, dispatch
 from .caching import CachedServices
+from .coalescing import Coalescing
 from .errors import ConfigurationError
 from .line import Line, checked_limiter
 from .pacing import RetryBudget, RetryPolicy
@@ -24,7 +24,7 @@ from .wire import answers, encoding
 from .wire.messages import Trail
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterable, Callable, Iterable, Mapping
     from ssl import SSLContext
     from types import TracebackType
 
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
         Cancellation,
         Id,
         OrderStatus,
-        Outcome,
         PlacedOrder,
         Refill,
         RefillStatus,
@@ -48,11 +47,6 @@ if TYPE_CHECKING:
     from .wire.refusals import Words
 
 T = TypeVar("T")
-
-_STATUS = Batch(encoding.statuses_request, answers.order_statuses, encoding.status_request)
-_REFILL = Batch(encoding.refills_request, answers.refills, encoding.refill_request)
-_REFILL_STATUS = Batch(encoding.refill_statuses_request, answers.refill_statuses, encoding.refill_status_request)
-_CANCEL = Batch(encoding.cancel_request, answers.cancellations, lambda order: encoding.cancel_request([order]))
 
 
 class AsyncClient:
@@ -72,6 +66,8 @@ class AsyncClient:
         rate: A limiter, e.g. ``RateLimit(10, per=1.0)``; ``None`` means no limit. An answer
             that asks to wait (``Retry-After``, ``X-RateLimit-Remaining: 0``) makes it wait
             for all of its clients, for 60 seconds at the most.
+        window: Seconds for which single ``status`` and ``refill_status`` calls wait for company, to
+            be asked in one request; 0 means those of the same tick of the event loop.
         batch_size: Ids in one request, 1 to 100.
         user_agent: The ``User-Agent`` header, where a panel wants a certain one.
         transport: ``"aiohttp"`` sends reads through aiohttp, which is faster (asyncio only, extra
@@ -104,6 +100,7 @@ class AsyncClient:
         attempt_timeout: float = 20.0,
         retry: RetryPolicy | None = RetryPolicy(),
         rate: Limiter | None = None,
+        window: float = 0.0,
         batch_size: int = 100,
         transport: Literal["aiohttp"] | None = None,
         http2: bool = False,
@@ -119,6 +116,7 @@ class AsyncClient:
             timeout=timeout,
             attempt_timeout=attempt_timeout,
             retry=retry,
+            window=window,
             batch_size=batch_size,
             transport=transport,
             http2=http2,
@@ -136,6 +134,10 @@ class AsyncClient:
             sleep=anyio.sleep,
         )
         self._line = Line(transport_for(settings, http), retrying, settings.words, checked_limiter(rate))
+        self._single_statuses = Coalescing(self._line, asking.STATUS, settings.batch_size, settings.window)
+        self._single_refill_statuses = Coalescing(
+            self._line, asking.REFILL_STATUS, settings.batch_size, settings.window
+        )
         self._services = CachedServices(self._read_services, anyio.current_time)
         self._loop: object = None
 
@@ -202,12 +204,17 @@ class AsyncClient:
         return await self._ask(encoding.add_request(order.fields()), answers.placed_order)
 
     async def status(self, order: Id) -> OrderStatus:
-        """One order's status: one request (panel-api §5).
+        """One order's status (panel-api §5): one request for all calls of this tick, or of ``window`` seconds.
+
+        Up to ``batch_size`` ids share one, the same id is asked once, and a
+        call that is alone sends the single form. Each caller gets its own
+        value or its own exception.
 
         Raises:
             OrderNotFoundError: the panel does not know the order.
         """
-        return await self._one(encoding.status_request(order), order, answers.order_statuses)
+        self._opened()
+        return await self._single_statuses.get(order)
 
     async def multi_status(self, orders: Iterable[Id]) -> BatchResult[OrderStatus]:
         """The status of any number of orders: one request for each ``batch_size`` of them (panel-api §5).
@@ -218,14 +225,14 @@ class AsyncClient:
         Raises:
             AuthenticationError: the key was refused; ``.result`` has what is known.
         """
-        return await self._many(_STATUS, orders)
+        return await self._many(asking.STATUS, orders)
 
     def stream_status(self, orders: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[OrderStatus]:
         """The status of any number of orders, lazily read, as chunks finish (panel-api §5).
 
         ``async with panel.stream_status(ids) as outcomes: async for outcome in outcomes: …``
         """
-        return self._stream(_STATUS, orders)
+        return self._stream(asking.STATUS, orders)
 
     # --- refills
 
@@ -237,7 +244,7 @@ class AsyncClient:
             NotSentError: nothing was sent.
             OutcomeUnknownError: it was sent, and nobody knows.
         """
-        return await self._one(encoding.refill_request(order), order, answers.refills)
+        return await asking.alone(self._opened(), asking.REFILL, order)
 
     async def multi_refill(self, orders: Iterable[Id]) -> BatchResult[Refill]:
         """Ask for refills of any number of orders: one request for each ``batch_size`` (panel-api §6).
@@ -248,19 +255,20 @@ class AsyncClient:
         Raises:
             AuthenticationError: the key was refused; ``.result`` has what is known.
         """
-        return await self._many(_REFILL, orders)
+        return await self._many(asking.REFILL, orders)
 
     def stream_refill(self, orders: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[Refill]:
         """Ask for refills of any number of orders, lazily read, as chunks finish (panel-api §6)."""
-        return self._stream(_REFILL, orders)
+        return self._stream(asking.REFILL, orders)
 
     async def refill_status(self, refill: Id) -> RefillStatus:
-        """One refill's status, by the refill's id: one request (panel-api §7).
+        """One refill's status, by the refill's id (panel-api §7); calls share requests as those of ``status`` do.
 
         Raises:
             RefillNotFoundError: the panel does not know the refill.
         """
-        return await self._one(encoding.refill_status_request(refill), refill, answers.refill_statuses)
+        self._opened()
+        return await self._single_refill_statuses.get(refill)
 
     async def multi_refill_status(self, refills: Iterable[Id]) -> BatchResult[RefillStatus]:
         """The status of any number of refills: one request for each ``batch_size`` (panel-api §7).
@@ -268,11 +276,11 @@ class AsyncClient:
         Raises:
             AuthenticationError: the key was refused; ``.result`` has what is known.
         """
-        return await self._many(_REFILL_STATUS, refills)
+        return await self._many(asking.REFILL_STATUS, refills)
 
     def stream_refill_status(self, refills: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[RefillStatus]:
         """The status of any number of refills, lazily read, as chunks finish (panel-api §7)."""
-        return self._stream(_REFILL_STATUS, refills)
+        return self._stream(asking.REFILL_STATUS, refills)
 
     # --- cancellations
 
@@ -286,11 +294,11 @@ class AsyncClient:
         Raises:
             AuthenticationError: the key was refused; ``.result`` has what is known.
         """
-        return await self._many(_CANCEL, orders)
+        return await self._many(asking.CANCEL, orders)
 
     def stream_cancel(self, orders: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[Cancellation]:
         """Ask to cancel any number of orders, lazily read, as chunks finish (panel-api §8)."""
-        return self._stream(_CANCEL, orders)
+        return self._stream(asking.CANCEL, orders)
 
     # --- the line
 
@@ -300,17 +308,7 @@ class AsyncClient:
     async def _ask(self, request: Request, read: Callable[[Request, Answer, Words], T]) -> T:
         return await self._opened().ask(request, read, Trail())
 
-    async def _one(
-        self,
-        request: Request,
-        id_: Id,
-        read: Callable[[Request, Answer, Words, Sequence[Id]], Mapping[str, Outcome[T]]],
-    ) -> T:
-        return await self._ask(
-            request, lambda request, answer, words: answers.one(request, id_, read(request, answer, words, (id_,)))
-        )
-
-    async def _many(self, batch: Batch[T], ids: Iterable[Id]) -> BatchResult[T]:
+    async def _many(self, batch: asking.Batch[T], ids: Iterable[Id]) -> BatchResult[T]:
         return await dispatch.gathered(
             self._opened(),
             batch,
@@ -319,12 +317,11 @@ class AsyncClient:
             concurrency=self._settings.concurrency,
         )
 
-    def _stream(self, batch: Batch[T], ids: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[T]:
+    def _stream(self, batch: asking.Batch[T], ids: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[T]:
         return dispatch.Outcomes(
             self._opened(),
             batch,
-            ids,
-            batch_size=self._settings.batch_size,
+            dispatch.Given(ids, self._settings.batch_size),
             width=self._settings.concurrency,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeVar, final
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, final
 
 import anyio
 from attrs import define, field
@@ -25,6 +25,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class Chunks(Protocol):
+    """What decides which ids are asked next."""
+
+    async def next(self) -> list[Id]:
+        """The ids of the next request, as soon as there is one; none at the end."""
+        ...
+
+    def landed(self, ids: Sequence[Id]) -> None:
+        """These ids are in flight no more."""
+        ...
+
+
 @final
 class Outcomes(AsyncIterator[Outcome[T]]):
     """The outcomes of any number of ids, as their chunks finish.
@@ -39,17 +51,16 @@ class Outcomes(AsyncIterator[Outcome[T]]):
         self,
         line: Line,
         batch: Batch[T],
-        ids: Iterable[Id] | AsyncIterable[Id],
+        chunks: Chunks,
         *,
-        batch_size: int,
         width: int,
     ) -> None:
-        batching.checked_iterable(ids)
         self.requests: int = 0
         self._line = line
         self._batch = batch
-        self._source = _Source(ids, batch_size)
+        self._chunks = chunks
         self._width = width
+        self._is_first = True
         self._turn = anyio.Lock()
         self._ready: deque[Outcome[T]] = deque()
         self._fault: Exception | None = None
@@ -129,10 +140,11 @@ class Outcomes(AsyncIterator[Outcome[T]]):
     async def _next(self) -> Answered[T] | None:
         """Take a chunk and ask for it. Until the key is proven, the first goes alone."""
         async with self._turn:
-            ids = None if self._leaving else await self._source.chunk()
+            ids = None if self._leaving else await self._chunks.next()
             if not ids:
                 return None
-            if not self._line.proven and self._source.chunks == 1:
+            if self._is_first and not self._line.proven:
+                self._is_first = False
                 return await self._asked(ids)
         return await self._asked(ids)
 
@@ -140,7 +152,7 @@ class Outcomes(AsyncIterator[Outcome[T]]):
         try:
             chunk = await answered(self._line, self._batch, ids)
         finally:
-            self._source.landed(ids)
+            self._chunks.landed(ids)
         if chunk.fatal is not None:
             self._fault = self._fault or chunk.fatal
             self._leaving = True
@@ -149,34 +161,36 @@ class Outcomes(AsyncIterator[Outcome[T]]):
 
 @final
 @define(eq=False)
-class _Source:
+class Given:
     """Chunks of ids from a lazy iterable, without those that are in flight."""
 
-    _ids: Iterable[Id] | AsyncIterable[Id]
+    _ids: Iterable[Id] | AsyncIterable[Id] = field()
     _size: int
-    chunks: int = 0
     _in_flight: set[str] = field(factory=set)
     _iterator: Any = None
 
-    async def chunk(self) -> list[Id]:
-        """The next ids, at most a chunk of them; empty at the end."""
+    @_ids.validator
+    def _check(self, _: object, ids: object) -> None:
+        batching.checked_iterable(ids)
+
+    async def next(self) -> list[Id]:
+        """The next ids, at most a chunk of them; none at the end."""
         if self._iterator is None:
             self._iterator = aiter(self._ids) if isinstance(self._ids, AsyncIterable) else iter(self._ids)
         ids: list[Id] = []
-        while len(ids) < self._size and (id_ := await self._next()) is not _END:
+        while len(ids) < self._size and (id_ := await self._one()) is not _END:
             text = id_text(id_)
             if text not in self._in_flight:
                 self._in_flight.add(text)
                 ids.append(id_)
-        self.chunks += 1
         return ids
 
-    async def _next(self) -> Any:  # noqa: ANN401 - whatever a user's iterable yields is checked by id_text
+    async def _one(self) -> Any:  # noqa: ANN401 - whatever a user's iterable yields is checked by id_text
         if isinstance(self._ids, AsyncIterable):
             return await anext(self._iterator, _END)
         return next(self._iterator, _END)
 
-    def landed(self, ids: Iterable[Id]) -> None:
+    def landed(self, ids: Sequence[Id]) -> None:
         """These ids are in flight no more."""
         self._in_flight.difference_update(map(id_text, ids))
 
@@ -197,7 +211,7 @@ async def gathered(
     if not asked:
         return batching.merged(asked, known, requests=0)
     width = min(concurrency, -(-len(asked) // batch_size))
-    async with Outcomes(line, batch, asked, batch_size=batch_size, width=width) as outcomes:
+    async with Outcomes(line, batch, Given(asked, batch_size), width=width) as outcomes:
         try:
             async for outcome in outcomes:
                 known[id_text(outcome.id)] = outcome

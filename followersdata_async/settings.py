@@ -51,6 +51,7 @@ class Settings:
     timeout: float = field(default=60.0, validator=seconds())
     attempt_timeout: float = field(default=20.0, validator=seconds())
     retry: RetryPolicy | None = field(factory=RetryPolicy, validator=optional(instance_of(RetryPolicy)))
+    window: float = field(default=0.0, validator=seconds(zero=True))
     batch_size: int = field(default=MOST_IDS, validator=whole_number(1, MOST_IDS))
     user_agent: str | None = field(default=None, validator=optional(header_text))
     proxy: str | None = field(default=None, validator=optional(header_text), repr=False)

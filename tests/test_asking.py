@@ -10,7 +10,7 @@ from fakes import FakeTransport, answer, ids_in, line, row
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from followersdata_async.asking import Batch, answered
+from followersdata_async.asking import CANCEL, REFILL, STATUS, answered
 from followersdata_async.errors import (
     AuthenticationError,
     InsufficientFundsError,
@@ -24,18 +24,14 @@ from followersdata_async.errors import (
 )
 from followersdata_async.line import Bulk
 from followersdata_async.models import Failed, Ok, Refused
-from followersdata_async.wire import answers, encoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from followersdata_async.asking import Answered
+    from followersdata_async.asking import Answered, Batch
     from followersdata_async.models import OrderStatus
     from followersdata_async.wire.messages import Answer, Request
 
-STATUS = Batch(encoding.statuses_request, answers.order_statuses, encoding.status_request)
-CANCEL = Batch(encoding.cancel_request, answers.cancellations, lambda order: encoding.cancel_request([order]))
-REFILL = Batch(encoding.refills_request, answers.refills, encoding.refill_request)
 HUNDRED = list(range(1, 101))
 
 anyio_test = pytest.mark.anyio

@@ -11,8 +11,8 @@ from fakes import FakeTransport, answer, ids_in, line, row, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from followersdata_async.asking import Batch
-from followersdata_async.dispatch import Outcomes, gathered
+from followersdata_async.asking import CANCEL, STATUS
+from followersdata_async.dispatch import Given, Outcomes, gathered
 from followersdata_async.errors import (
     AuthenticationError,
     DecodeError,
@@ -24,7 +24,6 @@ from followersdata_async.errors import (
 )
 from followersdata_async.models import Failed, Ok, Refused, Unreported, id_text
 from followersdata_async.pacing import RetryPolicy
-from followersdata_async.wire import answers, encoding
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -33,15 +32,13 @@ if TYPE_CHECKING:
     from followersdata_async.models import BatchResult, Id, OrderStatus
     from followersdata_async.wire.messages import Answer, Request
 
-STATUS = Batch(encoding.statuses_request, answers.order_statuses, encoding.status_request)
-CANCEL = Batch(encoding.cancel_request, answers.cancellations, lambda order: encoding.cancel_request([order]))
 
 anyio_test = pytest.mark.anyio
 
 
 def stream(way: Line, ids: object, *, batch_size: int = 10, width: int = 4) -> Outcomes[OrderStatus]:
     """A stream of statuses."""
-    return Outcomes(way, STATUS, ids, batch_size=batch_size, width=width)  # type: ignore[arg-type]
+    return Outcomes(way, STATUS, Given(ids, batch_size), width=width)  # type: ignore[arg-type]
 
 
 # --- the laws
@@ -304,7 +301,7 @@ async def test_leaving_early_finishes_writes_that_are_on_their_way() -> None:
     way = line(transport)
     way.proven = True
     transport.gate = anyio.Event()
-    async with Outcomes(way, CANCEL, range(1, 1001), batch_size=10, width=3):
+    async with Outcomes(way, CANCEL, Given(range(1, 1001), 10), width=3):
         await anyio.wait_all_tasks_blocked()
         assert transport.in_flight == 3
         transport.gate.set()

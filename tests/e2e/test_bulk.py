@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 
-from followersdata_async import AsyncClient, AuthenticationError, OrderNotFoundError
+from followersdata_async import AsyncClient, AuthenticationError, OrderNotFoundError, OrderStatus
 from followersdata_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio
@@ -21,6 +22,29 @@ async def test_ten_thousand_orders_are_a_hundred_requests() -> None:
     assert list(result) == list(range(1, 10_001))
     assert len(result.ok) == 9_990
     assert {type(error) for error in result.errors.values()} == {OrderNotFoundError}
+
+
+@pytest.mark.parametrize("window", [0.0, 0.05])
+async def test_single_calls_of_one_moment_share_requests(window: float) -> None:
+    """As of a service's handlers that each ask for one order."""
+    found: dict[int, OrderStatus] = {}
+    async with (
+        Sandbox(serve=True, past=1_000) as sandbox,
+        AsyncClient(sandbox.key, url=sandbox.url, window=window) as panel,
+    ):
+
+        async def handler(order: int) -> None:
+            found[order] = await panel.status(order)
+
+        async with anyio.create_task_group() as group:
+            for order in range(1, 1_001):
+                group.start_soon(handler, order)
+        requests = sandbox.requests
+        many = await panel.multi_status(range(1, 1_001))
+    assert requests == 10
+    assert {id_: status.start_count for id_, status in many.ok.items()} == {
+        order: status.start_count for order, status in found.items()
+    }
 
 
 async def test_refills_and_cancellations_of_hundreds() -> None:

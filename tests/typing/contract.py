@@ -38,7 +38,7 @@ from followersdata_async import (
 
 def clients() -> None:
     """What a client is told."""
-    AsyncClient("key", url="https://a.b/c", rate=RateLimit(10, per=1.0), retry=None)
+    AsyncClient("key", url="https://a.b/c", rate=RateLimit(10, per=1.0), retry=None, window=0.05)
     AsyncClient(rate=RateLimit(10, burst=5), retry=RetryPolicy(attempts=2), transport="aiohttp", http2=True)
     AsyncClient(refusals={"bakiye yok": InsufficientFundsError})
 

@@ -39,6 +39,7 @@ from .models import (
     Balance,
     BatchResult,
     Cancellation,
+    Change,
     Failed,
     Id,
     Ok,
@@ -54,7 +55,8 @@ from .models import (
     ServiceKind,
     Unreported,
 )
-from .pacing import RetryPolicy
+from .pacing import PollPolicy, RetryPolicy
+from .polling import Changes
 
 __all__ = [
     "AsyncClient",
@@ -62,6 +64,8 @@ __all__ = [
     "Balance",
     "BatchResult",
     "Cancellation",
+    "Change",
+    "Changes",
     "ConfigurationError",
     "ConflictError",
     "DecodeError",
@@ -84,6 +88,7 @@ __all__ = [
     "PanelUnavailableError",
     "PartialFailureError",
     "PlacedOrder",
+    "PollPolicy",
     "PollTimeoutError",
     "RateLimit",
     "RateLimitedError",

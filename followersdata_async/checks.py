@@ -32,15 +32,35 @@ def seconds(*, zero: bool = False) -> Validator:
     """A validator for a finite duration of more than 0 seconds, or with ``zero`` of 0 too."""
 
     def check(_: object, attribute: Attribute[Any], value: object) -> None:
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            msg = f"{attribute.name} is a number of seconds, not {value!r}"
-            raise TypeError(msg)
-        if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
-            bounds = "0 seconds or more" if zero else "more than 0 seconds"
-            msg = f"{attribute.name} is {value}, but must be {bounds}"
-            raise ValueError(msg)
+        check_seconds(attribute.name, value, zero=zero)
 
     return check
+
+
+def check_seconds(name: str, value: object, *, zero: bool = False) -> None:
+    """Refuse what is no finite duration of more than 0 seconds, or with ``zero`` of 0 too.
+
+    Raises:
+        TypeError: it is no number.
+        ValueError: it is out of bounds.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        msg = f"{name} is a number of seconds, not {value!r}"
+        raise TypeError(msg)
+    if not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+        bounds = "0 seconds or more" if zero else "more than 0 seconds"
+        msg = f"{name} is {value}, but must be {bounds}"
+        raise ValueError(msg)
+
+
+def positive_number(_: object, attribute: Attribute[Any], value: object) -> None:
+    """Refuse what is no finite number of more than 0."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        msg = f"{attribute.name} is a number, not {value!r}"
+        raise TypeError(msg)
+    if not math.isfinite(value) or value <= 0:
+        msg = f"{attribute.name} is {value}, but must be more than 0"
+        raise ValueError(msg)
 
 
 def filled_text(_: object, attribute: Attribute[Any], value: object) -> None:

@@ -6,7 +6,7 @@ import os
 import random
 import time
 import warnings
-from typing import TYPE_CHECKING, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Literal, Self, TypeVar, overload
 
 import anyio
 import anyio.lowlevel
@@ -16,7 +16,9 @@ from .caching import CachedServices
 from .coalescing import Coalescing
 from .errors import ConfigurationError
 from .line import Line, checked_limiter
-from .pacing import RetryBudget, RetryPolicy
+from .models import Change, Failed, Refused, Unreported
+from .pacing import PollPolicy, RetryBudget, RetryPolicy
+from .polling import Changes, finals
 from .retrying import Retrying
 from .settings import Settings, key_from, url_from
 from .transport import transport_for
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
         Service,
     )
     from .orders import Order
+    from .polling import Event
     from .transport.lent import HttpClient
     from .wire.messages import Answer, Request
     from .wire.refusals import Words
@@ -233,6 +236,67 @@ class AsyncClient:
         ``async with panel.stream_status(ids) as outcomes: async for outcome in outcomes: …``
         """
         return self._stream(asking.STATUS, orders)
+
+    @overload
+    def watch(
+        self, orders: Iterable[Id], *, pace: PollPolicy = ..., include_failures: Literal[False] = False
+    ) -> Changes[Change]: ...
+    @overload
+    def watch(
+        self, orders: Iterable[Id], *, pace: PollPolicy = ..., include_failures: Literal[True]
+    ) -> Changes[Event]: ...
+    def watch(
+        self, orders: Iterable[Id], *, pace: PollPolicy = PollPolicy(), include_failures: bool = False
+    ) -> Changes[Change] | Changes[Event]:
+        """The changes of orders, the first sighting of each included, until all are final (panel-api §5).
+
+        ``async with panel.watch(ids) as changes: async for change in changes: …``
+
+        Orders are looked at as ``pace`` says; those that are due share
+        requests. Dead requests, rate limits and missing rows are survived:
+        their orders are looked at again later. ``include_failures`` tells of
+        them, too, as ``Refused``, ``Unreported`` and ``Failed``. An order that
+        never ends is watched for ever; one that the panel does not know is
+        given up after ``pace.refusals`` looks. ``changes.known`` has what is
+        known of every order, at any moment.
+
+        Raises:
+            AuthenticationError: while reading: the key was refused; ``.result`` has what is known.
+        """
+        told = (Change, Refused, Unreported, Failed) if include_failures else (Change,)
+        return Changes(
+            self._opened(),
+            orders,
+            pace,
+            told=told,
+            batch_size=self._settings.batch_size,
+            concurrency=self._settings.concurrency,
+        )
+
+    async def wait_until_final(
+        self,
+        orders: Iterable[Id],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109 - a scope from outside would lose what is known
+        pace: PollPolicy = PollPolicy(),
+    ) -> BatchResult[OrderStatus]:
+        """The final status of every order, watched as by ``watch`` for up to ``timeout`` seconds (panel-api §5).
+
+        ``None`` waits as long as it takes, ``0`` looks once at each order. An
+        order that the panel does not know is ``Refused`` in the result.
+
+        Raises:
+            PollTimeoutError: some are not final yet; ``.result`` has what is known.
+            AuthenticationError: the key was refused; ``.result`` has what is known.
+        """
+        return await finals(
+            self._opened(),
+            orders,
+            pace,
+            patience=timeout,
+            batch_size=self._settings.batch_size,
+            concurrency=self._settings.concurrency,
+        )
 
     # --- refills
 

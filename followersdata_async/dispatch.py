@@ -7,7 +7,6 @@ from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Seq
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, final
 
 import anyio
-from attrs import define, field
 
 from . import batching
 from .asking import Answered, Batch, answered
@@ -109,7 +108,7 @@ class Outcomes(AsyncIterator[Outcome[T]]):
     async def next_chunk(self) -> Answered[T]:
         """The next chunk's outcomes."""
         if self._results is None:
-            msg = "use it as: async with panel.stream_…(ids) as outcomes"
+            msg = "use it as: async with panel.stream_…(ids) as outcomes, or panel.watch(ids) as changes"
             raise RuntimeError(msg)
         try:
             chunk = await self._results.receive()
@@ -160,18 +159,15 @@ class Outcomes(AsyncIterator[Outcome[T]]):
 
 
 @final
-@define(eq=False)
 class Given:
     """Chunks of ids from a lazy iterable, without those that are in flight."""
 
-    _ids: Iterable[Id] | AsyncIterable[Id] = field()
-    _size: int
-    _in_flight: set[str] = field(factory=set)
-    _iterator: Any = None
-
-    @_ids.validator
-    def _check(self, _: object, ids: object) -> None:
+    def __init__(self, ids: Iterable[Id] | AsyncIterable[Id], size: int) -> None:
         batching.checked_iterable(ids)
+        self._ids = ids
+        self._size = size
+        self._in_flight: set[str] = set()
+        self._iterator: Any = None
 
     async def next(self) -> list[Id]:
         """The next ids, at most a chunk of them; none at the end."""

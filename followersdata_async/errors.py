@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .models import BatchResult
+    from .models import BatchResult, OrderStatus
 
 __all__ = [
     "AuthenticationError",
@@ -301,9 +301,9 @@ _PROBLEMS_SHOWN = 3
 
 
 class PollTimeoutError(FollowersDataError):
-    """Orders were not final in time. ``result``: what is known so far."""
+    """Orders were not final in time. ``result``: what is known of each so far, final or not."""
 
-    def __init__(self, message: str = "", *, result: BatchResult[object] | None = None) -> None:
+    def __init__(self, message: str = "", *, result: BatchResult[OrderStatus] | None = None) -> None:
         super().__init__(message)
         self.result = result
 

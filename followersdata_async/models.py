@@ -211,6 +211,16 @@ class OrderStatus:
 
 
 @final
+@frozen
+class Change:
+    """An order that was seen to be another than before; at its first sighting ``before`` is ``None``."""
+
+    order: Id
+    before: OrderStatus | None
+    after: OrderStatus
+
+
+@final
 @frozen(kw_only=True)
 class Refill:
     """A refill that the panel took on (panel-api §6.2). ``refill`` is ``None`` where it gave no id."""

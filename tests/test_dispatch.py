@@ -364,7 +364,7 @@ async def test_a_refused_key_ends_a_stream_after_what_is_known() -> None:
 async def test_a_stream_is_used_inside_async_with() -> None:
     """And says so."""
     outcomes = stream(line(FakeTransport()), [1])
-    with pytest.raises(RuntimeError, match=r"^use it as: async with panel\.stream_…\(ids\) as outcomes$"):
+    with pytest.raises(RuntimeError, match=r"^use it as: async with panel\.stream_…\(ids\) as outcomes"):
         await anext(outcomes)
     await outcomes.__aexit__(None, None, None)
 

@@ -56,7 +56,7 @@ def test_the_examples_of_the_readme_run(
     examples = list(document.examples())
     for example in examples:
         example.evaluate()
-    assert len(examples) == 6
+    assert len(examples) == 7
     out = capsys.readouterr().out
     assert "30001 OrderState.PENDING" in out
     assert "\n1000 OrderState." in out

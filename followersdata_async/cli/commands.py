@@ -15,6 +15,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from ..client import AsyncClient
 from ..errors import FollowersDataError
+from ..pacing import PollPolicy
 from . import exits
 from .batches import collected, reported
 from .input import UsageError, ids_from
@@ -72,6 +73,7 @@ OrderFields: TypeAlias = Annotated[Fields, Parameter(name="*", negative=())]
 DEFAULT_FIELDS = Fields()
 ConsentOptions: TypeAlias = Annotated[Consent, Parameter(name="*", negative=())]
 DEFAULT_CONSENT = Consent()
+DEFAULT_PACE = PollPolicy()
 Ids: TypeAlias = Annotated[str, Parameter(negative=(), allow_leading_hyphen=True)]
 
 
@@ -148,6 +150,41 @@ async def status(
     """
     columns = ("status", "charge", "start_count", "remains", "currency")
     return await _batch("status", ids_from(ids, file), panel, lambda client: client.stream_status, columns, format)
+
+
+@app.command
+async def watch(
+    *ids: Ids,
+    file: Path | None = None,
+    until_final: Annotated[bool, Parameter(negative=())] = False,
+    shortest_delay: float = DEFAULT_PACE.shortest_delay,
+    longest_delay: float = DEFAULT_PACE.longest_delay,
+    panel: PanelOptions = DEFAULT_PANEL,
+    format: Format = "table",
+) -> int:
+    """Watch orders until all are final: a live view on a terminal, then the last status of each.
+
+    Parameters
+    ----------
+    ids
+        The orders' ids; - reads them from standard input.
+    file
+        A file with an id on each line.
+    until_final
+        Write nothing of an order until it is final.
+    shortest_delay
+        Seconds between two looks at an order that has just moved.
+    longest_delay
+        Seconds between two looks at an order that has not moved for long.
+    format
+        How it is written to standard output; jsonl and csv have a row for each change, as it is seen.
+    """
+    from .watching import watched
+
+    pace = PollPolicy(shortest_delay=shortest_delay, longest_delay=longest_delay)
+    asked = ids_from(ids, file)
+    async with panel.client() as client:
+        return await watched(client, asked, pace, format, until_final=until_final)
 
 
 @app.command

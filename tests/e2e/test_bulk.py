@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from typing import TYPE_CHECKING
+
 import anyio
 import pytest
 
-from followersdata_async import AsyncClient, AuthenticationError, OrderNotFoundError, OrderStatus
+from followersdata_async import AsyncClient, AuthenticationError, OrderNotFoundError, PollPolicy, orders
 from followersdata_async.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from followersdata_async import Id, OrderStatus
 
 pytestmark = pytest.mark.anyio
 
@@ -45,6 +51,34 @@ async def test_single_calls_of_one_moment_share_requests(window: float) -> None:
     assert {id_: status.start_count for id_, status in many.ok.items()} == {
         order: status.start_count for order, status in found.items()
     }
+
+
+async def test_orders_are_watched_to_their_end() -> None:
+    """Each is told when it is first seen, when it changes, and when it is final; then nobody asks for it."""
+    began = time.time()
+    pace = PollPolicy(shortest_delay=0.005, longest_delay=0.05, company=0.0)
+    async with (
+        Sandbox(serve=True, past=150, clock=lambda: began + (time.time() - began) * 5000) as sandbox,
+        AsyncClient(sandbox.key, url=sandbox.url) as panel,
+    ):
+        ids = [
+            (await panel.add(orders.Package(service=3, link=f"https://example.com/{number}"))).order
+            for number in range(150)
+        ]
+        last: dict[Id, OrderStatus | None] = {}
+        async with panel.watch(ids, pace=pace) as changes:
+            async for change in changes:
+                assert change.before == last.get(change.order)
+                last[change.order] = change.after
+        assert list(changes.known) == ids
+        assert dict(changes.known.ok) == last
+        assert all(status.is_final for status in changes.known.ok.values())
+        assert changes.requests >= 2
+        settled = sandbox.requests
+        final = await panel.wait_until_final([*ids, 10**9], pace=pace, timeout=30)
+        assert len(final.ok) == 150
+        assert isinstance(final.errors[10**9], OrderNotFoundError)
+        assert sandbox.requests > settled
 
 
 async def test_refills_and_cancellations_of_hundreds() -> None:

@@ -11,6 +11,8 @@ from followersdata_async import (
     Balance,
     BatchResult,
     Cancellation,
+    Change,
+    Changes,
     Failed,
     FollowersDataError,
     Id,
@@ -22,6 +24,8 @@ from followersdata_async import (
     Outcomes,
     PanelError,
     PlacedOrder,
+    PollPolicy,
+    PollTimeoutError,
     RateLimit,
     Refill,
     RefillState,
@@ -76,6 +80,33 @@ async def batch_calls(panel: AsyncClient, ids: AsyncIterator[int]) -> None:
     async with panel.stream_refill([1]) as outcomes:
         async for outcome in outcomes:
             assert_type(outcome, Outcome[Refill])
+
+
+async def watching(panel: AsyncClient) -> None:
+    """Changes alone, or failures too, for those who ask for them."""
+    async with panel.watch([1, "2"], pace=PollPolicy(shortest_delay=1.0)) as changes:
+        async for change in changes:
+            assert_type(change, Change)
+            assert_type(change.before, OrderStatus | None)
+        assert_type(changes.known, BatchResult[OrderStatus])
+    async with panel.watch([1], include_failures=True) as events:
+        assert_type(events, Changes[Change | Refused | Unreported | Failed])
+        async for event in events:
+            match event:
+                case Change(order, before, after):
+                    assert_type(order, Id)
+                    assert_type(after, OrderStatus)
+                    del before
+                case Refused() | Failed():
+                    assert_type(event.error, PanelError | FollowersDataError)
+                case Unreported():
+                    assert_type(event.id, Id)
+                case _:
+                    assert_never(event)
+    try:
+        assert_type(await panel.wait_until_final([1], timeout=3600), BatchResult[OrderStatus])
+    except PollTimeoutError as error:
+        assert_type(error.result, BatchResult[OrderStatus] | None)
 
 
 def every_outcome(outcome: Outcome[OrderStatus]) -> Decimal | None:

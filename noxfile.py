@@ -54,7 +54,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(python=RUNNING)
 def benchmarks(session: nox.Session) -> None:
     """Side by side with what a user would write instead; arguments after ``--`` go to the benchmarks."""
-    session.install(".[all]")
+    session.install(".[all]", *group("benchmarks"))
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 

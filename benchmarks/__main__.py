@@ -5,11 +5,23 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import TYPE_CHECKING
 
-from . import bulk, soak, transport
-from .measure import Result, table
+from . import bulk, coalescing, memory, polling, soak, transport
+from .measure import table
 
-BENCHMARKS = {"bulk": bulk.run, "transport": transport.run}
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Rows = list[dict[str, object]]
+
+BENCHMARKS: dict[str, Callable[[argparse.Namespace], Rows]] = {
+    "bulk": lambda arguments: [result.row() for result in bulk.run(quick=arguments.quick)],
+    "coalescing": lambda arguments: coalescing.run(quick=arguments.quick),
+    "memory": lambda arguments: memory.run(ids=arguments.ids // 10 if arguments.quick else arguments.ids),
+    "polling": lambda arguments: polling.run(seed=arguments.seed),
+    "transport": lambda arguments: [result.row() for result in transport.run(quick=arguments.quick)],
+}
 
 
 def main() -> int:
@@ -18,19 +30,18 @@ def main() -> int:
     parser.add_argument("name", nargs="?", choices=[*sorted(BENCHMARKS), "soak"], help="which; all but soak without it")
     parser.add_argument("--quick", action="store_true", help="less work: a few minutes for all")
     parser.add_argument("--adds", type=int, default=100_000, help="of soak: how many orders")
-    parser.add_argument("--seed", type=int, default=1, help="of soak: the script of the failures")
+    parser.add_argument("--ids", type=int, default=1_000_000, help="of memory: how many ids")
+    parser.add_argument("--seed", type=int, default=1, help="of soak and polling: the script of what happens")
     parser.add_argument("--format", choices=("table", "json"), default="table", dest="how")
     arguments = parser.parse_args()
     if arguments.name == "soak":
         report = soak.run(adds=arguments.adds, seed=arguments.seed)
         sys.stdout.write(json.dumps(report, indent=2) + "\n" if arguments.how == "json" else table([report]))
         return 1 if report["duplicates"] or report["lost"] else 0
-    names = [arguments.name] if arguments.name else sorted(BENCHMARKS)
-    results: list[Result] = []
-    for name in names:
+    rows: Rows = []
+    for name in [arguments.name] if arguments.name else sorted(BENCHMARKS):
         sys.stderr.write(f"{name} …\n")
-        results += BENCHMARKS[name](quick=arguments.quick)
-    rows = [result.row() for result in results]
+        rows += BENCHMARKS[name](arguments)
     sys.stdout.write(json.dumps(rows, indent=2) + "\n" if arguments.how == "json" else table(rows))
     return 0
 

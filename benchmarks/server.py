@@ -12,9 +12,10 @@ _ROW = '{"charge":"0.27819","start_count":"3572","status":"Partial","remains":"1
 
 
 class _Panel(asyncio.Protocol):
-    """HTTP/1.1 with keep-alive, and no more of it than the benchmarks send. A GET tells how many connections came."""
+    """HTTP/1.1 with keep-alive, and no more of it than the benchmarks send. A GET tells what came so far."""
 
-    opened = 0
+    connections = 0
+    requests = 0
 
     def __init__(self, latency: float) -> None:
         self._latency = latency
@@ -25,7 +26,7 @@ class _Panel(asyncio.Protocol):
         """Keep the way back."""
         assert isinstance(transport, asyncio.WriteTransport)  # noqa: S101 - as asyncio has it
         self._transport = transport
-        _Panel.opened += 1
+        _Panel.connections += 1
 
     def data_received(self, data: bytes) -> None:
         """Answer when a request is whole."""
@@ -33,11 +34,12 @@ class _Panel(asyncio.Protocol):
         head, separator, body = self._data.partition(b"\r\n\r\n")
         if separator and head.startswith(b"GET"):
             self._data = b""
-            self._reply(b"%d" % _Panel.opened)
+            self._reply(b"%d %d" % (_Panel.connections, _Panel.requests))
             return
         if not separator or len(body) < _length_of(head):
             return
         self._data = b""
+        _Panel.requests += 1
         asyncio.get_running_loop().call_later(self._latency, self._reply, _answer_to(body))
 
     def _reply(self, body: bytes) -> None:
@@ -47,7 +49,12 @@ class _Panel(asyncio.Protocol):
 
 def connections(url: str) -> int:
     """How many connections came to a server so far, that of this question included."""
-    return int(httpx.get(url).content)
+    return int(httpx.get(url).content.split()[0])
+
+
+def requests(url: str) -> int:
+    """How many requests came to a server so far, without this question."""
+    return int(httpx.get(url).content.split()[1])
 
 
 def _length_of(head: bytes) -> int:

@@ -168,18 +168,29 @@ class Given:
         self._size = size
         self._in_flight: set[str] = set()
         self._iterator: Any = None
+        self._fault: Exception | None = None
 
     async def next(self) -> list[Id]:
-        """The next ids, at most a chunk of them; none at the end."""
+        """The next ids, at most a chunk of them; none at the end. What the iterable raises comes after what it gave."""
+        if self._fault is not None:
+            raise self._fault
+        ids: list[Id] = []
+        try:
+            await self._fill(ids)
+        except Exception as error:
+            if not ids:
+                raise
+            self._fault = error
+        return ids
+
+    async def _fill(self, ids: list[Id]) -> None:
         if self._iterator is None:
             self._iterator = aiter(self._ids) if isinstance(self._ids, AsyncIterable) else iter(self._ids)
-        ids: list[Id] = []
         while len(ids) < self._size and (id_ := await self._one()) is not _END:
             text = id_text(id_)
             if text not in self._in_flight:
                 self._in_flight.add(text)
                 ids.append(id_)
-        return ids
 
     async def _one(self) -> Any:  # noqa: ANN401 - whatever a user's iterable yields is checked by id_text
         if isinstance(self._ids, AsyncIterable):

@@ -24,6 +24,7 @@ from followersdata_async import (
     OrderNotFoundError,
     OutcomeUnknownError,
     PanelUnavailableError,
+    PollPolicy,
     RefillNotFoundError,
     RetryPolicy,
     orders,
@@ -157,6 +158,54 @@ async def test_every_batch_call_has_its_stream(router: respx.MockRouter, action:
     async with client() as panel, getattr(panel, f"stream_{action}")([1]) as outcomes:
         found = [outcome.id async for outcome in outcomes]
     assert (found, outcomes.requests) == ([1], 1)
+
+
+@anyio_test
+async def test_single_calls_of_one_moment_are_one_request(router: respx.MockRouter) -> None:
+    """Statuses and refills' statuses, each with their own kind."""
+    forms = replying(router, {"1": row(), "2": row()})
+    async with client() as panel, anyio.create_task_group() as group:
+        for id_ in (1, 2, "1"):
+            group.start_soon(panel.status, id_)
+            group.start_soon(panel.refill_status, id_)
+    assert sorted((form["action"], form.get("orders", form.get("refills"))) for form in forms) == [
+        ("refill_status", "1,2"),
+        ("status", "1,2"),
+    ]
+
+
+@anyio_test
+async def test_a_client_may_be_closed_in_another_task_than_it_was_opened_in(router: respx.MockRouter) -> None:
+    """As fixtures and lifespans do."""
+    replying(router, {"1": row(), "2": row()})
+    panel = client()
+    async with anyio.create_task_group() as group:
+        group.start_soon(panel.__aenter__)
+    async with anyio.create_task_group() as group:
+        group.start_soon(panel.status, 1)
+        group.start_soon(panel.status, 2)
+    async with anyio.create_task_group() as group:
+        group.start_soon(panel.__aexit__, None, None, None)
+    with pytest.raises(ConfigurationError, match=r"^the client is closed"):
+        await panel.status(1)
+
+
+@anyio_test
+async def test_orders_are_watched_and_waited_for(router: respx.MockRouter) -> None:
+    """In requests of the batch size, at the pace that is given."""
+    pace = PollPolicy(shortest_delay=0.001, longest_delay=0.001)
+    forms = replying(router, {"1": row("Pending"), "2": row(), "3": row()}, {}, {"1": row()})
+    async with client(batch_size=2, concurrency=1) as panel:
+        async with panel.watch([1, 2], pace=pace, include_failures=True) as changes:
+            told = [type(change).__name__ async for change in changes]
+        assert told == ["Change", "Change", "Unreported", "Change"]
+        assert [form["orders"] for form in forms] == ["1,2", "1", "1"]
+        final = await panel.wait_until_final([1], pace=pace, timeout=60)
+        assert final.ok[1].is_final
+        with pytest.raises(ValueError, match=r"^timeout is -1, but must be 0 seconds or more$"):
+            await panel.wait_until_final([1], timeout=-1)
+        with pytest.raises(TypeError, match=r"^pace is a PollPolicy, not 5$"):
+            panel.watch([1], pace=5)  # type: ignore[call-overload]
 
 
 @anyio_test

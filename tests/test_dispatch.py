@@ -318,20 +318,38 @@ async def test_an_error_in_the_body_comes_out_as_itself() -> None:
 
 
 @anyio_test
-async def test_an_error_of_the_users_iterable_comes_out_as_itself() -> None:
-    """After the outcomes of what it had given."""
+@pytest.mark.parametrize("given", [0, 1, 10, 13, 25])
+@pytest.mark.parametrize("width", [1, 4])
+async def test_an_error_of_the_users_iterable_comes_out_as_itself(given: int, width: int) -> None:
+    """After the outcomes of all that it had given."""
 
     def ids() -> Iterator[int]:
-        yield from range(1, 11)
+        yield from range(1, given + 1)
         msg = "the database is gone"
         raise LookupError(msg)
 
     found = []
-    async with stream(line(FakeTransport()), ids(), batch_size=10, width=1) as outcomes:
+    async with stream(line(FakeTransport()), ids(), batch_size=10, width=width) as outcomes:
         with pytest.raises(LookupError, match=r"^the database is gone$"):
             async for outcome in outcomes:
                 found.append(outcome.id)  # noqa: PERF401 - what came before the error counts
-    assert found == list(range(1, 11))
+    assert sorted(found, key=int) == list(range(1, given + 1))
+
+
+@anyio_test
+async def test_an_error_of_the_users_asynchronous_iterable_comes_out_as_itself() -> None:
+    """After the outcomes of all that it had given."""
+
+    async def ids() -> AsyncIterator[int]:
+        yield 1
+        yield 2
+        msg = "the database is gone"
+        raise LookupError(msg)
+
+    async with stream(line(FakeTransport()), ids()) as outcomes:
+        assert [(await anext(outcomes)).id, (await anext(outcomes)).id] == [1, 2]
+        with pytest.raises(LookupError, match=r"^the database is gone$"):
+            await anext(outcomes)
 
 
 @anyio_test
@@ -339,12 +357,13 @@ async def test_an_error_of_the_users_iterable_comes_out_as_itself() -> None:
     ("bad", "error"), [("", ValueError), ("1,2", ValueError), ("a\x00", ValueError), (None, TypeError)]
 )
 async def test_a_bad_id_in_a_stream_is_an_error_and_is_not_sent(bad: object, error: type[Exception]) -> None:
-    """What came before it is whole."""
+    """What came before it is asked."""
     transport = FakeTransport()
     async with stream(line(transport), [1, bad]) as outcomes:
+        assert (await anext(outcomes)).id == 1
         with pytest.raises(error):
             await anext(outcomes)
-    assert transport.requests == []
+    assert [ids_in(request) for request in transport.requests] == [["1"]]
 
 
 @anyio_test

@@ -23,6 +23,7 @@
     │   └── TemporaryPanelError       the panel says: try again later
     ├── DecodeError                   says yes, but cannot be read
     ├── PollTimeoutError              orders were not final in time
+    ├── LedgerError                   the ledger's database could not be read or written
     └── PartialFailureError           only from BatchResult.raise_for_errors()
 
 A caller's mistake is a ``ValueError`` or ``TypeError``, raised before anything
@@ -36,6 +37,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .ledger.receipts import Receipt
     from .models import BatchResult, OrderStatus
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "InsufficientFundsError",
     "InvalidOrderError",
     "InvalidRequestError",
+    "LedgerError",
     "NotSentError",
     "NotSupportedError",
     "OrderNotFoundError",
@@ -306,6 +309,18 @@ class PollTimeoutError(FollowersDataError):
     def __init__(self, message: str = "", *, result: BatchResult[OrderStatus] | None = None) -> None:
         super().__init__(message)
         self.result = result
+
+
+class LedgerError(FollowersDataError):
+    """The ledger's database could not be read or written.
+
+    ``receipt``: what became of an order that was sent and could not be written
+    down; without one, nothing was sent.
+    """
+
+    def __init__(self, message: str = "", *, receipt: Receipt | None = None) -> None:
+        super().__init__(message)
+        self.receipt = receipt
 
 
 class PartialFailureError(FollowersDataError):

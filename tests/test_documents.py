@@ -47,16 +47,17 @@ def test_the_exit_codes_are_explained() -> None:
 
 
 def test_the_examples_of_the_readme_run(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """From the first to the last, against a sandbox."""
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FOLLOWERSDATA_API_KEY", sandbox.key)
     monkeypatch.setenv("FOLLOWERSDATA_API_URL", sandbox.url)
     document = Sybil(parsers=[PythonCodeBlockParser()]).parse(ROOT / "README.md")
     examples = list(document.examples())
     for example in examples:
         example.evaluate()
-    assert len(examples) == 7
+    assert len(examples) == 8
     out = capsys.readouterr().out
     assert "30001 OrderState.PENDING" in out
     assert "\n1000 OrderState." in out

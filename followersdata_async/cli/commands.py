@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar, final
 
@@ -15,6 +16,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from ..client import AsyncClient
 from ..errors import FollowersDataError
+from ..orders import Order
 from ..pacing import PollPolicy
 from . import exits
 from .batches import collected, reported
@@ -74,6 +76,8 @@ DEFAULT_FIELDS = Fields()
 ConsentOptions: TypeAlias = Annotated[Consent, Parameter(name="*", negative=())]
 DEFAULT_CONSENT = Consent()
 DEFAULT_PACE = PollPolicy()
+Database: TypeAlias = Annotated[str, Parameter(env_var="FOLLOWERSDATA_LEDGER_URL")]
+DEFAULT_DATABASE = "sqlite:///followersdata.db"
 Ids: TypeAlias = Annotated[str, Parameter(negative=(), allow_leading_hyphen=True)]
 
 
@@ -127,7 +131,128 @@ async def add(
     """
     consent.check()
     async with panel.client() as client:
-        return await placed(client, service, order, consent, format)
+
+        async def send(order: Order, _: Decimal | None) -> int:
+            write_one(row_of(await client.add(order)), ("order", "charge", "currency"), format)
+            return exits.WELL
+
+        return await placed(client, service, order, consent, format, send)
+
+
+@app.command
+async def place(
+    *,
+    ref: str,
+    service: str,
+    order: OrderFields = DEFAULT_FIELDS,
+    consent: ConsentOptions = DEFAULT_CONSENT,
+    db: Database = DEFAULT_DATABASE,
+    panel: PanelOptions = DEFAULT_PANEL,
+    format: Format = "table",
+) -> int:
+    """Place an order under a name of yours, on record before it is sent: the same again sends nothing.
+
+    Parameters
+    ----------
+    ref
+        The order's name, e.g. of a cart. One that is not known to have left is placed again, any other never.
+    service
+        The service's id, from `followersdata services`.
+    db
+        The ledger: sqlite:///file.db or postgresql://user@host/database.
+    format
+        How it is written to standard output.
+    """
+    from .records import recorded
+
+    consent.check()
+    async with panel.client() as client:
+
+        async def send(order: Order, cost: Decimal | None) -> int:
+            return await recorded(client, order, cost, ref, db, format)
+
+        return await placed(client, service, order, consent, format, send)
+
+
+ledger: App = App(name="ledger", help="Orders on record: look, and settle what nobody knew.", help_format="plaintext")
+app.command(ledger)
+
+
+@ledger.command(name="show")
+async def ledger_show(ref: str, *, db: Database = DEFAULT_DATABASE, format: Format = "table") -> int:
+    """Show what is on record for a ref.
+
+    Parameters
+    ----------
+    ref
+        The order's name.
+    db
+        The ledger: sqlite:///file.db or postgresql://user@host/database.
+    format
+        How it is written to standard output.
+    """
+    from .records import shown
+
+    return await shown(ref, db, format)
+
+
+@ledger.command(name="unknown")
+async def ledger_unknown(*, db: Database = DEFAULT_DATABASE, format: Format = "table") -> int:
+    """List the orders of which nobody knows whether they were placed, with the money at risk.
+
+    Parameters
+    ----------
+    db
+        The ledger: sqlite:///file.db or postgresql://user@host/database.
+    format
+        How it is written to standard output.
+    """
+    from .records import listed
+
+    return await listed(db, format)
+
+
+@ledger.command(name="resolve")
+async def ledger_resolve(
+    ref: str,
+    *,
+    order: str | None = None,
+    not_placed: Annotated[bool, Parameter(negative=())] = False,
+    db: Database = DEFAULT_DATABASE,
+    format: Format = "table",
+) -> int:
+    """Settle an order whose outcome was unknown, after you have looked at the panel.
+
+    Parameters
+    ----------
+    ref
+        The order's name.
+    order
+        It was placed: its id at the panel.
+    not_placed
+        It was not placed, and may be placed again.
+    db
+        The ledger: sqlite:///file.db or postgresql://user@host/database.
+    format
+        How it is written to standard output.
+    """
+    from .records import settled
+
+    return await settled(ref, order, db, format, placed=not not_placed)
+
+
+@ledger.command(name="upgrade")
+async def ledger_upgrade(*, db: Database = DEFAULT_DATABASE) -> int:
+    """Bring a ledger of an older version to this one's schema.
+
+    Parameters
+    ----------
+    db
+        The ledger: sqlite:///file.db or postgresql://user@host/database.
+    """
+    from .records import upgraded
+
+    return await upgraded(db)
 
 
 @app.command
@@ -360,6 +485,10 @@ def run(arguments: Sequence[str]) -> int:
         return _failed(f"{error} See followersdata --help.", exits.USAGE)
     except (UsageError, ValueError, TypeError) as error:
         return _failed(str(error), exits.USAGE)
+    except ImportError as error:
+        if "needs its extra" not in str(error):
+            raise
+        return _failed(str(error), exits.CONFIGURATION)
     except FollowersDataError as error:
         return _failed(str(error), exits.exit_code_of(error))
     except KeyboardInterrupt:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +17,7 @@ from ..orders import Raw, TypedOrder, for_service
 from .exits import INTERRUPTED, WELL
 from .input import UsageError, lines_of
 from .progress import say
-from .render import Format, Row, row_of, write_one
+from .render import Format, Row, write_one
 
 _LISTS = ("comments", "usernames", "hashtags", "keywords", "groups")
 
@@ -157,8 +157,15 @@ class Consent:
             raise UsageError(msg)
 
 
-async def placed(client: AsyncClient, service: str, fields: Fields, consent: Consent, how: Format) -> int:
-    """Check the order, show its price, ask, place it, and write its id."""
+async def placed(
+    client: AsyncClient,
+    service: str,
+    fields: Fields,
+    consent: Consent,
+    how: Format,
+    send: Callable[[TypedOrder | Raw, Decimal | None], Awaitable[int]],
+) -> int:
+    """Check the order, show its price, ask, and send it."""
     row = _row_of_service(await client.services(), service)
     order = for_service(row, **fields.given())
     if problems := order.problems(row):
@@ -172,8 +179,7 @@ async def placed(client: AsyncClient, service: str, fields: Fields, consent: Con
     if not (consent.yes or _agreed(input)):
         say("nothing was ordered")
         return INTERRUPTED
-    write_one(row_of(await client.add(order)), ("order", "charge", "currency"), how)
-    return WELL
+    return await send(order, price)
 
 
 def _row_of_service(catalogue: Sequence[Service], service: str) -> Service:

@@ -9,24 +9,16 @@ import anyio
 import pytest
 
 from followersdata_async.cli.ordering import Consent, Fields, placed
-from followersdata_async.models import PlacedOrder, Service, ServiceKind
+from followersdata_async.models import Service, ServiceKind
 
 
 class FakeClient:
     """A panel whose only service is of a type that nobody knows."""
 
-    def __init__(self) -> None:
-        self.placed: list[dict[str, str]] = []
-
     async def services(self) -> list[Service]:
         """The catalogue."""
         kind = ServiceKind.UNKNOWN
         return [Service(service=1, name="Spread", type="Likes spread", kind=kind, rate=Decimal("0.90"))]
-
-    async def add(self, order: object) -> PlacedOrder:
-        """Take it."""
-        self.placed.append(dict(order.fields()))  # type: ignore[attr-defined]
-        return PlacedOrder(order=7)
 
 
 @pytest.mark.parametrize(("fields", "price"), [(Fields(link="a.b"), None), (Fields(link="a.b", quantity=1000), "0.9")])
@@ -36,12 +28,16 @@ def test_a_type_that_nobody_knows_is_sent_as_it_is(
     """Its price is said where the fields tell it, and said to be unknown where they do not."""
     client = FakeClient()
     dry, wet = Consent(dry_run=True), Consent(yes=True)
-    assert anyio.run(placed, client, "1", fields, dry, "json") == 0
+    sent: list[Decimal | None] = []
+
+    async def send(_: object, cost: Decimal | None) -> int:
+        sent.append(cost)
+        return 5
+
+    assert anyio.run(placed, client, "1", fields, dry, "json", send) == 0
     shown = json.loads(capsys.readouterr().out)["price"]
     assert shown is None if price is None else Decimal(shown) == Decimal(price)
-    assert client.placed == []
-    assert anyio.run(placed, client, "1", fields, wet, "json") == 0
-    captured = capsys.readouterr()
-    assert json.loads(captured.out)["order"] == 7
-    assert ("the price is unknown" in captured.err) is (price is None)
-    assert len(client.placed) == 1
+    assert sent == []
+    assert anyio.run(placed, client, "1", fields, wet, "json", send) == 5
+    assert ("the price is unknown" in capsys.readouterr().err) is (price is None)
+    assert sent == [price and Decimal(price)]

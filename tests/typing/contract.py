@@ -38,6 +38,7 @@ from followersdata_async import (
     orders,
     services_diff,
 )
+from followersdata_async.ledger import Ledger, Receipt, ReceiptState
 
 
 def clients() -> None:
@@ -149,6 +150,19 @@ def values(service: Service, status: OrderStatus, refill: RefillStatus, balance:
     assert_type(status.is_final, bool)
     assert_type(refill.state, RefillState)
     assert_type(balance.balance, Decimal)
+
+
+async def ledgers(panel: AsyncClient) -> None:
+    """Orders on record."""
+    async with Ledger("sqlite:///orders.db") as ledger:
+        receipt = await ledger.place(panel, orders.Package(service=1, link="x.y"), ref="a", cost=Decimal(1))
+        assert_type(receipt, Receipt)
+        assert_type(receipt.state, ReceiptState)
+        assert_type(receipt.order, Id | None)
+        async for lost in ledger.unknown():
+            assert_type(lost, Receipt)
+        assert_type(await ledger.resolve("a", order=23501), Receipt)
+        assert_type((await ledger.evidence(panel, "a")).spent, Decimal | None)
 
 
 async def mistakes(panel: AsyncClient) -> None:

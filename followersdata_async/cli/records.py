@@ -1,0 +1,84 @@
+"""Orders on record: placed once under a ref, looked up, and settled when nobody knew."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from ..ledger import Ledger, ReceiptState
+from .exits import NETWORK, REFUSED, UNKNOWN, WELL
+from .input import UsageError
+from .progress import say
+from .render import Format, row_of, write, write_one
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from decimal import Decimal
+
+    from ..client import AsyncClient
+    from ..ledger import Receipt
+    from ..models import Id
+    from ..orders import Order
+
+COLUMNS = ("ref", "state", "order", "charge", "currency", "cost", "error", "message")
+_CODES = {
+    ReceiptState.INTENDED: WELL,
+    ReceiptState.PLACED: WELL,
+    ReceiptState.REFUSED: REFUSED,
+    ReceiptState.NOT_SENT: NETWORK,
+    ReceiptState.UNKNOWN: UNKNOWN,
+}
+
+
+async def recorded(client: AsyncClient, order: Order, cost: Decimal | None, ref: str, db: str, how: Format) -> int:
+    """Place an order under a ref, write its receipt, and return the exit code that it stands for."""
+    async with Ledger(db) as ledger:
+        receipt = await ledger.place(client, order, ref=ref, cost=cost)
+    write_one(row_of(receipt), COLUMNS, how)
+    if receipt.state is ReceiptState.UNKNOWN:
+        say(f"nobody knows whether it was placed: look at the panel, then `followersdata ledger resolve {ref} …`")
+    return _CODES[receipt.state]
+
+
+async def shown(ref: str, db: str, how: Format) -> int:
+    """Write what is on record for a ref."""
+    async with Ledger(db) as ledger:
+        with _a_ref_on_record():
+            write_one(row_of(await ledger.receipt(ref)), COLUMNS, how)
+    return WELL
+
+
+async def listed(db: str, how: Format) -> int:
+    """Write the orders of which nobody knows whether they were placed, and say what they may have cost."""
+    async with Ledger(db) as ledger:
+        receipts = [receipt async for receipt in ledger.unknown()]
+    write([row_of(receipt) for receipt in receipts], COLUMNS, how)
+    say(f"{len(receipts):,} unknown{_risk_of(receipts)}")
+    return UNKNOWN if receipts else WELL
+
+
+def _risk_of(receipts: list[Receipt]) -> str:
+    costs = [receipt.cost for receipt in receipts if receipt.cost is not None]
+    return f", {sum(costs)} at risk" if costs else ""
+
+
+async def settled(ref: str, order: Id | None, db: str, how: Format, *, placed: bool) -> int:
+    """Settle an unknown order, and write its receipt."""
+    async with Ledger(db) as ledger:
+        with _a_ref_on_record():
+            write_one(row_of(await ledger.resolve(ref, order=order, placed=placed)), COLUMNS, how)
+    return WELL
+
+
+@contextmanager
+def _a_ref_on_record() -> Iterator[None]:
+    try:
+        yield
+    except LookupError as error:
+        raise UsageError(*error.args) from error
+
+
+async def upgraded(db: str) -> int:
+    """Bring a ledger to this version's schema."""
+    say(f"the ledger has the schema {await Ledger(db).upgrade()}")
+    return WELL

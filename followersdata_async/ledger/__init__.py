@@ -1,0 +1,12 @@
+"""Durable orders: on record before they are sent, placed once, whatever breaks (extra ``ledger``, ``postgres``)."""
+
+from __future__ import annotations
+
+try:
+    from .ledger import Ledger
+except ImportError as error:
+    msg = "followersdata_async.ledger needs its extra: pip install 'followersdata_async[ledger]'"
+    raise ImportError(msg) from error
+from .receipts import Evidence, Receipt, ReceiptState
+
+__all__ = ["Evidence", "Ledger", "Receipt", "ReceiptState"]

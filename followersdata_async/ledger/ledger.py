@@ -1,0 +1,384 @@
+"""Orders that are placed once, whatever breaks: on record before they leave, and never sent again when in doubt."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Self, final
+
+import anyio
+from attrs import evolve
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..checks import check_sendable
+from ..errors import (
+    ConfigurationError,
+    FollowersDataError,
+    LedgerError,
+    NotSentError,
+    PanelError,
+)
+from ..models import id_text
+from ..orders import Raw
+from ..wire.scalars import id_of
+from . import schema, store
+from .engines import engine_for
+from .receipts import Evidence, Receipt, ReceiptState
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+    from decimal import Decimal
+    from types import TracebackType
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from ..client import AsyncClient
+    from ..models import Id
+    from ..orders import Order
+
+_LONGEST_NAME = 200
+_PAGE = 500
+
+
+@final
+class Ledger:
+    """Orders on record, for ``async with``; on asyncio only.
+
+    Args:
+        where: ``sqlite:///orders.db`` (extra ``ledger``), ``postgresql://…`` (extra
+            ``postgres``), or an SQLAlchemy ``AsyncEngine``, which is used and not disposed.
+            A lent SQLite engine keeps its own settings: what a power cut leaves of an
+            intent depends on its ``synchronous``.
+        clock: The time of day, in seconds since 1970.
+
+    Raises:
+        ConfigurationError: it is no such address, an extra is missing, or on entering:
+            the tables are of another version.
+        LedgerError: on entering: the database cannot be opened.
+    """
+
+    def __init__(self, where: str | AsyncEngine, *, clock: Callable[[], float] = time.time) -> None:
+        self._is_lent = isinstance(where, AsyncEngine)
+        self._engine = where if isinstance(where, AsyncEngine) else engine_for(where)
+        self._clock = clock
+        self._sending: dict[str, anyio.Lock] = {}
+
+    def __repr__(self) -> str:
+        """The address, without a password."""
+        return f"<Ledger at {self._engine.url.render_as_string(hide_password=True)}>"
+
+    async def __aenter__(self) -> Self:
+        """Open the database; tables are created where there are none."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            msg = "the ledger runs on asyncio only: its database drivers know no other event loop"
+            raise ConfigurationError(msg) from None
+        try:
+            async with self._transaction() as connection:
+                await connection.run_sync(schema.prepare)
+        except BaseException:
+            await self._dispose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the database, unless it was lent."""
+        await self._dispose()
+
+    async def _dispose(self) -> None:
+        if not self._is_lent:
+            with anyio.CancelScope(shield=True):
+                await self._engine.dispose()
+
+    async def upgrade(self) -> str:
+        """Bring the tables to this version's schema, outside ``async with``; the schema's number.
+
+        Raises:
+            ConfigurationError: the schema is of a newer version.
+            LedgerError: the database could not be changed.
+        """
+        try:
+            async with self._transaction() as connection:
+                return await connection.run_sync(schema.upgraded)
+        finally:
+            await self._dispose()
+
+    # --- placing
+
+    async def place(
+        self,
+        panel: AsyncClient,
+        order: Order,
+        *,
+        ref: str,
+        name: str = "main",
+        cost: Decimal | None = None,
+        balance_before: Decimal | None = None,
+    ) -> Receipt:
+        """Place an order once under a name of yours, e.g. of a cart: one request, or none.
+
+        The intent is on disk before the first byte leaves. The same ``ref`` and
+        order again give the receipt that is on record, and send nothing; only
+        what is proven not to have left is sent again. An order that was being
+        sent when everything broke is ``UNKNOWN``, and never sent again.
+
+        A caller that is cancelled waits until the answer is on record, at most
+        the client's ``timeout``.
+
+        Args:
+            panel: The client of the panel that it is ordered from.
+            order: What is ordered.
+            ref: The order's name, up to 200 characters.
+            name: The panel's name, where a ledger has several.
+            cost: What it should cost: the money at risk, on record.
+            balance_before: What the account had, on record for ``evidence``.
+
+        Raises:
+            ValueError: the ref was used for another order, or is too long or empty.
+            LedgerError: the ledger could not be read, and nothing was sent; or not
+                written, and ``.receipt`` says what the panel answered.
+            ConfigurationError: the client is not open; nothing was sent.
+        """
+        receipt = self._intent(order, ref=ref, name=name, cost=cost, balance_before=balance_before)
+        async with self._alone(ref):
+            async with self._transaction() as connection:
+                if not await store.intend(connection, receipt, sending=True):
+                    receipt = await self._same(connection, receipt)
+                    if not await store.begin_sending(connection, ref, now=self._clock()):
+                        return receipt
+            return await self._sent(panel, order, receipt)
+
+    async def intend(
+        self,
+        connection: AsyncConnection,
+        order: Order,
+        *,
+        ref: str,
+        name: str = "main",
+        cost: Decimal | None = None,
+        balance_before: Decimal | None = None,
+    ) -> Receipt:
+        """Write an intent down in a transaction of yours; ``send`` sends it once that is committed.
+
+        What is rolled back was never intended. The same ``ref`` and order again
+        give the receipt that is on record.
+
+        Raises:
+            ValueError: the ref was used for another order, or is too long or empty.
+            LedgerError: the ledger could not be written.
+        """
+        receipt = self._intent(order, ref=ref, name=name, cost=cost, balance_before=balance_before)
+        with _database_errors("the intent was not written"):
+            if await store.intend(connection, receipt, sending=False):
+                return receipt
+            return await self._same(connection, receipt)
+
+    async def send(self, panel: AsyncClient, ref: str) -> Receipt:
+        """Send what was intended under a ref, once: one request, or none where it was sent before.
+
+        Raises:
+            LookupError: there is no such ref, or its transaction is not committed.
+            LedgerError, ConfigurationError: as of ``place``.
+        """
+        async with self._alone(ref):
+            async with self._transaction() as connection:
+                receipt = await self._on_record(connection, ref)
+                if not await store.begin_sending(connection, ref, now=self._clock()):
+                    return receipt
+            fields = dict(receipt.fields)
+            return await self._sent(panel, Raw(service=fields.pop("service"), extra=fields), receipt)
+
+    # --- looking
+
+    async def receipt(self, ref: str) -> Receipt:
+        """What is on record for a ref.
+
+        Raises:
+            LookupError: nothing is.
+            LedgerError: the ledger could not be read.
+        """
+        async with self._transaction() as connection:
+            return await self._on_record(connection, ref)
+
+    async def unknown(self) -> AsyncIterator[Receipt]:
+        """Orders of which nobody knows whether they were placed, the oldest first.
+
+        One that another program is sending at this moment is among them: nobody
+        can tell it from one that broke.
+        """
+        async for receipt in self._pages([ReceiptState.UNKNOWN.value, store.SENDING]):
+            yield receipt
+
+    async def intended(self) -> AsyncIterator[Receipt]:
+        """Orders that were written down and are to be sent, the oldest first."""
+        async for receipt in self._pages([ReceiptState.INTENDED.value]):
+            yield receipt
+
+    async def evidence(self, panel: AsyncClient, ref: str) -> Evidence:
+        """What helps to decide what became of an order: one request, for the balance.
+
+        Raises:
+            LookupError: nothing is on record for the ref.
+            FollowersDataError: the balance could not be read.
+        """
+        receipt = await self.receipt(ref)
+        now = await panel.balance()
+        spent = None if receipt.balance_before is None else receipt.balance_before - now.balance
+        return Evidence(receipt=receipt, balance=now.balance, currency=now.currency, spent=spent)
+
+    async def resolve(self, ref: str, *, order: Id | None = None, placed: bool = True) -> Receipt:
+        """Settle an order whose outcome was unknown, after you have looked.
+
+        ``order=…``: it was placed, and this is its id. ``placed=False``: it was
+        not, and the ref may be placed again.
+
+        Raises:
+            LookupError: nothing is on record for the ref.
+            ValueError: its outcome is known, or neither or both were given.
+        """
+        if (order is None) is placed:
+            msg = "say either order=…, its id at the panel, or placed=False"
+            raise ValueError(msg)
+        order = None if order is None else id_of(id_text(order))
+        async with self._transaction() as connection:
+            receipt = await self._on_record(connection, ref)
+            if receipt.state is not ReceiptState.UNKNOWN:
+                msg = f"{ref!r} is {receipt.state.value}, and not unknown: there is nothing to settle"
+                raise ValueError(msg)
+            state = ReceiptState.PLACED if placed else ReceiptState.NOT_SENT
+            settled = evolve(receipt, state=state, order=order, settled_at=self._clock())
+            await store.settle(connection, settled)
+        return settled
+
+    # --- inside
+
+    def _intent(
+        self, order: Order, *, ref: str, name: str, cost: Decimal | None, balance_before: Decimal | None
+    ) -> Receipt:
+        _check_name("ref", ref)
+        _check_name("name", name)
+        now = self._clock()
+        return Receipt(
+            ref=ref,
+            panel=name,
+            state=ReceiptState.INTENDED,
+            fields=dict(order.fields()),
+            cost=cost,
+            balance_before=balance_before,
+            intended_at=now,
+        )
+
+    async def _same(self, connection: AsyncConnection, receipt: Receipt) -> Receipt:
+        """What is on record for the ref, if it is the same order."""
+        recorded = await self._on_record(connection, receipt.ref)
+        if (recorded.panel, recorded.fields) != (receipt.panel, receipt.fields):
+            msg = f"the ref {receipt.ref!r} was used for another order: take a new one for each order"
+            raise ValueError(msg)
+        return recorded
+
+    async def _on_record(self, connection: AsyncConnection, ref: str) -> Receipt:
+        receipt = await store.receipt_of(connection, ref)
+        if receipt is None:
+            msg = f"nothing is on record for the ref {ref[:_LONGEST_NAME]!r}"
+            raise LookupError(msg)
+        return receipt
+
+    async def _sent(self, panel: AsyncClient, order: Order, receipt: Receipt) -> Receipt:
+        """Send an order that is on record as being sent, and write down what became of it."""
+        receipt = evolve(receipt, sent_at=self._clock(), error=None, message=None)
+        mistake: Exception | None = None
+        with anyio.CancelScope(shield=True):
+            receipt, mistake = await _answered(panel, order, receipt)
+            receipt = evolve(receipt, settled_at=self._clock())
+            async with self._transaction(receipt) as connection:
+                await store.settle(connection, receipt)
+        if mistake is not None:
+            raise mistake
+        return receipt
+
+    @asynccontextmanager
+    async def _alone(self, ref: str) -> AsyncIterator[None]:
+        """One caller of a ref at a time in this process: the second one has the first one's receipt."""
+        lock = self._sending.setdefault(ref, anyio.Lock())
+        try:
+            async with lock:
+                yield
+        finally:
+            if not lock.statistics().locked and not lock.statistics().tasks_waiting:
+                self._sending.pop(ref, None)
+
+    async def _pages(self, states: list[str]) -> AsyncIterator[Receipt]:
+        last: Receipt | None = None
+        while True:
+            async with self._transaction() as connection:
+                page = await store.open_receipts(connection, states, after=last, limit=_PAGE)
+            for receipt in page:
+                yield receipt
+            if len(page) < _PAGE:
+                return
+            last = page[-1]
+
+    @asynccontextmanager
+    async def _transaction(self, receipt: Receipt | None = None) -> AsyncIterator[AsyncConnection]:
+        what = "the ledger could not be used, and nothing was sent" if receipt is None else _UNWRITTEN
+        with _database_errors(what, receipt):
+            async with self._engine.begin() as connection:
+                yield connection
+
+
+async def _answered(panel: AsyncClient, order: Order, receipt: Receipt) -> tuple[Receipt, Exception | None]:
+    """What became of an order, and the caller's mistake if it was one that let nothing leave."""
+    try:
+        placed = await panel.add(order)
+    except NotSentError as error:
+        return _failed(receipt, ReceiptState.NOT_SENT, error), None
+    except (ConfigurationError, ValueError, TypeError) as error:
+        return _failed(receipt, ReceiptState.NOT_SENT, error), error
+    except PanelError as error:
+        return _failed(receipt, ReceiptState.REFUSED, error), None
+    except FollowersDataError as error:
+        return _failed(receipt, ReceiptState.UNKNOWN, error), None
+    return (
+        evolve(
+            receipt,
+            state=ReceiptState.PLACED,
+            order=placed.order,
+            charge=placed.charge,
+            currency=placed.currency,
+        ),
+        None,
+    )
+
+
+def _failed(receipt: Receipt, state: ReceiptState, error: Exception) -> Receipt:
+    words = error.message if isinstance(error, FollowersDataError) else str(error)
+    return evolve(receipt, state=state, error=type(error).__name__, message=words)
+
+
+def _check_name(what: str, name: object) -> None:
+    if not isinstance(name, str):
+        msg = f"{what} is a text, not {type(name).__name__}"
+        raise TypeError(msg)
+    if not name.strip() or "\x00" in name or len(name) > _LONGEST_NAME:
+        msg = f"{what} has {len(name)} characters; it must have 1 to {_LONGEST_NAME}, not all of them blank"
+        raise ValueError(msg)
+    check_sendable(what, name)
+
+
+_UNWRITTEN = "the order was sent, and what became of it could not be written down (.receipt has it)"
+
+
+@contextmanager
+def _database_errors(what: str, receipt: Receipt | None = None) -> Iterator[None]:
+    """The database's errors as ours; their own texts repeat whole statements."""
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        words = str(error.orig) if isinstance(error, DBAPIError) and error.orig else type(error).__name__
+        msg = f"{what}: {words.strip().splitlines()[0]}"
+        raise LedgerError(msg, receipt=receipt) from error

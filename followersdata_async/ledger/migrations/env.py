@@ -1,0 +1,16 @@
+"""Alembic's way in: it runs the revisions on the connection that it is given."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from followersdata_async.ledger.schema import VERSION_TABLE
+from followersdata_async.ledger.tables import METADATA
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=METADATA,
+    version_table=VERSION_TABLE,
+    transactional_ddl=False,
+)
+context.run_migrations()

@@ -1,0 +1,99 @@
+"""Orders on record, on the command line: placed once, looked up, and settled."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+
+from followersdata_async import OutcomeUnknownError, orders
+from followersdata_async.cli import main
+from followersdata_async.ledger import Ledger
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from followersdata_async.sandbox import Sandbox
+
+Captured = pytest.CaptureFixture[str]
+PLACE = ["place", "--service", "3", "--link", "https://example.com/p", "--yes", "--format", "json"]
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox, tmp_path: Path) -> None:
+    monkeypatch.setenv("FOLLOWERSDATA_API_KEY", sandbox.key)
+    monkeypatch.setenv("FOLLOWERSDATA_API_URL", sandbox.url)
+    monkeypatch.setenv("FOLLOWERSDATA_LEDGER_URL", f"sqlite:///{tmp_path}/orders.db")
+
+
+def lose(where: str, ref: str, cost: str | None) -> None:
+    """Leave an unknown order on record."""
+
+    class Lost:
+        async def add(self, _: object) -> None:
+            raise OutcomeUnknownError("cut off", action="add")
+
+    async def run() -> None:
+        async with Ledger(where) as ledger:
+            order = orders.Package(service=3, link="https://example.com/p")
+            await ledger.place(Lost(), order, ref=ref, cost=cost)  # type: ignore[arg-type]
+
+    anyio.run(run)
+
+
+def test_an_order_is_placed_once_under_its_ref(capsys: Captured, sandbox: Sandbox) -> None:
+    """With its price on record; the same again sends nothing."""
+    before = len(sandbox.ledger())
+    for _ in range(2):
+        assert main([*PLACE, "--ref", "cart-81"]) == 0
+        receipt = json.loads(capsys.readouterr().out)
+        assert (receipt["ref"], receipt["state"], receipt["order"]) == ("cart-81", "placed", 30_001 + before)
+        assert receipt["cost"] is not None
+    assert main(["ledger", "show", "cart-81", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == receipt
+    assert len(sandbox.ledger()) == before + 1
+
+
+def test_unknown_orders_are_listed_and_settled(capsys: Captured, tmp_path: Path) -> None:
+    """The exit code says to look, and then that all is well."""
+    where = f"sqlite:///{tmp_path}/orders.db"
+    for ref, cost in (("cart-1", "0.90"), ("cart-2", "1.10"), ("cart-3", None)):
+        lose(where, ref, cost)
+    assert main(["ledger", "unknown", "--format", "json"]) == 5
+    written = capsys.readouterr()
+    assert [receipt["ref"] for receipt in json.loads(written.out)] == ["cart-1", "cart-2", "cart-3"]
+    assert written.err == "3 unknown, 2.00 at risk\n"
+    assert main([*PLACE, "--ref", "cart-1"]) == 5
+    assert "followersdata ledger resolve cart-1" in capsys.readouterr().err
+    assert main(["ledger", "resolve", "cart-1", "--order", "77", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["order"] == 77
+    for ref in ("cart-2", "cart-3"):
+        assert main(["ledger", "resolve", ref, "--not-placed"]) == 0
+    capsys.readouterr()
+    assert main(["ledger", "unknown"]) == 0
+    assert capsys.readouterr().err == "0 unknown\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["ledger", "show", "nowhere"], 2, "nothing is on record for the ref 'nowhere'"),
+        (["ledger", "resolve", "nowhere", "--order", "1"], 2, "nothing is on record for the ref 'nowhere'"),
+        (["ledger", "resolve", "nowhere"], 2, "say either order="),
+        (["ledger", "unknown", "--db", "mysql://x"], 3, "a ledger's address is"),
+        (["ledger", "unknown", "--db", "sqlite:////nowhere/at/all.db"], 4, "unable to open database file"),
+        ([*PLACE, "--ref", "x" * 10_000], 2, "ref has 10000 characters"),
+    ],
+)
+def test_what_goes_wrong_is_said_in_one_line(arguments: list[str], code: int, said: str, capsys: Captured) -> None:
+    """With the exit code that it stands for."""
+    assert main(arguments) == code
+    assert said in capsys.readouterr().err
+
+
+def test_a_ledger_is_upgraded(capsys: Captured) -> None:
+    """Also a new one."""
+    assert main(["ledger", "upgrade"]) == 0
+    assert capsys.readouterr().err == "the ledger has the schema 0001\n"

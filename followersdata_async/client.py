@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .errors import PanelError
+    from .following import Event
     from .line import Limiter
     from .models import (
         Balance,
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
         Service,
     )
     from .orders import Order
-    from .polling import Event
     from .transport.lent import HttpClient
     from .wire.messages import Answer, Request
     from .wire.refusals import Words

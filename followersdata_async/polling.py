@@ -4,27 +4,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Sequence
-from operator import attrgetter
-from typing import TYPE_CHECKING, Generic, Self, TypeAlias, TypeVar, final
+from typing import TYPE_CHECKING, Generic, Self, TypeVar, final
 
 import anyio
-from attrs import define
 
 from . import batching
 from .asking import STATUS
 from .checks import check_seconds
 from .dispatch import Outcomes, gathered
-from .errors import (
-    AuthenticationError,
-    InvalidRequestError,
-    OrderNotFoundError,
-    PanelUnavailableError,
-    PollTimeoutError,
-    RateLimitedError,
-    RequestTimeoutError,
-)
-from .models import BatchResult, Change, Failed, Id, Ok, OrderStatus, Outcome, Refused, Unreported, id_text
-from .pacing import PollPolicy, Schedule, Sighting, checked_pace, next_due, rest_at_pace
+from .errors import AuthenticationError, PollTimeoutError
+from .following import Event, Followed
+from .models import BatchResult, Change, Id, Ok, OrderStatus, Outcome, id_text
+from .pacing import PollPolicy, Schedule, checked_pace
 from .waiting import wait as wait_in_real_time
 
 if TYPE_CHECKING:
@@ -33,9 +24,6 @@ if TYPE_CHECKING:
 
     from .line import Line
     from .waiting import Wait
-
-Event: TypeAlias = Change | Refused | Unreported | Failed
-"""What a watch can tell: a change, or a look that came to nothing."""
 
 E = TypeVar("E", bound=Event)
 
@@ -114,68 +102,6 @@ class Changes(AsyncIterator[E], Generic[E]):
 
 
 @final
-@define
-class _Order:
-    """One order: what it was when last seen, since when its status is the same, and what its looks came to."""
-
-    id: Id
-    moved_at: float
-    status: OrderStatus | None = None
-    began: OrderStatus | None = None
-    outcome: Outcome[OrderStatus] | None = None
-    failures: int = 0
-    refusals: int = 0
-    is_open: bool = True
-
-    def seen(self, status: OrderStatus, now: float) -> Change | None:
-        """Note a status; the change, if it is one."""
-        before, self.status = self.status, status
-        self.failures = self.refusals = 0
-        self.is_open = not status.is_final
-        if before is None or before.status != status.status:
-            self.began, self.moved_at = status, now
-        return Change(self.id, before, status) if before is None or _FACTS(before) != _FACTS(status) else None
-
-    def missed(self, outcome: Refused | Unreported | Failed, most_refusals: int) -> None:
-        """Note a look that came to nothing; after too many refusals the order is given up."""
-        self.failures += 1
-        is_unknown = isinstance(outcome, Refused) and isinstance(outcome.error, _UNKNOWN)
-        self.refusals = self.refusals + 1 if is_unknown else 0
-        self.is_open = self.refusals < most_refusals
-
-    def sighting(self, now: float) -> Sighting:
-        """What the schedule needs to know."""
-        return Sighting(
-            at=now, moved_at=self.moved_at, rest=self._rest(now), failures=self.failures, pause=_pause(self.outcome)
-        )
-
-    def _rest(self, now: float) -> float | None:
-        if self.began is None or self.status is None:
-            return None
-        elapsed = now - self.moved_at
-        return rest_at_pace(remained=self.began.remains, remains=self.status.remains, elapsed=elapsed)
-
-    def known(self) -> Outcome[OrderStatus]:
-        """Its last status; where it has none or was given up, what its last look came to."""
-        if self.status is not None and (self.is_open or self.status.is_final):
-            return Ok(self.id, self.status)
-        return self.outcome or Failed(self.id, RequestTimeoutError("status: no answer came yet", action="status"))
-
-
-_FACTS = attrgetter("status", "state", "charge", "start_count", "remains", "currency", "runs", "posts", "orders")
-"""What makes a change. Of fields that nobody knows, some panels change one with every answer."""
-
-_UNKNOWN = (OrderNotFoundError, InvalidRequestError)
-"""Refusals that waiting does not mend."""
-
-
-def _pause(outcome: Outcome[OrderStatus] | None) -> float:
-    """Seconds that the panel asked to wait."""
-    error = outcome.error if isinstance(outcome, (Refused, Failed)) else None
-    return (error.retry_after or 0.0) if isinstance(error, (RateLimitedError, PanelUnavailableError)) else 0.0
-
-
-@final
 class _Orders:
     """Chunks of the orders that are due, until none is open."""
 
@@ -183,7 +109,7 @@ class _Orders:
         self, orders: Sequence[Id], policy: PollPolicy, size: int, clock: Callable[[], float], wait: Wait
     ) -> None:
         now = clock()
-        self._orders = {id_text(order): _Order(order, now) for order in orders}
+        self._orders = {id_text(order): Followed(order, moved_at=now) for order in orders}
         self._open = len(self._orders)
         self._policy = policy
         self._schedule = Schedule(size=size, company=policy.company)
@@ -216,15 +142,9 @@ class _Orders:
     def _note(self, outcome: Outcome[OrderStatus], now: float) -> Event | None:
         text = id_text(outcome.id)
         order = self._orders[text]
-        order.outcome = outcome
-        event: Event | None
-        if isinstance(outcome, Ok):
-            event = order.seen(outcome.value, now)
-        else:
-            order.missed(outcome, self._policy.refusals)
-            event = outcome
+        event = order.noted(outcome, now, self._policy)
         if order.is_open:
-            self._schedule.put(text, next_due(order.sighting(now), self._policy))
+            self._schedule.put(text, order.due_at)
         else:
             self._open -= 1
         return event

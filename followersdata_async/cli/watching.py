@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from ..client import AsyncClient
+    from ..following import Event
     from ..models import Id, OrderStatus
     from ..pacing import PollPolicy
-    from ..polling import Event
     from .render import Row
 
 COLUMNS = ("id", "outcome", "status", "charge", "start_count", "remains", "currency", "error", "message")

@@ -174,6 +174,52 @@ async def place(
         return await placed(client, service, order, consent, format, send)
 
 
+@app.command
+async def track(*ids: Ids, file: Path | None = None, db: Database = DEFAULT_DATABASE) -> int:
+    """Follow orders that were placed elsewhere; those of `place` are followed anyway.
+
+    Parameters
+    ----------
+    ids
+        The orders' ids; - reads them from standard input.
+    file
+        A file with an id on each line.
+    db
+        The ledger: sqlite:///file.db or postgresql://user@host/database.
+    """
+    from .records import tracked
+
+    return await tracked(ids_from(ids, file), db)
+
+
+@app.command
+async def poll(
+    *,
+    once: Annotated[bool, Parameter(negative=())] = False,
+    max_batches: int = 10,
+    db: Database = DEFAULT_DATABASE,
+    panel: PanelOptions = DEFAULT_PANEL,
+    format: Format = "table",
+) -> int:
+    """Look at the orders that a ledger follows, whenever they are due, and write a line of JSON for each change.
+
+    Parameters
+    ----------
+    once
+        Look at what is due now, write what changed, and end.
+    max_batches
+        With --once: how many requests at the most.
+    db
+        The ledger: sqlite:///file.db or postgresql://user@host/database.
+    format
+        With --once: how it is written to standard output.
+    """
+    from .records import polled, polled_once
+
+    async with panel.client() as client:
+        return await (polled_once(client, db, max_batches, format) if once else polled(client, db))
+
+
 ledger: App = App(name="ledger", help="Orders on record: look, and settle what nobody knew.", help_format="plaintext")
 app.command(ledger)
 

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..ledger import Ledger, ReceiptState
-from .exits import NETWORK, REFUSED, UNKNOWN, WELL
+from .exits import NETWORK, REFUSED, SOME_FAILED, UNKNOWN, WELL
 from .input import UsageError
 from .progress import say
-from .render import Format, row_of, write, write_one
+from .render import Format, Row, row_of, write, write_line, write_one
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from decimal import Decimal
 
     from ..client import AsyncClient
     from ..ledger import Receipt
-    from ..models import Id
+    from ..models import Change, Id
     from ..orders import Order
 
+CHANGE_COLUMNS = ("order", "before", "status", "charge", "start_count", "remains", "currency")
 COLUMNS = ("ref", "state", "order", "charge", "currency", "cost", "error", "message")
 _CODES = {
     ReceiptState.INTENDED: WELL,
@@ -38,6 +40,39 @@ async def recorded(client: AsyncClient, order: Order, cost: Decimal | None, ref:
     if receipt.state is ReceiptState.UNKNOWN:
         say(f"nobody knows whether it was placed: look at the panel, then `followersdata ledger resolve {ref} …`")
     return _CODES[receipt.state]
+
+
+async def tracked(ids: Sequence[Id], db: str) -> int:
+    """Follow orders that were placed elsewhere."""
+    async with Ledger(db) as ledger:
+        say(f"{await ledger.track(ids):,} of {len(ids):,} are new")
+    return WELL
+
+
+async def polled_once(client: AsyncClient, db: str, batches: int, how: Format) -> int:
+    """Look at what is due, and write what changed."""
+    async with Ledger(db) as ledger:
+        report = await ledger.poll_once(client, max_batches=batches)
+    write([_row_of_change(change) for change in report.changes], CHANGE_COLUMNS, how)
+    say(
+        f"{report.orders:,} orders: {len(report.changes):,} changed, {report.final:,} final, "
+        f"{report.failed:,} failed; {report.requests:,} requests"
+    )
+    return SOME_FAILED if report.failed else WELL
+
+
+async def polled(client: AsyncClient, db: str) -> int:
+    """Write each change as a line of JSON, until it is interrupted."""
+    async with Ledger(db) as ledger, ledger.poll(client) as changes:
+        async for change in changes:
+            write_line(_row_of_change(change))
+            sys.stdout.flush()
+    return WELL
+
+
+def _row_of_change(change: Change) -> Row:
+    before = None if change.before is None else change.before.status
+    return {"order": change.order, "before": before, **row_of(change.after)}
 
 
 async def shown(ref: str, db: str, how: Format) -> int:

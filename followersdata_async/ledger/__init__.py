@@ -7,6 +7,8 @@ try:
 except ImportError as error:
     msg = "followersdata_async.ledger needs its extra: pip install 'followersdata_async[ledger]'"
     raise ImportError(msg) from error
+from .following import Recorded
 from .receipts import Evidence, Receipt, ReceiptState
+from .rounds import Polling, PollReport
 
-__all__ = ["Evidence", "Ledger", "Receipt", "ReceiptState"]
+__all__ = ["Evidence", "Ledger", "PollReport", "Polling", "Receipt", "ReceiptState", "Recorded"]

@@ -4,39 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Self, final
 
 import anyio
 from attrs import evolve
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
+from ..batching import checked_iterable
 from ..checks import check_sendable
 from ..errors import (
     ConfigurationError,
     FollowersDataError,
-    LedgerError,
     NotSentError,
     PanelError,
 )
 from ..models import id_text
 from ..orders import Raw
+from ..pacing import PollPolicy
 from ..wire.scalars import id_of
-from . import schema, store
-from .engines import engine_for
+from . import following, rounds, schema, store
+from .database import Database, database_errors
 from .receipts import Evidence, Receipt, ReceiptState
+from .rounds import Polling
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterable
     from decimal import Decimal
     from types import TracebackType
 
-    from sqlalchemy.ext.asyncio import AsyncConnection
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
     from ..client import AsyncClient
     from ..models import Id
     from ..orders import Order
+    from .following import Recorded
+    from .rounds import PollReport
 
 _LONGEST_NAME = 200
 _PAGE = 500
@@ -60,14 +62,13 @@ class Ledger:
     """
 
     def __init__(self, where: str | AsyncEngine, *, clock: Callable[[], float] = time.time) -> None:
-        self._is_lent = isinstance(where, AsyncEngine)
-        self._engine = where if isinstance(where, AsyncEngine) else engine_for(where)
+        self._database = Database(where)
         self._clock = clock
         self._sending: dict[str, anyio.Lock] = {}
 
     def __repr__(self) -> str:
         """The address, without a password."""
-        return f"<Ledger at {self._engine.url.render_as_string(hide_password=True)}>"
+        return f"<Ledger at {self._database}>"
 
     async def __aenter__(self) -> Self:
         """Open the database; tables are created where there are none."""
@@ -77,10 +78,10 @@ class Ledger:
             msg = "the ledger runs on asyncio only: its database drivers know no other event loop"
             raise ConfigurationError(msg) from None
         try:
-            async with self._transaction() as connection:
+            async with self._database.transaction() as connection:
                 await connection.run_sync(schema.prepare)
         except BaseException:
-            await self._dispose()
+            await self._database.aclose()
             raise
         return self
 
@@ -88,12 +89,7 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the database, unless it was lent."""
-        await self._dispose()
-
-    async def _dispose(self) -> None:
-        if not self._is_lent:
-            with anyio.CancelScope(shield=True):
-                await self._engine.dispose()
+        await self._database.aclose()
 
     async def upgrade(self) -> str:
         """Bring the tables to this version's schema, outside ``async with``; the schema's number.
@@ -103,10 +99,10 @@ class Ledger:
             LedgerError: the database could not be changed.
         """
         try:
-            async with self._transaction() as connection:
+            async with self._database.transaction() as connection:
                 return await connection.run_sync(schema.upgraded)
         finally:
-            await self._dispose()
+            await self._database.aclose()
 
     # --- placing
 
@@ -146,7 +142,7 @@ class Ledger:
         """
         receipt = self._intent(order, ref=ref, name=name, cost=cost, balance_before=balance_before)
         async with self._alone(ref):
-            async with self._transaction() as connection:
+            async with self._database.transaction() as connection:
                 if not await store.intend(connection, receipt, sending=True):
                     receipt = await self._same(connection, receipt)
                     if not await store.begin_sending(connection, ref, now=self._clock()):
@@ -173,7 +169,7 @@ class Ledger:
             LedgerError: the ledger could not be written.
         """
         receipt = self._intent(order, ref=ref, name=name, cost=cost, balance_before=balance_before)
-        with _database_errors("the intent was not written"):
+        with database_errors("the intent was not written"):
             if await store.intend(connection, receipt, sending=False):
                 return receipt
             return await self._same(connection, receipt)
@@ -186,7 +182,7 @@ class Ledger:
             LedgerError, ConfigurationError: as of ``place``.
         """
         async with self._alone(ref):
-            async with self._transaction() as connection:
+            async with self._database.transaction() as connection:
                 receipt = await self._on_record(connection, ref)
                 if not await store.begin_sending(connection, ref, now=self._clock()):
                     return receipt
@@ -202,7 +198,7 @@ class Ledger:
             LookupError: nothing is.
             LedgerError: the ledger could not be read.
         """
-        async with self._transaction() as connection:
+        async with self._database.transaction() as connection:
             return await self._on_record(connection, ref)
 
     async def unknown(self) -> AsyncIterator[Receipt]:
@@ -245,7 +241,7 @@ class Ledger:
             msg = "say either order=…, its id at the panel, or placed=False"
             raise ValueError(msg)
         order = None if order is None else id_of(id_text(order))
-        async with self._transaction() as connection:
+        async with self._database.transaction() as connection:
             receipt = await self._on_record(connection, ref)
             if receipt.state is not ReceiptState.UNKNOWN:
                 msg = f"{ref!r} is {receipt.state.value}, and not unknown: there is nothing to settle"
@@ -253,7 +249,101 @@ class Ledger:
             state = ReceiptState.PLACED if placed else ReceiptState.NOT_SENT
             settled = evolve(receipt, state=state, order=order, settled_at=self._clock())
             await store.settle(connection, settled)
+            if order is not None:
+                await following.adopt(connection, receipt.panel, [order], now=self._clock())
         return settled
+
+    # --- following
+
+    async def track(self, orders: Iterable[Id], *, panel: str = "main") -> int:
+        """Follow orders that were placed elsewhere, however many; how many are new. Placed ones are followed anyway.
+
+        Raises:
+            TypeError, ValueError: something in it is no id; none is followed.
+            LedgerError: the ledger could not be written.
+        """
+        checked_iterable(orders)
+        _check_name("panel", panel)
+        async with self._database.transaction() as connection:
+            return await following.adopt(connection, panel, orders, now=self._clock())
+
+    async def poll_once(
+        self,
+        panel: AsyncClient,
+        *,
+        name: str = "main",
+        max_batches: int = 10,
+        deadline: float = 30.0,
+        lease: float = 300.0,
+        pace: PollPolicy = PollPolicy(),
+    ) -> PollReport:
+        """Look at orders that are due: up to ``max_batches`` requests of up to 100 each, and their retries.
+
+        It may be run again at any time, and beside any number of others: each
+        order is claimed by one of them. When ``deadline`` seconds are over,
+        what is on its way is dropped. What was claimed and not written back is
+        free again after ``lease`` seconds, which must be more than a request takes.
+
+        Args:
+            panel: The client of the panel.
+            name: The panel's name, where a ledger has several.
+            max_batches: How many requests at the most.
+            deadline: Seconds for the whole round.
+            lease: Seconds for which nobody else asks for what is claimed.
+            pace: How often orders are looked at, as of ``AsyncClient.watch``.
+
+        Raises:
+            AuthenticationError: the key was refused.
+            LedgerError: the ledger could not be read or written.
+        """
+        return await rounds.poll_once(
+            self._database,
+            panel,
+            name=name,
+            max_batches=max_batches,
+            deadline=deadline,
+            lease=lease,
+            pace=pace,
+            clock=self._clock,
+        )
+
+    def poll(
+        self,
+        panel: AsyncClient,
+        *,
+        name: str = "main",
+        lease: float = 300.0,
+        pace: PollPolicy = PollPolicy(),
+        until_final: bool = False,
+    ) -> Polling:
+        """The changes of all orders that are followed, in rounds as of ``poll_once``: for ``async with``.
+
+        It goes on for ever, as new orders may come; with ``until_final`` it ends
+        when none is open.
+        """
+
+        async def again() -> PollReport:
+            return await self.poll_once(panel, name=name, lease=lease, pace=pace)
+
+        async def next_due_at() -> float | None:
+            async with self._database.transaction() as connection:
+                return await following.next_due_at(connection, name)
+
+        return Polling(again, next_due_at, self._clock, until_final=until_final)
+
+    async def changes(self, *, since: int = 0) -> AsyncIterator[Recorded]:
+        """The changes on record after that number, to the last one.
+
+        Remember the last ``number`` and ask again: none is missed, whoever wrote it.
+        """
+        while True:
+            async with self._database.transaction() as connection:
+                page = await following.changes_since(connection, since, limit=_PAGE)
+            for recorded in page:
+                yield recorded
+            if len(page) < _PAGE:
+                return
+            since = page[-1].number
 
     # --- inside
 
@@ -295,8 +385,10 @@ class Ledger:
         with anyio.CancelScope(shield=True):
             receipt, mistake = await _answered(panel, order, receipt)
             receipt = evolve(receipt, settled_at=self._clock())
-            async with self._transaction(receipt) as connection:
+            async with self._database.transaction(receipt) as connection:
                 await store.settle(connection, receipt)
+                if receipt.order is not None:
+                    await following.adopt(connection, receipt.panel, [receipt.order], now=self._clock())
         if mistake is not None:
             raise mistake
         return receipt
@@ -315,20 +407,13 @@ class Ledger:
     async def _pages(self, states: list[str]) -> AsyncIterator[Receipt]:
         last: Receipt | None = None
         while True:
-            async with self._transaction() as connection:
+            async with self._database.transaction() as connection:
                 page = await store.open_receipts(connection, states, after=last, limit=_PAGE)
             for receipt in page:
                 yield receipt
             if len(page) < _PAGE:
                 return
             last = page[-1]
-
-    @asynccontextmanager
-    async def _transaction(self, receipt: Receipt | None = None) -> AsyncIterator[AsyncConnection]:
-        what = "the ledger could not be used, and nothing was sent" if receipt is None else _UNWRITTEN
-        with _database_errors(what, receipt):
-            async with self._engine.begin() as connection:
-                yield connection
 
 
 async def _answered(panel: AsyncClient, order: Order, receipt: Receipt) -> tuple[Receipt, Exception | None]:
@@ -368,17 +453,3 @@ def _check_name(what: str, name: object) -> None:
         msg = f"{what} has {len(name)} characters; it must have 1 to {_LONGEST_NAME}, not all of them blank"
         raise ValueError(msg)
     check_sendable(what, name)
-
-
-_UNWRITTEN = "the order was sent, and what became of it could not be written down (.receipt has it)"
-
-
-@contextmanager
-def _database_errors(what: str, receipt: Receipt | None = None) -> Iterator[None]:
-    """The database's errors as ours; their own texts repeat whole statements."""
-    try:
-        yield
-    except (SQLAlchemyError, OSError) as error:
-        words = str(error.orig) if isinstance(error, DBAPIError) and error.orig else type(error).__name__
-        msg = f"{what}: {words.strip().splitlines()[0]}"
-        raise LedgerError(msg, receipt=receipt) from error

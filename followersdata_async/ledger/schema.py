@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 VERSION_TABLE = "followersdata_schema"
 """Of our own, as the user's database may have Alembic's, too."""
 
-_REVISIONS = ("0001",)
+_REVISIONS = ("0001", "0002")
 _VERSION = Table(VERSION_TABLE, MetaData(), Column("version_num", Text))
 
 
@@ -61,11 +61,11 @@ def revision_of(connection: Connection) -> str | None:
     return connection.execute(select(_VERSION.c.version_num)).scalar()
 
 
-def _run_revisions(connection: Connection) -> None:
+def _run_revisions(connection: Connection, to: str = "head") -> None:
     from alembic import command  # noqa: PLC0415 - a tenth of a second, for new databases only
     from alembic.config import Config  # noqa: PLC0415
 
     config = Config()
     config.set_main_option("script_location", "followersdata_async.ledger:migrations")
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, to)

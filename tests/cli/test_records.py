@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import anyio
@@ -76,6 +78,36 @@ def test_unknown_orders_are_listed_and_settled(capsys: Captured, tmp_path: Path)
     assert capsys.readouterr().err == "0 unknown\n"
 
 
+def test_orders_of_elsewhere_are_followed_and_polled(capsys: Captured) -> None:
+    """What changed is written, and counted."""
+    assert main(["track", "1", "2", "3", "99999999"]) == 0
+    assert main(["track", "1"]) == 0
+    assert capsys.readouterr().err == "4 of 4 are new\n0 of 1 are new\n"
+    assert main(["poll", "--once", "--format", "json"]) == 6
+    written = capsys.readouterr()
+    rows = json.loads(written.out)
+    assert [(row["order"], row["before"]) for row in sorted(rows, key=lambda row: row["order"])] == [
+        (1, None),
+        (2, None),
+        (3, None),
+    ]
+    assert written.err.startswith("4 orders: 3 changed, ")
+    assert written.err.endswith(" 1 failed; 1 requests\n")
+    assert main(["poll", "--once"]) == 0
+
+
+def test_polling_goes_on_until_it_is_interrupted(sandbox: Sandbox) -> None:
+    """A line of JSON for each change, as it is seen."""
+    assert main(["track", "1", "2"]) == 0
+    command = [sys.executable, "-m", "followersdata_async", "poll"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        orders_seen = {json.loads(process.stdout.readline())["order"] for _ in range(2)}
+        process.terminate()
+    assert orders_seen == {1, 2}
+    assert sandbox.requests > 0
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -84,6 +116,8 @@ def test_unknown_orders_are_listed_and_settled(capsys: Captured, tmp_path: Path)
         (["ledger", "resolve", "nowhere"], 2, "say either order="),
         (["ledger", "unknown", "--db", "mysql://x"], 3, "a ledger's address is"),
         (["ledger", "unknown", "--db", "sqlite:////nowhere/at/all.db"], 4, "unable to open database file"),
+        (["track"], 2, "no ids"),
+        (["poll", "--once", "--max-batches", "0"], 2, "max_batches is 0"),
         ([*PLACE, "--ref", "x" * 10_000], 2, "ref has 10000 characters"),
     ],
 )
@@ -96,4 +130,4 @@ def test_what_goes_wrong_is_said_in_one_line(arguments: list[str], code: int, sa
 def test_a_ledger_is_upgraded(capsys: Captured) -> None:
     """Also a new one."""
     assert main(["ledger", "upgrade"]) == 0
-    assert capsys.readouterr().err == "the ledger has the schema 0001\n"
+    assert capsys.readouterr().err == "the ledger has the schema 0002\n"

@@ -82,7 +82,7 @@ class Orders(RuleBasedStateMachine):
             if not outbox:
                 await ledger.place(breaking, order_of(ref), ref=ref)
                 return
-            async with ledger._engine.begin() as connection:
+            async with ledger._database._engine.begin() as connection:
                 await ledger.intend(connection, order_of(ref), ref=ref)
             await ledger.send(breaking, ref)
 

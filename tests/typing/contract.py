@@ -38,7 +38,7 @@ from followersdata_async import (
     orders,
     services_diff,
 )
-from followersdata_async.ledger import Ledger, Receipt, ReceiptState
+from followersdata_async.ledger import Ledger, PollReport, Receipt, ReceiptState
 
 
 def clients() -> None:
@@ -162,6 +162,13 @@ async def ledgers(panel: AsyncClient) -> None:
         async for lost in ledger.unknown():
             assert_type(lost, Receipt)
         assert_type(await ledger.resolve("a", order=23501), Receipt)
+        assert_type(await ledger.track([1, "2"]), int)
+        assert_type(await ledger.poll_once(panel, max_batches=10, deadline=30), PollReport)
+        async with ledger.poll(panel) as changes:
+            async for change in changes:
+                assert_type(change, Change)
+        async for recorded in ledger.changes(since=7):
+            assert_type(recorded.change, Change)
         assert_type((await ledger.evidence(panel, "a")).spent, Decimal | None)
 
 

@@ -8,8 +8,6 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
-_OPEN = sa.text("state IN ('intended', 'sending', 'unknown')")
-
 
 def upgrade() -> None:
     """Create the table."""
@@ -30,10 +28,4 @@ def upgrade() -> None:
         sa.Column("sent_at", sa.Double),
         sa.Column("settled_at", sa.Double),
     )
-    op.create_index(
-        "followersdata_intents_open",
-        "followersdata_intents",
-        ["intended_at"],
-        sqlite_where=_OPEN,
-        postgresql_where=_OPEN,
-    )
+    op.create_index("followersdata_intents_by_state", "followersdata_intents", ["state", "intended_at"])

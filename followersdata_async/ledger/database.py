@@ -1,0 +1,64 @@
+"""A database and its transactions, whose errors are ours."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, final
+
+import anyio
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from ..errors import LedgerError
+from .engines import engine_for
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from .receipts import Receipt
+
+_UNUSED = "the ledger could not be used, and nothing was sent"
+_UNWRITTEN = "the order was sent, and what became of it could not be written down (.receipt has it)"
+
+
+@final
+class Database:
+    """An engine that is ours, or lent: that one is never disposed."""
+
+    def __init__(self, where: str | AsyncEngine) -> None:
+        self._is_lent = isinstance(where, AsyncEngine)
+        self._engine = where if isinstance(where, AsyncEngine) else engine_for(where)
+
+    def __str__(self) -> str:
+        """The address, without a password."""
+        return self._engine.url.render_as_string(hide_password=True)
+
+    @asynccontextmanager
+    async def transaction(self, receipt: Receipt | None = None) -> AsyncIterator[AsyncConnection]:
+        """A transaction, committed at the end.
+
+        Raises:
+            LedgerError: it failed; ``receipt`` is what would be lost with it.
+        """
+        with database_errors(_UNUSED if receipt is None else _UNWRITTEN, receipt):
+            async with self._engine.begin() as connection:
+                yield connection
+
+    async def aclose(self) -> None:
+        """Close its connections, unless it was lent."""
+        if not self._is_lent:
+            with anyio.CancelScope(shield=True):
+                await self._engine.dispose()
+
+
+@contextmanager
+def database_errors(what: str, receipt: Receipt | None = None) -> Iterator[None]:
+    """The database's errors as ours; their own texts repeat whole statements."""
+    try:
+        yield
+    except (SQLAlchemyError, OSError) as error:
+        words = str(error.orig) if isinstance(error, DBAPIError) and error.orig else type(error).__name__
+        msg = f"{what}: {words.strip().splitlines()[0]}"
+        raise LedgerError(msg, receipt=receipt) from error

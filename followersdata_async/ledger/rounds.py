@@ -1,0 +1,201 @@
+"""Rounds of polling: orders claimed under a lease, asked, and written back; beside any number of others."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Self, final
+
+import anyio
+from attrs import define, field, frozen
+
+from ..checks import check_seconds
+from ..client import AsyncClient
+from ..errors import FollowersDataError
+from ..models import Change, id_text
+from ..pacing import PollPolicy, checked_pace
+from . import following
+from .database import Database
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from ..following import Followed
+
+SIZE = 100
+_WIDTH = 4
+"""Batches in flight at once: more would wait for the database."""
+_LONGEST_WAIT = 30.0
+"""Seconds until new orders of other programs are looked for, where none is due before."""
+
+
+@final
+@frozen(kw_only=True)
+class PollReport:
+    """What a round came to: ``orders`` asked in ``batches``, by ``requests``.
+
+    ``final`` orders will not be asked again, ``failed`` looks came to nothing,
+    and ``lost`` is how many answers came after the lease was over, and were dropped.
+    """
+
+    batches: int
+    requests: int
+    orders: int
+    final: int
+    failed: int
+    lost: int
+    changes: tuple[Change, ...]
+
+
+@final
+@define
+class _Round:
+    database: Database
+    panel: AsyncClient
+    name: str
+    pace: PollPolicy
+    lease: float
+    clock: Callable[[], float]
+    batches_left: int
+    batches: int = 0
+    requests: int = 0
+    orders: int = 0
+    final: int = 0
+    failed: int = 0
+    lost: int = 0
+    changes: list[Change] = field(factory=list)
+    fault: FollowersDataError | None = None
+
+    async def work(self) -> None:
+        """Take batch after batch, until none is due or enough were taken. What fails is kept, as no group of errors."""
+        try:
+            while self.batches_left > 0 and self.fault is None:
+                self.batches_left -= 1
+                if not await self._batch():
+                    return
+        except FollowersDataError as error:
+            self.fault = error
+
+    async def _batch(self) -> bool:
+        """Claim orders, look at them and write back; whether there were any."""
+        now = self.clock()
+        until = now + self.lease
+        async with self.database.transaction() as connection:
+            claimed = await following.claim(connection, self.name, now=now, until=until, size=SIZE)
+        try:
+            if claimed:
+                await self._look(claimed, until)
+        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True):
+                async with self.database.transaction() as connection:
+                    await following.give_free(connection, self.name, claimed, until=until)
+            raise
+        return bool(claimed)
+
+    async def _look(self, claimed: list[Followed], until: float) -> None:
+        result = await self.panel.multi_status(order.id for order in claimed)
+        now = self.clock()
+        events = {id_text(order.id): order.noted(result[order.id], now, self.pace) for order in claimed}
+        async with self.database.transaction() as connection:
+            ours = await following.still_leased(connection, self.name, claimed, until=until)
+            written = [order for order in claimed if id_text(order.id) in ours]
+            changes = [event for text, event in events.items() if text in ours and isinstance(event, Change)]
+            await following.write_back(connection, self.name, written, changes, now=now)
+        self.batches += 1
+        self.requests += result.requests
+        self.orders += len(written)
+        self.final += sum(not order.is_open for order in written)
+        self.failed += sum(order.failures > 0 for order in written)
+        self.lost += len(claimed) - len(written)
+        self.changes += changes
+
+
+async def poll_once(
+    database: Database,
+    panel: AsyncClient,
+    *,
+    name: str,
+    max_batches: int,
+    deadline: float,
+    pace: PollPolicy,
+    lease: float,
+    clock: Callable[[], float],
+) -> PollReport:
+    """One bounded round; see ``Ledger.poll_once``."""
+    check_seconds("deadline", deadline)
+    check_seconds("lease", lease)
+    if max_batches < 1:
+        msg = f"max_batches is {max_batches}, but must be at least 1"
+        raise ValueError(msg)
+    one = _Round(database, panel, name, checked_pace(pace), lease, clock, max_batches)
+    with anyio.move_on_after(deadline):
+        async with anyio.create_task_group() as group:
+            for _ in range(min(_WIDTH, max_batches)):
+                group.start_soon(one.work)
+    if one.fault is not None:
+        raise one.fault
+    return PollReport(
+        batches=one.batches,
+        requests=one.requests,
+        orders=one.orders,
+        final=one.final,
+        failed=one.failed,
+        lost=one.lost,
+        changes=tuple(one.changes),
+    )
+
+
+@final
+class Polling(AsyncIterator[Change]):
+    """The changes of the orders that a ledger follows, round after round; for ``async with``.
+
+    Nothing is asked while no change is taken.
+    """
+
+    def __init__(
+        self,
+        again: Callable[[], Awaitable[PollReport]],
+        next_due_at: Callable[[], Awaitable[float | None]],
+        clock: Callable[[], float],
+        *,
+        until_final: bool,
+    ) -> None:
+        self.requests = 0
+        self._again = again
+        self._next_due_at = next_due_at
+        self._clock = clock
+        self._until_final = until_final
+        self._ready: deque[Change] = deque()
+
+    async def __aenter__(self) -> Self:
+        """Nothing is done yet."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing is left to do: what is claimed is given free in the round that claimed it."""
+
+    def __aiter__(self) -> Self:
+        """The stream itself."""
+        return self
+
+    async def __anext__(self) -> Change:
+        """The next change, waited for."""
+        while not self._ready:
+            report = await self._again()
+            self.requests += report.requests
+            self._ready.extend(report.changes)
+            if not self._ready and not report.orders:
+                await self._wait()
+        return self._ready.popleft()
+
+    async def _wait(self) -> None:
+        due_at = await self._next_due_at()
+        if due_at is None and self._until_final:
+            raise StopAsyncIteration
+        delay = _LONGEST_WAIT if due_at is None else due_at - self._clock()
+        await anyio.sleep(min(max(delay, _SHORTEST_WAIT), _LONGEST_WAIT))
+
+
+_SHORTEST_WAIT = 0.01

@@ -1,0 +1,384 @@
+"""Orders that are followed: claimed by one, asked in full requests, written back, and their changes on record."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from sqlalchemy import event
+
+from followersdata_async import (
+    AsyncClient,
+    AuthenticationError,
+    BatchResult,
+    Failed,
+    LedgerError,
+    PanelUnavailableError,
+    PollPolicy,
+    orders,
+)
+from followersdata_async.ledger import Ledger
+from followersdata_async.ledger.engines import engine_for
+from followersdata_async.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from followersdata_async import Id
+
+pytestmark = pytest.mark.anyio
+
+ORDER = orders.Package(service=3, link="https://example.com/p/1")
+
+
+class Clock:
+    """The time of day, moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = time.time()
+
+    def __call__(self) -> float:
+        """The time."""
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Of the ledger, and of the panel."""
+    return Clock()
+
+
+@pytest.fixture
+async def sandbox(clock: Clock) -> AsyncIterator[Sandbox]:
+    """A panel with thirty thousand orders of the past."""
+    async with Sandbox(past=30_000, clock=clock) as sandbox:
+        yield sandbox
+
+
+class Meddling:
+    """A client that does something else before it answers."""
+
+    def __init__(self, panel: AsyncClient, before: Callable[[], Awaitable[None]]) -> None:
+        self._panel = panel
+        self._before = before
+
+    async def multi_status(self, ids: Iterable[Id]) -> BatchResult[Any]:
+        """The statuses, after that."""
+        await self._before()
+        return await self._panel.multi_status(ids)
+
+
+# --- adopting
+
+
+async def test_orders_are_followed_however_many(where: str) -> None:
+    """Each once, whether they come as numbers or texts."""
+    async with Ledger(where) as ledger:
+        assert await ledger.track(range(12_000)) == 12_000
+        assert await ledger.track(iter(["7", 11_999, 12_000])) == 1
+        assert await ledger.track([7], panel="spare") == 1
+        assert await ledger.track([]) == 0
+
+
+@pytest.mark.parametrize("bad", ["", "1,2", None, 1.5])
+async def test_a_bad_id_adopts_none(where: str, panel: AsyncClient, bad: Any) -> None:
+    """All or nothing."""
+    async with Ledger(where) as ledger:
+        with pytest.raises((ValueError, TypeError)):
+            await ledger.track([*range(6_000), bad])
+        assert (await ledger.poll_once(panel)).orders == 0
+        with pytest.raises(TypeError, match=r"^ids is one str"):
+            await ledger.track("123")
+
+
+# --- a round
+
+
+async def test_a_round_asks_for_what_is_due_and_writes_it_down(
+    where: str, panel: AsyncClient, sandbox: Sandbox, clock: Clock
+) -> None:
+    """In full requests; what is final is not asked again."""
+    async with Ledger(where, clock=clock) as ledger:
+        await ledger.track(range(1, 251))
+        report = await ledger.poll_once(panel)
+        assert (report.batches, report.requests, report.orders, len(report.changes)) == (3, 3, 250, 250)
+        assert 0 < report.final <= 250
+        assert sandbox.requests == 3
+        assert (await ledger.poll_once(panel)).batches == 0
+        clock.now += 100_000
+        later = await ledger.poll_once(panel)
+        assert later.orders == later.final == 250 - report.final
+        recorded = [change async for change in ledger.changes()]
+        assert sorted(int(one.change.order) for one in recorded[:250]) == list(range(1, 251))
+        assert [one.change for one in recorded] == [*report.changes, *later.changes]
+        assert [one.number for one in recorded] == sorted(one.number for one in recorded)
+        assert [one async for one in ledger.changes(since=recorded[-3].number)] == recorded[-2:]
+
+
+async def test_a_round_is_bounded(where: str, panel: AsyncClient, sandbox: Sandbox) -> None:
+    """As many requests as it may, and the rest another time."""
+    async with Ledger(where) as ledger:
+        await ledger.track(range(1, 1001))
+        assert (await ledger.poll_once(panel, max_batches=3)).orders == 300
+        assert (await ledger.poll_once(panel, max_batches=100)).orders == 700
+        assert sandbox.requests == 10
+
+
+async def test_placed_orders_are_followed(where: str, panel: AsyncClient) -> None:
+    """And those that somebody settled as placed."""
+    async with Ledger(where) as ledger:
+        receipt = await ledger.place(panel, ORDER, ref="cart-81")
+        report = await ledger.poll_once(panel)
+        assert [change.order for change in report.changes] == [receipt.order]
+
+
+async def test_several_panels_in_one_ledger(where: str, panel: AsyncClient) -> None:
+    """The same ids, and nothing in common."""
+    async with Ledger(where) as ledger:
+        await ledger.track([1, 2], panel="main")
+        await ledger.track([2, 3], panel="spare")
+        assert sorted(change.order for change in (await ledger.poll_once(panel)).changes) == [1, 2]  # type: ignore[type-var]
+        spare = await ledger.poll_once(panel, name="spare")
+        assert sorted(change.order for change in spare.changes) == [2, 3]  # type: ignore[type-var]
+        assert [one.panel async for one in ledger.changes()] == ["main", "main", "spare", "spare"]
+
+
+async def test_rounds_beside_each_other_share_the_work(where: str, panel: AsyncClient, sandbox: Sandbox) -> None:
+    """Of two programs each order is asked by one."""
+    async with Ledger(where) as one, Ledger(where) as two:
+        await one.track(range(1, 2001))
+        reports = []
+
+        async def poll(ledger: Ledger) -> None:
+            reports.append(await ledger.poll_once(panel, max_batches=20))
+
+        async with anyio.create_task_group() as group:
+            for ledger in (one, two, one, two):
+                group.start_soon(poll, ledger)
+        assert sum(report.orders for report in reports) == 2000
+        assert sandbox.requests == 20
+        assert len([change async for change in one.changes()]) == 2000
+
+
+async def test_an_answer_after_its_lease_is_dropped(where: str, panel: AsyncClient, clock: Clock) -> None:
+    """Somebody else has asked meanwhile, and wrote what is newer."""
+    async with Ledger(where, clock=clock) as one, Ledger(where, clock=clock) as two:
+        await one.track(range(1, 51))
+
+        async def meanwhile() -> None:
+            clock.now += 400
+            assert (await two.poll_once(panel)).orders == 50
+
+        late = await one.poll_once(Meddling(panel, meanwhile), max_batches=1)  # type: ignore[arg-type]
+        assert (late.orders, late.lost, late.changes) == (0, 50, ())
+        assert len([change async for change in one.changes()]) == 50
+
+
+async def test_what_fails_is_looked_at_again_later(where: str, panel: AsyncClient, clock: Clock) -> None:
+    """After the shortest delay, then after twice as long."""
+
+    class Dead:
+        async def multi_status(self, ids: Iterable[Id]) -> BatchResult[Any]:
+            return BatchResult((Failed(id_, PanelUnavailableError("down")) for id_ in ids), requests=1)
+
+    pace = PollPolicy(shortest_delay=10.0)
+    async with Ledger(where, clock=clock) as ledger:
+        await ledger.track(range(1, 4))
+        for delay in (10.0, 20.0, 40.0):
+            assert (await ledger.poll_once(Dead(), pace=pace)).failed == 3  # type: ignore[arg-type]
+            clock.now += delay - 1
+            assert (await ledger.poll_once(panel, pace=pace)).orders == 0
+            clock.now += 1
+        assert len((await ledger.poll_once(panel, pace=pace)).changes) == 3
+
+
+async def test_a_refused_key_is_raised_as_itself(where: str, sandbox: Sandbox) -> None:
+    """Not as a group of errors."""
+    async with (
+        Ledger(where) as ledger,
+        sandbox.http() as http,
+        AsyncClient("wrong-key", url=sandbox.url, http=http) as stranger,
+    ):
+        await ledger.track(range(1, 1001))
+        with pytest.raises(AuthenticationError):
+            await ledger.poll_once(stranger)
+
+
+async def test_when_its_time_is_over_a_round_gives_free_what_it_claimed(where: str, panel: AsyncClient) -> None:
+    """So that nobody waits for its lease."""
+    async with Ledger(where) as ledger:
+        await ledger.track(range(1, 101))
+        report = await ledger.poll_once(Meddling(panel, anyio.sleep_forever), deadline=0.3)  # type: ignore[arg-type]
+        assert report.orders == 0
+        assert (await ledger.poll_once(panel)).orders == 100
+
+
+@pytest.mark.parametrize(
+    ("setting", "error"),
+    [
+        ({"max_batches": 0}, ValueError),
+        ({"deadline": 0}, ValueError),
+        ({"lease": -1}, ValueError),
+        ({"pace": 5}, TypeError),
+    ],
+)
+async def test_a_round_that_makes_no_sense_is_refused(
+    where: str, panel: AsyncClient, setting: dict[str, Any], error: type[Exception]
+) -> None:
+    """Before anything is claimed."""
+    async with Ledger(where) as ledger:
+        with pytest.raises(error, match=next(iter(setting))):
+            await ledger.poll_once(panel, **setting)
+
+
+async def test_a_database_that_is_away_is_an_error_of_ours(where: str, panel: AsyncClient) -> None:
+    """Not a group, and not the driver's."""
+    engine = engine_for(where)
+    async with Ledger(engine) as ledger:
+        async with engine.begin() as connection:
+            await connection.exec_driver_sql("ALTER TABLE followersdata_orders RENAME TO elsewhere")
+        with pytest.raises(LedgerError):
+            await ledger.poll_once(panel)
+    await engine.dispose()
+
+
+# --- round after round
+
+
+async def test_orders_are_polled_to_their_end(where: str) -> None:
+    """With every change told, and on record."""
+    began = time.time()
+    pace = PollPolicy(shortest_delay=0.01, longest_delay=0.05)
+    async with (
+        Sandbox(clock=lambda: began + (time.time() - began) * 5000) as sandbox,
+        sandbox.http() as http,
+        AsyncClient(sandbox.key, url=sandbox.url, http=http) as panel,
+        Ledger(where) as ledger,
+    ):
+        for number in range(5):
+            await ledger.place(panel, ORDER, ref=f"cart-{number}")
+        async with ledger.poll(panel, pace=pace, until_final=True) as changes:
+            told = [change async for change in changes]
+        assert [one.change async for one in ledger.changes()] == told
+        final = {change.order: change.after.is_final for change in told}
+        assert final == dict.fromkeys(range(1, 6), True)
+        assert changes.requests > 1
+
+
+async def test_polling_nothing_until_it_is_final_ends_at_once(where: str, panel: AsyncClient) -> None:
+    """Nothing is open."""
+    async with Ledger(where) as ledger, ledger.poll(panel, until_final=True) as changes:
+        assert [change async for change in changes] == []
+
+
+# --- a process that dies
+
+DYING = """
+import asyncio, os, signal, sys
+from sqlalchemy import event
+from followersdata_async import AsyncClient
+from followersdata_async.ledger import Ledger
+from followersdata_async.ledger.engines import engine_for
+
+where, url, step = sys.argv[1:]
+
+def pass_by(name):
+    if name == step:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+class Panel:
+    def __init__(self, panel):
+        self.panel = panel
+
+    async def multi_status(self, ids):
+        pass_by("orders are claimed")
+        result = await self.panel.multi_status(ids)
+        pass_by("panel has answered")
+        return result
+
+async def main():
+    engine = engine_for(where)
+    async with Ledger(engine) as ledger, AsyncClient("sandbox-key", url=url) as panel:
+        await ledger.track(range(1, 101))
+        commits = iter(["orders are to be claimed", "answer is to be committed"])
+        event.listen(engine.sync_engine, "commit", lambda _: pass_by(next(commits, "")))
+        await ledger.poll_once(Panel(panel), max_batches=1)
+        pass_by("answer is committed")
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "is_free", "is_written"),
+    [
+        ("orders are to be claimed", True, False),
+        ("orders are claimed", False, False),
+        ("panel has answered", False, False),
+        ("answer is to be committed", False, False),
+        ("answer is committed", True, True),
+    ],
+)
+async def test_a_process_killed_in_a_round(
+    where: str, step: str, tmp_path: Path, *, is_free: bool, is_written: bool
+) -> None:
+    """Whatever it had claimed is asked again when its lease is over, and every change is told once."""
+    script = tmp_path / "dying.py"
+    script.write_text(DYING, encoding="utf-8")
+    clock = Clock()
+    async with (
+        Sandbox(serve=True, past=100) as sandbox,
+        AsyncClient(sandbox.key, url=sandbox.url) as panel,
+        Ledger(where, clock=clock) as ledger,
+    ):
+        died = subprocess.run([sys.executable, script, where, sandbox.url, step], check=False)  # noqa: ASYNC221
+        assert died.returncode == -signal.SIGKILL
+        assert len([change async for change in ledger.changes()]) == (100 if is_written else 0)
+        clock.now = time.time() + 1
+        at_once = await ledger.poll_once(panel)
+        assert at_once.orders == (100 if is_free and not is_written else 0)
+        clock.now += 1000
+        await ledger.poll_once(panel)
+        firsts = [one.change.order async for one in ledger.changes() if one.change.before is None]
+        assert sorted(firsts) == list(range(1, 101))  # type: ignore[type-var]
+
+
+async def test_a_claim_reads_no_more_than_it_takes(tmp_path: Path, panel: AsyncClient) -> None:
+    """By an index over the open orders of a panel, so that a million of them cost no more."""
+    statements: list[tuple[str, Any]] = []
+    engine = engine_for(f"sqlite:///{tmp_path}/orders.db")
+
+    def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
+        statements.append((statement, parameters))
+
+    async with Ledger(engine) as ledger:
+        await ledger.track(range(1, 1001))
+        event.listen(engine.sync_engine, "before_cursor_execute", note)
+        await ledger.poll_once(panel, max_batches=1)
+        select, parameters = next(pair for pair in statements if pair[0].startswith("SELECT"))
+        async with engine.connect() as connection:
+            plan = (await connection.exec_driver_sql("EXPLAIN QUERY PLAN " + select, parameters)).all()
+    assert [row[3] for row in plan] == [
+        "SEARCH followersdata_orders USING INDEX followersdata_orders_due (panel=?)",
+    ]
+    await engine.dispose()
+
+
+def _numbers() -> Iterator[int]:
+    yield 1
+    msg = "the file is gone"
+    raise LookupError(msg)
+
+
+async def test_an_iterable_that_raises_adopts_none(where: str, panel: AsyncClient) -> None:
+    """And its error comes out as it is."""
+    async with Ledger(where) as ledger:
+        with pytest.raises(LookupError, match=r"^the file is gone$"):
+            await ledger.track(_numbers())
+        assert (await ledger.poll_once(panel)).orders == 0

@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeAlias, TypeVar, final
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import anyio
-from attrs import frozen
 from cyclopts import App, CycloptsError, Parameter
 
 from ..client import AsyncClient
@@ -21,7 +20,19 @@ from ..pacing import PollPolicy
 from . import exits
 from .batches import collected, reported
 from .input import UsageError, ids_from
-from .ordering import Consent, Fields, placed
+from .ledgers import ledger, place, poll, track
+from .options import (
+    DEFAULT_CONSENT,
+    DEFAULT_FIELDS,
+    DEFAULT_PACE,
+    DEFAULT_PANEL,
+    ConsentOptions,
+    Ids,
+    OrderFields,
+    Panel,
+    PanelOptions,
+)
+from .ordering import placed
 from .progress import say
 from .render import Format, row_of, write, write_one
 
@@ -40,45 +51,8 @@ app: App = App(
     help_format="plaintext",
     version_flags=["--version"],
 )
-
-
-@final
-@frozen(kw_only=True)
-class Panel:
-    """How the panel is reached.
-
-    Parameters
-    ----------
-    url
-        The API's full address; without it FOLLOWERSDATA_API_URL, else followersdata.com's.
-    concurrency
-        Requests in flight at once.
-    timeout
-        Seconds for one request, with its retries.
-    batch_size
-        Ids in one request, 1 to 100.
-    """
-
-    url: str | None = None
-    concurrency: int = 16
-    timeout: float = 60.0
-    batch_size: int = 100
-
-    def client(self) -> AsyncClient:
-        """A client with these settings; the key comes from the environment."""
-        return AsyncClient(url=self.url, concurrency=self.concurrency, timeout=self.timeout, batch_size=self.batch_size)
-
-
-PanelOptions: TypeAlias = Annotated[Panel, Parameter(name="*")]
-DEFAULT_PANEL = Panel()
-OrderFields: TypeAlias = Annotated[Fields, Parameter(name="*", negative=())]
-DEFAULT_FIELDS = Fields()
-ConsentOptions: TypeAlias = Annotated[Consent, Parameter(name="*", negative=())]
-DEFAULT_CONSENT = Consent()
-DEFAULT_PACE = PollPolicy()
-Database: TypeAlias = Annotated[str, Parameter(env_var="FOLLOWERSDATA_LEDGER_URL")]
-DEFAULT_DATABASE = "sqlite:///followersdata.db"
-Ids: TypeAlias = Annotated[str, Parameter(negative=(), allow_leading_hyphen=True)]
+for command in (place, track, poll, ledger):
+    app.command(command)
 
 
 @app.command
@@ -137,168 +111,6 @@ async def add(
             return exits.WELL
 
         return await placed(client, service, order, consent, format, send)
-
-
-@app.command
-async def place(
-    *,
-    ref: str,
-    service: str,
-    order: OrderFields = DEFAULT_FIELDS,
-    consent: ConsentOptions = DEFAULT_CONSENT,
-    db: Database = DEFAULT_DATABASE,
-    panel: PanelOptions = DEFAULT_PANEL,
-    format: Format = "table",
-) -> int:
-    """Place an order under a name of yours, on record before it is sent: the same again sends nothing.
-
-    Parameters
-    ----------
-    ref
-        The order's name, e.g. of a cart. One that is not known to have left is placed again, any other never.
-    service
-        The service's id, from `followersdata services`.
-    db
-        The ledger: sqlite:///file.db or postgresql://user@host/database.
-    format
-        How it is written to standard output.
-    """
-    from .records import recorded
-
-    consent.check()
-    async with panel.client() as client:
-
-        async def send(order: Order, cost: Decimal | None) -> int:
-            return await recorded(client, order, cost, ref, db, format)
-
-        return await placed(client, service, order, consent, format, send)
-
-
-@app.command
-async def track(*ids: Ids, file: Path | None = None, db: Database = DEFAULT_DATABASE) -> int:
-    """Follow orders that were placed elsewhere; those of `place` are followed anyway.
-
-    Parameters
-    ----------
-    ids
-        The orders' ids; - reads them from standard input.
-    file
-        A file with an id on each line.
-    db
-        The ledger: sqlite:///file.db or postgresql://user@host/database.
-    """
-    from .records import tracked
-
-    return await tracked(ids_from(ids, file), db)
-
-
-@app.command
-async def poll(
-    *,
-    once: Annotated[bool, Parameter(negative=())] = False,
-    max_batches: int = 10,
-    db: Database = DEFAULT_DATABASE,
-    panel: PanelOptions = DEFAULT_PANEL,
-    format: Format = "table",
-) -> int:
-    """Look at the orders that a ledger follows, whenever they are due, and write a line of JSON for each change.
-
-    Parameters
-    ----------
-    once
-        Look at what is due now, write what changed, and end.
-    max_batches
-        With --once: how many requests at the most.
-    db
-        The ledger: sqlite:///file.db or postgresql://user@host/database.
-    format
-        With --once: how it is written to standard output.
-    """
-    from .records import polled, polled_once
-
-    async with panel.client() as client:
-        return await (polled_once(client, db, max_batches, format) if once else polled(client, db))
-
-
-ledger: App = App(name="ledger", help="Orders on record: look, and settle what nobody knew.", help_format="plaintext")
-app.command(ledger)
-
-
-@ledger.command(name="show")
-async def ledger_show(ref: str, *, db: Database = DEFAULT_DATABASE, format: Format = "table") -> int:
-    """Show what is on record for a ref.
-
-    Parameters
-    ----------
-    ref
-        The order's name.
-    db
-        The ledger: sqlite:///file.db or postgresql://user@host/database.
-    format
-        How it is written to standard output.
-    """
-    from .records import shown
-
-    return await shown(ref, db, format)
-
-
-@ledger.command(name="unknown")
-async def ledger_unknown(*, db: Database = DEFAULT_DATABASE, format: Format = "table") -> int:
-    """List the orders of which nobody knows whether they were placed, with the money at risk.
-
-    Parameters
-    ----------
-    db
-        The ledger: sqlite:///file.db or postgresql://user@host/database.
-    format
-        How it is written to standard output.
-    """
-    from .records import listed
-
-    return await listed(db, format)
-
-
-@ledger.command(name="resolve")
-async def ledger_resolve(
-    ref: str,
-    *,
-    order: str | None = None,
-    not_placed: Annotated[bool, Parameter(negative=())] = False,
-    db: Database = DEFAULT_DATABASE,
-    format: Format = "table",
-) -> int:
-    """Settle an order whose outcome was unknown, after you have looked at the panel.
-
-    Parameters
-    ----------
-    ref
-        The order's name.
-    order
-        It was placed: its id at the panel.
-    not_placed
-        It was not placed, and may be placed again.
-    db
-        The ledger: sqlite:///file.db or postgresql://user@host/database.
-    format
-        How it is written to standard output.
-    """
-    from .records import settled
-
-    return await settled(ref, order, db, format, placed=not not_placed)
-
-
-@ledger.command(name="upgrade")
-async def ledger_upgrade(*, db: Database = DEFAULT_DATABASE) -> int:
-    """Bring a ledger of an older version to this one's schema.
-
-    Parameters
-    ----------
-    db
-        The ledger: sqlite:///file.db or postgresql://user@host/database.
-    """
-    from .records import upgraded
-
-    return await upgraded(db)
 
 
 @app.command

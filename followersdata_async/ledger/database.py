@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, final
 
@@ -30,6 +31,8 @@ class Database:
     def __init__(self, where: str | AsyncEngine) -> None:
         self._is_lent = isinstance(where, AsyncEngine)
         self._engine = where if isinstance(where, AsyncEngine) else engine_for(where)
+        # SQLite has one writer; others would wait in naps of a tenth of a second.
+        self._turn = anyio.CapacityLimiter(1 if self._engine.dialect.name == "sqlite" else math.inf)
 
     def __str__(self) -> str:
         """The address, without a password."""
@@ -43,7 +46,7 @@ class Database:
             LedgerError: it failed; ``receipt`` is what would be lost with it.
         """
         with database_errors(_UNUSED if receipt is None else _UNWRITTEN, receipt):
-            async with self._engine.begin() as connection:
+            async with self._turn, self._engine.begin() as connection:
                 yield connection
 
     async def aclose(self) -> None:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, final
 
 from attrs import frozen
-from sqlalchemy import JSON, bindparam, cast, func, insert, literal, select, true, tuple_, update
+from sqlalchemy import JSON, cast, column, func, insert, literal, select, true, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..following import Followed
@@ -70,7 +70,7 @@ def _adoption(dialect: str, panel: str, texts: Sequence[str], now: float) -> Ins
 async def claim(connection: AsyncConnection, panel: str, *, now: float, until: float, size: int) -> list[Followed]:
     """Lease orders whose turn it is, filled up with those due next; none where nothing is due."""
     free = (
-        select(ORDERS.c.panel, ORDERS.c.order_id, ORDERS.c.due_at)
+        select(ORDERS.c.order_id, ORDERS.c.due_at)
         .where(ORDERS.c.panel == panel, ORDERS.c.is_open, ORDERS.c.leased_until <= now)
         .order_by(ORDERS.c.due_at)
         .limit(size)
@@ -79,42 +79,54 @@ async def claim(connection: AsyncConnection, panel: str, *, now: float, until: f
     rows = (await connection.execute(free)).all()
     if not rows or rows[0].due_at > now:
         return []
-    keys = [(row.panel, row.order_id) for row in rows]
     leased = (
         update(ORDERS)
-        .where(tuple_(ORDERS.c.panel, ORDERS.c.order_id).in_(keys))
+        .where(ORDERS.c.panel == panel, ORDERS.c.order_id.in_([row.order_id for row in rows]))
         .values(leased_until=until)
         .returning(ORDERS)
     )
     return [_followed_from(row) for row in await connection.execute(leased)]
 
 
-async def still_leased(
-    connection: AsyncConnection, panel: str, orders: Iterable[Followed], *, until: float
-) -> set[str]:
-    """Those whose lease is still ours: nobody else has claimed them meanwhile."""
-    ids = [id_text(order.id) for order in orders]
-    ours = (
-        select(ORDERS.c.order_id)
-        .where(ORDERS.c.panel == panel, ORDERS.c.order_id.in_(ids), ORDERS.c.leased_until == until)
-        .with_for_update()
-    )
-    return set((await connection.execute(ours)).scalars())
-
-
 async def give_free(connection: AsyncConnection, panel: str, orders: Iterable[Followed], *, until: float) -> None:
     """End our lease of orders that were not looked at."""
-    ours = await still_leased(connection, panel, orders, until=until)
-    free = update(ORDERS).where(ORDERS.c.panel == panel, ORDERS.c.order_id.in_(ours)).values(leased_until=0.0)
+    ids = [id_text(order.id) for order in orders]
+    free = (
+        update(ORDERS)
+        .where(ORDERS.c.panel == panel, ORDERS.c.order_id.in_(ids), ORDERS.c.leased_until == until)
+        .values(leased_until=0.0)
+    )
     await connection.execute(free)
 
 
-async def write_back(
-    connection: AsyncConnection, panel: str, orders: Sequence[Followed], changes: Sequence[Change], *, now: float
-) -> None:
-    """Write down what looks came to, and give the orders free."""
-    if orders:
-        await connection.execute(_WRITTEN, [_row_of(panel, order) for order in orders])
+async def write_back(connection: AsyncConnection, panel: str, orders: Sequence[Followed], *, until: float) -> set[str]:
+    """Write down what looks came to, and give the orders free; those that were still leased to us.
+
+    They are all there: inserting them is the one form of an update from a list
+    whose plan both databases get right.
+    """
+    rows = literal(json.dumps([_row_of(order) for order in orders]))
+    given: dict[str, Any]
+    is_postgres = connection.dialect.name == "postgresql"
+    if is_postgres:
+        each = func.json_to_recordset(cast(rows, JSON)).table_valued(*_WRITTEN).render_derived(with_types=True)
+        given = {column.name: each.c[column.name] for column in _WRITTEN}
+    else:
+        value = func.json_each(rows).table_valued("value").c.value
+        given = {column.name: func.json_extract(value, f"$.{column.name}") for column in _WRITTEN}
+    source = select(literal(panel), literal(0.0), *given.values()).where(true())
+    into = postgresql.insert if is_postgres else sqlite.insert
+    new = into(ORDERS).from_select(["panel", "leased_until", *given], source)
+    written = new.on_conflict_do_update(
+        index_elements=[ORDERS.c.panel, ORDERS.c.order_id],
+        set_={name: new.excluded[name] for name in ("leased_until", *given) if name != "order_id"},
+        where=ORDERS.c.leased_until == until,
+    )
+    return set((await connection.execute(written.returning(ORDERS.c.order_id))).scalars())
+
+
+async def record(connection: AsyncConnection, panel: str, changes: Sequence[Change], *, now: float) -> None:
+    """Put changes on record."""
     if not changes:
         return
     if connection.dialect.name == "postgresql":
@@ -160,29 +172,13 @@ async def next_due_at(connection: AsyncConnection, panel: str) -> float | None:
     return due_at
 
 
-_WRITTEN = (
-    update(ORDERS)
-    .where(ORDERS.c.panel == bindparam("of_panel"), ORDERS.c.order_id == bindparam("of_order"))
-    .values(
-        state=bindparam("state"),
-        status=bindparam("status"),
-        moved_at=bindparam("moved_at"),
-        remained=bindparam("remained"),
-        failures=bindparam("failures"),
-        refusals=bindparam("refusals"),
-        error=bindparam("error"),
-        is_open=bindparam("is_open"),
-        due_at=bindparam("due_at"),
-        leased_until=0.0,
-    )
-)
+_WRITTEN = tuple(column(of.name, of.type) for of in ORDERS.columns if of.name not in {"panel", "leased_until"})
 
 
-def _row_of(panel: str, order: Followed) -> dict[str, object]:
+def _row_of(order: Followed) -> dict[str, object]:
     error = getattr(order.outcome, "error", None)
     return {
-        "of_panel": panel,
-        "of_order": id_text(order.id),
+        "order_id": id_text(order.id),
         "state": None if order.status is None else order.status.state.value,
         "status": None if order.status is None else text_of(order.status),
         "moved_at": order.moved_at,

@@ -97,10 +97,10 @@ class _Round:
         now = self.clock()
         events = {id_text(order.id): order.noted(result[order.id], now, self.pace) for order in claimed}
         async with self.database.transaction() as connection:
-            ours = await following.still_leased(connection, self.name, claimed, until=until)
-            written = [order for order in claimed if id_text(order.id) in ours]
+            ours = await following.write_back(connection, self.name, claimed, until=until)
             changes = [event for text, event in events.items() if text in ours and isinstance(event, Change)]
-            await following.write_back(connection, self.name, written, changes, now=now)
+            await following.record(connection, self.name, changes, now=now)
+        written = [order for order in claimed if id_text(order.id) in ours]
         self.batches += 1
         self.requests += result.requests
         self.orders += len(written)

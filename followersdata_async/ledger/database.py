@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from contextlib import asynccontextmanager, contextmanager
+import sqlite3
+from contextlib import asynccontextmanager, closing, contextmanager
 from typing import TYPE_CHECKING, final
 
 import anyio
+import anyio.to_thread
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -38,6 +40,24 @@ class Database:
         """The address, without a password."""
         return self._engine.url.render_as_string(hide_password=True)
 
+    async def open(self) -> None:
+        """See whether an SQLite file can be opened at all.
+
+        Its asynchronous driver leaves a thread behind where it cannot, which
+        would speak to an event loop that may be closed by then.
+
+        Raises:
+            LedgerError: it cannot.
+        """
+        if self._engine.dialect.name == "sqlite" and not self._is_lent:
+            with database_errors(_UNUSED):
+                await anyio.to_thread.run_sync(self._probe)
+
+    def _probe(self) -> None:
+        arguments, options = self._engine.dialect.create_connect_args(self._engine.url)
+        with closing(sqlite3.connect(arguments[0], uri=bool(options.get("uri")))) as connection:
+            connection.execute("PRAGMA schema_version")
+
     @asynccontextmanager
     async def transaction(self, receipt: Receipt | None = None) -> AsyncIterator[AsyncConnection]:
         """A transaction, committed at the end.
@@ -61,7 +81,8 @@ def database_errors(what: str, receipt: Receipt | None = None) -> Iterator[None]
     """The database's errors as ours; their own texts repeat whole statements."""
     try:
         yield
-    except (SQLAlchemyError, OSError) as error:
-        words = str(error.orig) if isinstance(error, DBAPIError) and error.orig else type(error).__name__
-        msg = f"{what}: {words.strip().splitlines()[0]}"
+    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+        original = error.orig if isinstance(error, DBAPIError) else error
+        words = type(error).__name__ if isinstance(original, SQLAlchemyError) else str(original)
+        msg = f"{what}: {(words.strip() or type(error).__name__).splitlines()[0]}"
         raise LedgerError(msg, receipt=receipt) from error

@@ -78,6 +78,7 @@ class Ledger:
             msg = "the ledger runs on asyncio only: its database drivers know no other event loop"
             raise ConfigurationError(msg) from None
         try:
+            await self._database.open()
             async with self._database.transaction() as connection:
                 await connection.run_sync(schema.prepare)
         except BaseException:
@@ -99,6 +100,7 @@ class Ledger:
             LedgerError: the database could not be changed.
         """
         try:
+            await self._database.open()
             async with self._database.transaction() as connection:
                 return await connection.run_sync(schema.upgraded)
         finally:

@@ -51,8 +51,10 @@ app: App = App(
     help_format="plaintext",
     version_flags=["--version"],
 )
-for command in (place, track, poll, ledger):
-    app.command(command)
+app.command(place)
+app.command(track)
+app.command(poll)
+app.command(ledger)
 
 
 @app.command

@@ -160,7 +160,7 @@ class Polling(AsyncIterator[Change]):
         *,
         until_final: bool,
     ) -> None:
-        self.requests = 0
+        self.requests: int = 0
         self._again = again
         self._next_due_at = next_due_at
         self._clock = clock

@@ -165,11 +165,16 @@ async def changes_since(connection: AsyncConnection, number: int, *, limit: int)
     ]
 
 
-async def next_due_at(connection: AsyncConnection, panel: str) -> float | None:
-    """When the next order is due, or ``None`` where none is open."""
-    first = select(func.min(ORDERS.c.due_at)).where(ORDERS.c.panel == panel, ORDERS.c.is_open)
-    due_at: float | None = (await connection.execute(first)).scalar()
-    return due_at
+async def next_due_at(connection: AsyncConnection, panel: str, *, size: int) -> float | None:
+    """When one of the next orders is due and leased to nobody, or ``None`` where none is open."""
+    upcoming = (
+        select(ORDERS.c.due_at, ORDERS.c.leased_until)
+        .where(ORDERS.c.panel == panel, ORDERS.c.is_open)
+        .order_by(ORDERS.c.due_at)
+        .limit(size)
+    )
+    rows = await connection.execute(upcoming)
+    return min((max(row.due_at, row.leased_until) for row in rows), default=None)
 
 
 _WRITTEN = tuple(column(of.name, of.type) for of in ORDERS.columns if of.name not in {"panel", "leased_until"})

@@ -329,7 +329,7 @@ class Ledger:
 
         async def next_due_at() -> float | None:
             async with self._database.transaction() as connection:
-                return await following.next_due_at(connection, name)
+                return await following.next_due_at(connection, name, size=rounds.SIZE)
 
         return Polling(again, next_due_at, self._clock, until_final=until_final)
 

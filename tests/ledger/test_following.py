@@ -22,7 +22,7 @@ from followersdata_async import (
     PollPolicy,
     orders,
 )
-from followersdata_async.ledger import Ledger
+from followersdata_async.ledger import Ledger, following
 from followersdata_async.ledger.engines import engine_for
 from followersdata_async.sandbox import Sandbox
 
@@ -269,6 +269,17 @@ async def test_orders_are_polled_to_their_end(where: str) -> None:
         final = {change.order: change.after.is_final for change in told}
         assert final == dict.fromkeys(range(1, 6), True)
         assert changes.requests > 1
+
+
+async def test_what_another_program_has_claimed_is_not_waited_for_in_a_hurry(where: str, clock: Clock) -> None:
+    """It is due, and leased: nothing can be done before the lease is over."""
+    async with Ledger(where, clock=clock) as ledger, ledger._database.transaction() as connection:
+        await following.adopt(connection, "main", range(1, 4), now=clock.now - 10)
+        await following.claim(connection, "main", now=clock.now, until=clock.now + 300, size=2)
+        assert await following.next_due_at(connection, "main", size=100) == clock.now - 10
+        await following.claim(connection, "main", now=clock.now, until=clock.now + 200, size=2)
+        assert await following.next_due_at(connection, "main", size=100) == clock.now + 200
+        assert await following.next_due_at(connection, "spare", size=100) is None
 
 
 async def test_polling_nothing_until_it_is_final_ends_at_once(where: str, panel: AsyncClient) -> None:

@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from followersdata_async import BatchResult, Ok, OrderState, OrderStatus, PlacedOrder, orders
+from followersdata_async import Ok, OrderState, OrderStatus, PlacedOrder, orders
 from followersdata_async.ledger import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator
 
     from followersdata_async import Id
 
@@ -61,17 +61,31 @@ def _postgres() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+class _Answers:
+    """An answer for each id."""
+
+    requests = 1
+
+    def __init__(self, ids: Iterable[Id]) -> None:
+        charge = Decimal("0.27819")
+        self._status = OrderStatus(status="In progress", state=OrderState.IN_PROGRESS, charge=charge, remains=157)
+        self._ids = iter(ids)
+
+    async def __aiter__(self) -> AsyncIterator[Ok[OrderStatus]]:
+        for id_ in self._ids:
+            yield Ok(id_, self._status)
+
+
 class _Panel:
     """Answers at once, so that only the ledger takes time; every order is still being delivered."""
 
     def __init__(self) -> None:
         self._placed = 10**9
 
-    async def multi_status(self, ids: Iterable[Id]) -> BatchResult[OrderStatus]:
+    @asynccontextmanager
+    async def stream_status(self, ids: Iterable[Id]) -> AsyncIterator[_Answers]:
         """All in progress."""
-        charge = Decimal("0.27819")
-        status = OrderStatus(status="In progress", state=OrderState.IN_PROGRESS, charge=charge, remains=157)
-        return BatchResult((Ok(id_, status) for id_ in ids), requests=1)
+        yield _Answers(ids)
 
     async def add(self, _: object) -> PlacedOrder:
         """Taken."""

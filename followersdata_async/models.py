@@ -44,6 +44,8 @@ def id_text(value: object) -> str:
         TypeError: it is neither ``int`` nor ``str`` (``bool`` is not an id).
         ValueError: it is empty, or has a comma, a blank or a control character.
     """
+    if type(value) is int:
+        return str(value)
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         msg = f"an id is an int or a str, not {type(value).__name__}"
         raise TypeError(msg)

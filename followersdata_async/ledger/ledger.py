@@ -325,11 +325,11 @@ class Ledger:
         """
 
         async def again() -> PollReport:
-            return await self.poll_once(panel, name=name, lease=lease, pace=pace)
+            return await self.poll_once(panel, name=name, max_batches=rounds.MOST, lease=lease, pace=pace)
 
         async def next_due_at() -> float | None:
             async with self._database.transaction() as connection:
-                return await following.next_due_at(connection, name, size=rounds.SIZE)
+                return await following.next_due_at(connection, name, now=self._clock())
 
         return Polling(again, next_due_at, self._clock, until_final=until_final)
 

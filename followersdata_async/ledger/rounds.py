@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Self, final
 
 import anyio
@@ -21,10 +21,14 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ..following import Followed
+    from .following import Seen
 
-SIZE = 100
-_WIDTH = 4
-"""Batches in flight at once: more would wait for the database."""
+STRIDE = 10
+"""Batches claimed and written back at once: each transaction has its price."""
+_WIDTH = 2
+"""Strides at once: one is asked while the other is written back."""
+MOST = STRIDE * _WIDTH
+"""Batches of a round that is followed by the next one."""
 _LONGEST_WAIT = 30.0
 """Seconds until new orders of other programs are looked for, where none is due before."""
 
@@ -67,47 +71,52 @@ class _Round:
     fault: FollowersDataError | None = None
 
     async def work(self) -> None:
-        """Take batch after batch, until none is due or enough were taken. What fails is kept, as no group of errors."""
+        """Take stride after stride, until none is due or enough were taken. What fails is kept: no group of errors."""
         try:
             while self.batches_left > 0 and self.fault is None:
-                self.batches_left -= 1
-                if not await self._batch():
+                batches = min(self.batches_left, STRIDE)
+                self.batches_left -= batches
+                if not await self._stride(batches):
                     return
         except FollowersDataError as error:
             self.fault = error
 
-    async def _batch(self) -> bool:
-        """Claim orders, look at them and write back; whether there were any."""
+    async def _stride(self, batches: int) -> bool:
+        """Claim orders, look at them and write back what was seen, however it ends; whether there were any."""
         now = self.clock()
         until = now + self.lease
         async with self.database.transaction() as connection:
-            claimed = await following.claim(connection, self.name, now=now, until=until, size=SIZE)
+            claimed = await following.claim(connection, self.name, now=now, until=until, batches=batches)
+        if not claimed:
+            return False
+        left = {id_text(order.id): order for order in claimed}
+        seen: list[Seen] = []
         try:
-            if claimed:
-                await self._look(claimed, until)
-        except anyio.get_cancelled_exc_class():
+            await self._look(left, seen)
+        finally:
             with anyio.CancelScope(shield=True):
-                async with self.database.transaction() as connection:
-                    await following.give_free(connection, self.name, claimed, until=until)
-            raise
-        return bool(claimed)
+                await self._write_back(seen, left.values(), until)
+        return True
 
-    async def _look(self, claimed: list[Followed], until: float) -> None:
-        result = await self.panel.multi_status(order.id for order in claimed)
-        now = self.clock()
-        events = {id_text(order.id): order.noted(result[order.id], now, self.pace) for order in claimed}
+    async def _look(self, left: dict[str, Followed], seen: list[Seen]) -> None:
+        self.batches += -(-len(left) // following.SIZE)
+        async with self.panel.stream_status([order.id for order in left.values()]) as outcomes:
+            try:
+                async for outcome in outcomes:
+                    order = left.pop(id_text(outcome.id))
+                    seen.append((order, order.noted(outcome, self.clock(), self.pace)))
+            finally:
+                self.requests += outcomes.requests
+
+    async def _write_back(self, seen: Sequence[Seen], unseen: Collection[Followed], until: float) -> None:
         async with self.database.transaction() as connection:
-            ours = await following.write_back(connection, self.name, claimed, until=until)
-            changes = [event for text, event in events.items() if text in ours and isinstance(event, Change)]
-            await following.record(connection, self.name, changes, now=now)
-        written = [order for order in claimed if id_text(order.id) in ours]
-        self.batches += 1
-        self.requests += result.requests
+            await following.give_free(connection, self.name, unseen, until=until)
+            written = await following.write_back(connection, self.name, seen, until=until, now=self.clock())
         self.orders += len(written)
-        self.final += sum(not order.is_open for order in written)
-        self.failed += sum(order.failures > 0 for order in written)
-        self.lost += len(claimed) - len(written)
-        self.changes += changes
+        self.final += sum(not order.is_open for order, _ in written)
+        self.failed += sum(order.failures > 0 for order, _ in written)
+        self.lost += len(seen) - len(written)
+        self.changes += [event for _, event in written if isinstance(event, Change)]
 
 
 async def poll_once(
@@ -130,7 +139,7 @@ async def poll_once(
     one = _Round(database, panel, name, checked_pace(pace), lease, clock, max_batches)
     with anyio.move_on_after(deadline):
         async with anyio.create_task_group() as group:
-            for _ in range(min(_WIDTH, max_batches)):
+            for _ in range(_WIDTH):
                 group.start_soon(one.work)
     if one.fault is not None:
         raise one.fault

@@ -6,15 +6,18 @@ import json
 from decimal import Decimal
 from typing import Any
 
-from attrs import asdict
+from attrs import fields
 
 from ..models import OrderState, OrderStatus
+
+_NAMES = tuple(each.name for each in fields(OrderStatus))
+_encoded = json.JSONEncoder(default=str, ensure_ascii=False).encode
 
 
 def text_of(status: OrderStatus) -> str:
     """A status as JSON; amounts are texts, so that they stay exact."""
-    fields = asdict(status, recurse=False) | {"state": status.state.value, "extra": dict(status.extra)}
-    return json.dumps(fields, default=str, ensure_ascii=False)
+    values = {name: getattr(status, name) for name in _NAMES}
+    return _encoded(values | {"state": status.state.value, "extra": dict(status.extra)})
 
 
 def status_from(text: str) -> OrderStatus:

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import asynccontextmanager
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -15,10 +17,7 @@ from sqlalchemy import event
 from followersdata_async import (
     AsyncClient,
     AuthenticationError,
-    BatchResult,
-    Failed,
     LedgerError,
-    PanelUnavailableError,
     PollPolicy,
     orders,
 )
@@ -30,10 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
     from pathlib import Path
 
-    from followersdata_async import Id
+    from followersdata_async import Id, OrderStatus
+    from followersdata_async.dispatch import Outcomes
+    from followersdata_async.models import Outcome
 
 pytestmark = pytest.mark.anyio
 
+NOBODY = "http://127.0.0.1:9/api/v2"
 ORDER = orders.Package(service=3, link="https://example.com/p/1")
 
 
@@ -68,10 +70,12 @@ class Meddling:
         self._panel = panel
         self._before = before
 
-    async def multi_status(self, ids: Iterable[Id]) -> BatchResult[Any]:
+    @asynccontextmanager
+    async def stream_status(self, ids: Iterable[Id]) -> AsyncIterator[Outcomes[OrderStatus]]:
         """The statuses, after that."""
-        await self._before()
-        return await self._panel.multi_status(ids)
+        async with self._panel.stream_status(ids) as outcomes:
+            await self._before()
+            yield outcomes
 
 
 # --- adopting
@@ -182,16 +186,14 @@ async def test_an_answer_after_its_lease_is_dropped(where: str, panel: AsyncClie
 
 async def test_what_fails_is_looked_at_again_later(where: str, panel: AsyncClient, clock: Clock) -> None:
     """After the shortest delay, then after twice as long."""
-
-    class Dead:
-        async def multi_status(self, ids: Iterable[Id]) -> BatchResult[Any]:
-            return BatchResult((Failed(id_, PanelUnavailableError("down")) for id_ in ids), requests=1)
-
     pace = PollPolicy(shortest_delay=10.0)
-    async with Ledger(where, clock=clock) as ledger:
+    async with (
+        AsyncClient("some-key", url=NOBODY, retry=None) as dead,
+        Ledger(where, clock=clock) as ledger,
+    ):
         await ledger.track(range(1, 4))
         for delay in (10.0, 20.0, 40.0):
-            assert (await ledger.poll_once(Dead(), pace=pace)).failed == 3  # type: ignore[arg-type]
+            assert (await ledger.poll_once(dead, pace=pace)).failed == 3
             clock.now += delay - 1
             assert (await ledger.poll_once(panel, pace=pace)).orders == 0
             clock.now += 1
@@ -208,6 +210,7 @@ async def test_a_refused_key_is_raised_as_itself(where: str, sandbox: Sandbox) -
         await ledger.track(range(1, 1001))
         with pytest.raises(AuthenticationError):
             await ledger.poll_once(stranger)
+        assert sandbox.requests == 1
 
 
 async def test_when_its_time_is_over_a_round_gives_free_what_it_claimed(where: str, panel: AsyncClient) -> None:
@@ -217,6 +220,36 @@ async def test_when_its_time_is_over_a_round_gives_free_what_it_claimed(where: s
         report = await ledger.poll_once(Meddling(panel, anyio.sleep_forever), deadline=0.3)  # type: ignore[arg-type]
         assert report.orders == 0
         assert (await ledger.poll_once(panel)).orders == 100
+
+
+class Stalling:
+    """A client whose answers stop coming in the middle."""
+
+    requests = 1
+
+    def __init__(self, panel: AsyncClient, answers: int) -> None:
+        self._panel = panel
+        self._answers = answers
+
+    @asynccontextmanager
+    async def stream_status(self, ids: Iterable[Id]) -> AsyncIterator[Stalling]:
+        """Some answers, and then none for ever."""
+        self._outcomes = iter((await self._panel.multi_status(ids)).values())
+        yield self
+
+    async def __aiter__(self) -> AsyncIterator[Outcome[OrderStatus]]:
+        for outcome in islice(self._outcomes, self._answers):
+            yield outcome
+        await anyio.sleep_forever()
+
+
+async def test_when_its_time_is_over_a_round_writes_down_what_it_saw(where: str, panel: AsyncClient) -> None:
+    """What was answered was paid for with a request."""
+    async with Ledger(where) as ledger:
+        await ledger.track(range(1, 101))
+        report = await ledger.poll_once(Stalling(panel, 60), deadline=0.3)  # type: ignore[arg-type]
+        assert (report.orders, len(report.changes)) == (60, 60)
+        assert (await ledger.poll_once(panel)).orders == 40
 
 
 @pytest.mark.parametrize(
@@ -274,12 +307,14 @@ async def test_orders_are_polled_to_their_end(where: str) -> None:
 async def test_what_another_program_has_claimed_is_not_waited_for_in_a_hurry(where: str, clock: Clock) -> None:
     """It is due, and leased: nothing can be done before the lease is over."""
     async with Ledger(where, clock=clock) as ledger, ledger._database.transaction() as connection:
-        await following.adopt(connection, "main", range(1, 4), now=clock.now - 10)
-        await following.claim(connection, "main", now=clock.now, until=clock.now + 300, size=2)
-        assert await following.next_due_at(connection, "main", size=100) == clock.now - 10
-        await following.claim(connection, "main", now=clock.now, until=clock.now + 200, size=2)
-        assert await following.next_due_at(connection, "main", size=100) == clock.now + 200
-        assert await following.next_due_at(connection, "spare", size=100) is None
+        now = clock.now
+        await following.adopt(connection, "main", range(1, 101), now=now - 10)
+        await following.claim(connection, "main", now=now, until=now + 300, batches=1)
+        await following.adopt(connection, "main", [101], now=now - 20)
+        assert await following.next_due_at(connection, "main", now=now) == now - 20
+        await following.claim(connection, "main", now=now, until=now + 200, batches=1)
+        assert await following.next_due_at(connection, "main", now=now) == now + 200
+        assert await following.next_due_at(connection, "spare", now=now) is None
 
 
 async def test_polling_nothing_until_it_is_final_ends_at_once(where: str, panel: AsyncClient) -> None:
@@ -292,6 +327,7 @@ async def test_polling_nothing_until_it_is_final_ends_at_once(where: str, panel:
 
 DYING = """
 import asyncio, os, signal, sys
+from contextlib import asynccontextmanager
 from sqlalchemy import event
 from followersdata_async import AsyncClient
 from followersdata_async.ledger import Ledger
@@ -307,11 +343,12 @@ class Panel:
     def __init__(self, panel):
         self.panel = panel
 
-    async def multi_status(self, ids):
+    @asynccontextmanager
+    async def stream_status(self, ids):
         pass_by("orders are claimed")
-        result = await self.panel.multi_status(ids)
+        async with self.panel.stream_status(ids) as outcomes:
+            yield outcomes
         pass_by("panel has answered")
-        return result
 
 async def main():
     engine = engine_for(where)

@@ -15,20 +15,18 @@ _encoded = json.JSONEncoder(default=str, ensure_ascii=False).encode
 
 
 def text_of(status: OrderStatus) -> str:
-    """A status as JSON; amounts are texts, so that they stay exact."""
-    values = {name: getattr(status, name) for name in _NAMES}
-    return _encoded(values | {"state": status.state.value, "extra": dict(status.extra)})
+    """A status as JSON, without what is not known of it; amounts are texts, so that they stay exact."""
+    values = {name: value for name in _NAMES if (value := getattr(status, name)) is not None}
+    values["state"] = status.state.value
+    values["extra"] = dict(status.extra)
+    return _encoded(values)
 
 
 def status_from(text: str) -> OrderStatus:
     """The status that a text stands for."""
-    fields: dict[str, Any] = json.loads(text)
-    charge = fields.pop("charge")
-    return OrderStatus(
-        **fields
-        | {
-            "state": OrderState(fields["state"]),
-            "charge": None if charge is None else Decimal(charge),
-            "orders": tuple(fields["orders"]),
-        }
-    )
+    values: dict[str, Any] = json.loads(text)
+    values["state"] = OrderState(values["state"])
+    values["orders"] = tuple(values["orders"])
+    if "charge" in values:
+        values["charge"] = Decimal(values["charge"])
+    return OrderStatus(**values)

@@ -1,0 +1,35 @@
+"""A status as a text of the database, and back."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from followersdata_async import OrderState, OrderStatus
+from followersdata_async.ledger.statuses import status_from, text_of
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        OrderStatus(status="", state=OrderState.UNKNOWN),
+        OrderStatus(status="Tamamlandı", state=OrderState.COMPLETED, remains=0, start_count=0),
+        OrderStatus(
+            status="In progress",
+            state=OrderState.IN_PROGRESS,
+            charge=Decimal("0.2781900000000000000000001"),
+            start_count=-1,
+            remains=10**20,
+            currency="USD",
+            runs=2,
+            posts=3,
+            orders=(7, "a-8"),
+            extra={"link": "https://example.com/ü", "nested": {"a": [1, None]}, "nothing": None},
+        ),
+    ],
+)
+def test_a_status_comes_back_as_it_was(status: OrderStatus) -> None:
+    """Exactly, with what nobody knows of it left out."""
+    assert status == status_from(text_of(status))
+    assert "null" not in text_of(OrderStatus(status="", state=OrderState.UNKNOWN))

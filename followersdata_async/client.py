@@ -15,7 +15,7 @@ from . import asking, dispatch
 from .caching import CachedServices
 from .coalescing import Coalescing
 from .errors import ConfigurationError
-from .line import Line, checked_limiter
+from .line import Line, limiter_for
 from .models import Change, Failed, Refused, Unreported
 from .pacing import PollPolicy, RetryBudget, RetryPolicy
 from .polling import Changes, finals
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from .errors import PanelError
     from .following import Event
+    from .limits import PostgresRateLimit
     from .line import Limiter
     from .models import (
         Balance,
@@ -66,9 +67,10 @@ class AsyncClient:
         timeout: Seconds for one whole call of one request: waiting, attempts, delays.
         attempt_timeout: Seconds for one attempt.
         retry: A ``RetryPolicy``, or ``None`` for no retries at all.
-        rate: A limiter, e.g. ``RateLimit(10, per=1.0)``; ``None`` means no limit. An answer
-            that asks to wait (``Retry-After``, ``X-RateLimit-Remaining: 0``) makes it wait
-            for all of its clients, for 60 seconds at the most.
+        rate: A limiter, e.g. ``RateLimit(10, per=1.0)``, or ``PostgresRateLimit`` for many
+            processes; ``None`` means no limit. An answer that asks to wait (``Retry-After``,
+            ``X-RateLimit-Remaining: 0``) makes it wait for all of its clients, for 60
+            seconds at the most.
         window: Seconds for which single ``status`` and ``refill_status`` calls wait for company, to
             be asked in one request; 0 means those of the same tick of the event loop.
         batch_size: Ids in one request, 1 to 100.
@@ -102,7 +104,7 @@ class AsyncClient:
         timeout: float = 60.0,
         attempt_timeout: float = 20.0,
         retry: RetryPolicy | None = RetryPolicy(),
-        rate: Limiter | None = None,
+        rate: Limiter | PostgresRateLimit | None = None,
         window: float = 0.0,
         batch_size: int = 100,
         transport: Literal["aiohttp"] | None = None,
@@ -136,7 +138,7 @@ class AsyncClient:
             clock=time.time,
             sleep=anyio.sleep,
         )
-        self._line = Line(transport_for(settings, http), retrying, settings.words, checked_limiter(rate))
+        self._line = Line(transport_for(settings, http), retrying, settings.words, limiter_for(rate, settings.account))
         self._single_statuses = Coalescing(self._line, asking.STATUS, settings.batch_size, settings.window)
         self._single_refill_statuses = Coalescing(
             self._line, asking.REFILL_STATUS, settings.batch_size, settings.window
@@ -168,7 +170,7 @@ class AsyncClient:
     ) -> None:
         """Close the client's own connections; a lent client stays open."""
         self._loop = _CLOSED
-        await self._line.transport.aclose()
+        await self._line.aclose()
 
     # --- reads of the account
 

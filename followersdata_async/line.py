@@ -5,14 +5,16 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol, TypeVar, final
 
+import anyio
 from attrs import define, field
 
+from .limits.postgres import AccountLimit, PostgresRateLimit
 from .retrying import Retrying
 from .wire.envelope import pause_asked
 from .wire.refusals import Words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from .wire.messages import Answer, Request, Trail
 
@@ -42,17 +44,19 @@ class Limiter(Protocol):
         """Wait for the next request's turn, and take it."""
         ...
 
-    def pause(self, duration: float) -> None:
+    def pause(self, duration: float) -> Awaitable[None] | None:
         """Let nobody go for ``duration`` seconds."""
         ...
 
 
-def checked_limiter(rate: Limiter | None) -> Limiter | None:
-    """The limiter that was given, if it is one.
+def limiter_for(rate: Limiter | PostgresRateLimit | None, account: str) -> Limiter | None:
+    """The limiter that was given, if it is one; of a shared one, this account's side.
 
     Raises:
         TypeError: it cannot hold requests back.
     """
+    if isinstance(rate, PostgresRateLimit):
+        return rate.of(account)
     if rate is None or all(callable(getattr(rate, name, None)) for name in ("wait", "pause")):
         return rate
     msg = f"rate is a limiter such as RateLimit(10, per=1.0), or None, not {rate!r}"
@@ -86,6 +90,15 @@ class Line:
     proven: bool = False
     bulk: dict[str, Bulk] = field(factory=dict)
 
+    async def aclose(self) -> None:
+        """Let go of what was opened."""
+        try:
+            await self.transport.aclose()
+        finally:
+            # Any other limiter was lent.
+            if isinstance(self.limiter, AccountLimit):
+                await self.limiter.aclose()
+
     async def ask(self, request: Request, read: Callable[[Request, Answer, Words], T], trail: Trail) -> T:
         """The value that ``read`` makes of the answer, after as many attempts as allowed."""
 
@@ -104,7 +117,11 @@ class Line:
         await self.limiter.wait()
         answer = await self.transport.send(request, trail)
         if asked := pause_asked(answer):
-            self.limiter.pause(min(asked, _LONGEST_PAUSE))
+            pausing = self.limiter.pause(min(asked, _LONGEST_PAUSE))
+            if pausing is not None:
+                # The answer is here: whoever is cancelled now would lose it, and with it an order.
+                with anyio.CancelScope(shield=True):
+                    await pausing
         return answer
 
 

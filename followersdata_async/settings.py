@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from ipaddress import ip_address
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Literal, final
@@ -59,6 +60,11 @@ class Settings:
     http2: bool = field(default=False, validator=instance_of(bool))
     ssl_context: SSLContext | None = field(default=None, validator=optional(instance_of(SSLContext)))
     words: Words = field(converter=_words, alias="refusals", repr=False)
+
+    @property
+    def account(self) -> str:
+        """A text that stands for the panel and the key, and tells neither."""
+        return sha256(f"followersdata_async\0{self.url}\0{self.api_key}".encode()).hexdigest()
 
 
 def key_from(given: object, environment: Mapping[str, str]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import anyio
 import pytest
 from fakes import FakeTransport, answer, line
 
+from followersdata_async import orders
 from followersdata_async.errors import RateLimitedError
 from followersdata_async.wire import answers, encoding
 from followersdata_async.wire.messages import Trail
@@ -64,3 +66,36 @@ async def test_an_answer_that_asks_to_wait_slows_everybody_down(
     else:
         await call
     assert (limiter.waits, limiter.pauses) == (1, pauses)
+
+
+class SharedLimiter(FakeLimiter):
+    """Tells others of a pause, which takes its time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.telling = anyio.Event()
+        self.told = anyio.Event()
+
+    async def pause(self, duration: float) -> None:  # type: ignore[override]
+        """Note it, and tell."""
+        self.pauses.append(duration)
+        self.telling.set()
+        await self.told.wait()
+
+
+async def test_an_order_is_not_lost_while_others_are_told_to_wait() -> None:
+    """Its answer is here when its caller is cancelled."""
+    way = line(FakeTransport(lambda _: answer({"order": 7}, retry_after="5")))
+    way.limiter = limiter = SharedLimiter()
+    placed = []
+
+    async def order() -> None:
+        request = encoding.add_request(orders.Package(service=3, link="https://example.com/p/1").fields())
+        placed.append(await way.ask(request, answers.placed_order, Trail()))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(order)
+        await limiter.telling.wait()
+        group.cancel_scope.cancel()
+        limiter.told.set()
+    assert [(one.order, limiter.pauses) for one in placed] == [(7, [5.0])]

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .memory import RateLimit
+from .postgres import PostgresRateLimit
 
-__all__ = ["RateLimit"]
+__all__ = ["PostgresRateLimit", "RateLimit"]

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from followersdata_async import Ok, OrderState, OrderStatus, PlacedOrder, orders
+from followersdata_async import AsyncClient, Ok, OrderState, OrderStatus, PlacedOrder, orders
 from followersdata_async.ledger import Ledger
+
+from .serving import serving
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator
@@ -27,6 +29,7 @@ _BATCHES = 100
 _BATCH = 100
 _INTENTS = 500
 _TOGETHER = 16
+_LATENCY = 0.05
 
 
 def run(*, orders: int) -> list[dict[str, object]]:
@@ -116,6 +119,7 @@ async def _measured(database: str, where: str, most: int) -> list[dict[str, obje
                     "seconds_to_adopt": round(adopting, 1),
                 }
             )
+        rows.append(await _over_http(ledger, database))
         for together in (1, _TOGETHER):
             seconds = await _placing(ledger, together)
             case = f"intents, {together} at once"
@@ -123,6 +127,22 @@ async def _measured(database: str, where: str, most: int) -> list[dict[str, obje
                 {"benchmark": "ledger", "database": database, "case": case, "per_second": round(_INTENTS / seconds)}
             )
     return rows
+
+
+async def _over_http(ledger: Ledger, database: str) -> dict[str, object]:
+    """What one worker does with a panel that takes its time."""
+    await ledger.track(range(_BATCHES * _BATCH), panel="over HTTP")
+    with serving("benchmarks.server", _LATENCY) as url:
+        async with AsyncClient("some-key", url=url) as panel:
+            began = time.perf_counter()
+            report = await ledger.poll_once(panel, name="over HTTP", max_batches=_BATCHES, deadline=600)
+            polling = time.perf_counter() - began
+    return {
+        "benchmark": "ledger",
+        "database": database,
+        "case": f"a worker, {_LATENCY * 1000:.0f} ms an answer",
+        "per_second": round(report.orders / polling),
+    }
 
 
 async def _placing(ledger: Ledger, together: int) -> float:

@@ -241,25 +241,39 @@ async def cancel(
 
 @app.command
 async def demo(
-    *, orders: int = 10_000, latency: float = 0.05, dialect: str = "documented", format: Format = "table"
+    *,
+    durable: Annotated[bool, Parameter(negative=())] = False,
+    orders: int | None = None,
+    latency: float = 0.05,
+    dialect: str = "documented",
+    format: Format = "table",
 ) -> int:
     """Show the main job against an embedded sandbox: no account, no money, no network.
 
     Parameters
     ----------
+    durable
+        Place orders on record by a program that is killed half-way, and show that none is placed twice or lost.
     orders
-        How many orders' status to ask.
+        How many orders' status to ask, 10000 unless you say so; with --durable how many to place, 200.
     latency
         Seconds that the sandbox takes to answer.
     dialect
         Whose shapes its answers have, one of docs/dialects.md.
     format
-        How the result is written to standard output; json is the bulk status alone.
+        How the result is written to standard output; json is the bulk status alone, or with --durable the last step.
     """
-    from .demo import demo as run_demo
+    if durable:
+        from .durable import demo as run_demo
+    else:
+        from .demo import demo as run_demo
+    count = (_FEW if durable else _MANY) if orders is None else orders
+    _check_sandbox(count, latency)
+    return await run_demo(count, latency, dialect, format)
 
-    _check_sandbox(orders, latency)
-    return await run_demo(orders, latency, dialect, format)
+
+_MANY = 10_000
+_FEW = 200
 
 
 @app.command

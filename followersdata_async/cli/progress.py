@@ -25,6 +25,16 @@ def bar(title: str, total: int) -> Iterator[Callable[[], None]]:
         yield lambda: progress.advance(task)
 
 
+@contextmanager
+def working(title: str) -> Iterator[None]:
+    """A sign of life, for what cannot tell how far it is."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    with Console(stderr=True).status(title):
+        yield
+
+
 def say(text: str) -> None:
     """Say a line on standard error."""
     sys.stderr.write(text + "\n")

@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..ledger import Ledger, ReceiptState
+from .boards import Board, live
 from .exits import NETWORK, REFUSED, SOME_FAILED, UNKNOWN, WELL
 from .input import UsageError
-from .progress import say
+from .progress import say, working
 from .render import Format, Row, row_of, write, write_line, write_one
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ _CODES = {
 async def recorded(client: AsyncClient, order: Order, cost: Decimal | None, ref: str, db: str, how: Format) -> int:
     """Place an order under a ref, write its receipt, and return the exit code that it stands for."""
     async with Ledger(db) as ledger:
-        receipt = await ledger.place(client, order, ref=ref, cost=cost)
+        with working(f"ordering {ref} …"):
+            receipt = await ledger.place(client, order, ref=ref, cost=cost)
     write_one(row_of(receipt), COLUMNS, how)
     if receipt.state is ReceiptState.UNKNOWN:
         say(f"nobody knows whether it was placed: look at the panel, then `followersdata ledger resolve {ref} …`")
@@ -45,14 +47,17 @@ async def recorded(client: AsyncClient, order: Order, cost: Decimal | None, ref:
 async def tracked(ids: Sequence[Id], db: str) -> int:
     """Follow orders that were placed elsewhere."""
     async with Ledger(db) as ledger:
-        say(f"{await ledger.track(ids):,} of {len(ids):,} are new")
+        with working(f"writing {len(ids):,} ids down …"):
+            new = await ledger.track(ids)
+    say(f"{new:,} of {len(ids):,} are new")
     return WELL
 
 
 async def polled_once(client: AsyncClient, db: str, batches: int, how: Format) -> int:
     """Look at what is due, and write what changed."""
     async with Ledger(db) as ledger:
-        report = await ledger.poll_once(client, max_batches=batches)
+        with working("looking at what is due …"):
+            report = await ledger.poll_once(client, max_batches=batches)
     write([_row_of_change(change) for change in report.changes], CHANGE_COLUMNS, how)
     say(
         f"{report.orders:,} orders: {len(report.changes):,} changed, {report.final:,} final, "
@@ -62,11 +67,14 @@ async def polled_once(client: AsyncClient, db: str, batches: int, how: Format) -
 
 
 async def polled(client: AsyncClient, db: str) -> int:
-    """Write each change as a line of JSON, until it is interrupted."""
+    """Write each change as a line of JSON, with a live view, until it is interrupted."""
     async with Ledger(db) as ledger, ledger.poll(client) as changes:
-        async for change in changes:
-            write_line(_row_of_change(change))
-            sys.stdout.flush()
+        board = Board(await ledger.counts())
+        with live(board, "jsonl"):
+            async for change in changes:
+                board.note_change(change, changes.requests)
+                write_line(_row_of_change(change))
+                sys.stdout.flush()
     return WELL
 
 

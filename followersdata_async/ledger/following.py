@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ..following import Event, Followed
-from ..models import Change, Id, id_text
+from ..models import Change, Id, OrderState, id_text
 from ..wire.scalars import id_of
 from .statuses import status_from, text_of
 from .tables import CHANGES, ORDERS
@@ -167,6 +167,13 @@ async def changes_since(connection: AsyncConnection, number: int, *, limit: int)
         )
         for row in await connection.execute(page)
     ]
+
+
+async def counts(connection: AsyncConnection, panel: str) -> dict[OrderState | None, int]:
+    """How many orders are in which state when last seen; ``None``: not seen yet."""
+    each = select(ORDERS.c.state, func.count()).where(ORDERS.c.panel == panel).group_by(ORDERS.c.state)
+    rows = await connection.execute(each)
+    return {None if state is None else OrderState(state): count for state, count in rows}
 
 
 async def next_due_at(connection: AsyncConnection, panel: str, *, now: float) -> float | None:

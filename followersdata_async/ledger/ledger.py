@@ -28,14 +28,14 @@ from .receipts import Evidence, Receipt, ReceiptState
 from .rounds import Polling
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
     from decimal import Decimal
     from types import TracebackType
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
     from ..client import AsyncClient
-    from ..models import Id
+    from ..models import Id, OrderState
     from ..orders import Order
     from .following import Recorded
     from .rounds import PollReport
@@ -346,6 +346,11 @@ class Ledger:
             if len(page) < _PAGE:
                 return
             since = page[-1].number
+
+    async def counts(self, *, panel: str = "main") -> Mapping[OrderState | None, int]:
+        """How many followed orders are in which state; under ``None`` those that were not seen yet."""
+        async with self._database.transaction() as connection:
+            return await following.counts(connection, panel)
 
     # --- inside
 

@@ -430,6 +430,22 @@ def test_without_its_extra_the_sandbox_says_what_to_install(monkeypatch: pytest.
         __import__("followersdata_async.sandbox")
 
 
+def test_the_durable_demo_kills_its_program_and_places_no_order_twice(capsys: Captured) -> None:
+    """Each is placed and followed to its end; what nobody knew was looked up."""
+    assert main(["demo", "--durable", "--orders", "24", "--latency", "0.02", "--format", "json"]) == 0
+    row = json.loads(capsys.readouterr().out)
+    step = "followed to their end"
+    assert row == {"step": step, "placed": 24, "unknown": 0, "on_the_panel": 24, "twice": 0, "final": 24}
+
+
+def test_the_durable_demo_says_when_its_program_fails(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """Instead of showing what did not happen."""
+    monkeypatch.setattr("followersdata_async.cli.durable.KEY_VARIABLE", "SOMETHING_ELSE")
+    monkeypatch.delenv("FOLLOWERSDATA_API_KEY")
+    assert main(["demo", "--durable", "--orders", "2"]) == 2
+    assert "the program that places orders ended with 1; it said why" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("dialect", sorted(DIALECTS))
 def test_demo_passes_in_every_dialect(capsys: Captured, dialect: str) -> None:
     """Every order has its status, whatever the panel's shapes."""

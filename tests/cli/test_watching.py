@@ -14,7 +14,8 @@ from rich.console import Console
 
 from followersdata_async import AsyncClient, Change, Failed, OrderState, OrderStatus, PanelUnavailableError, PollPolicy
 from followersdata_async.cli import main
-from followersdata_async.cli.watching import Board, shown, watched
+from followersdata_async.cli.boards import Board, live
+from followersdata_async.cli.watching import watched
 from followersdata_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def status(state: OrderState) -> OrderStatus:
 def test_the_view_counts_orders_by_state_and_what_is_going_on() -> None:
     """Changes are those of the last minute; a first sighting is none, nor is a look that came to nothing."""
     now = 100.0
-    board = Board(6, clock=lambda: now)
+    board = Board({None: 6}, clock=lambda: now)
     pending, done = status(OrderState.PENDING), status(OrderState.COMPLETED)
     for order in (1, 2, 3):
         board.note(Change(order, None, pending), 1)
@@ -142,10 +143,26 @@ def test_the_view_counts_orders_by_state_and_what_is_going_on() -> None:
     assert board.changes_per_minute == 2
     now = 161.0
     assert board.changes_per_minute == 1
+    assert "2 of 6 final; 4 requests, 1 changes in the last minute, 61 s" in text_of(board)
+
+
+def test_the_view_of_a_ledger_begins_with_what_is_on_record() -> None:
+    """And counts orders that came meanwhile."""
+    board = Board({None: 1, OrderState.PENDING: 2, OrderState.COMPLETED: 5})
+    pending, done = status(OrderState.PENDING), status(OrderState.COMPLETED)
+    for order in (1, 2, 3):
+        board.note_change(Change(order, None, pending), 1)
+    board.note_change(Change(1, pending, done), 2)
+    assert board.counts == {"completed": 6, "pending": 4}
+    assert "6 of 10 final; 2 requests, 1 changes in the last minute" in text_of(board)
+
+
+def text_of(board: Board) -> str:
+    """What a terminal would show."""
     console = Console(file=io.StringIO(), width=100)
     console.print(board)
-    text = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "2 of 6 final; 4 requests, 1 changes in the last minute, 61 s" in text
+    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    return text
 
 
 @pytest.mark.parametrize(
@@ -166,7 +183,7 @@ def test_the_view_is_for_terminals_that_no_rows_are_written_to(
     for name, terminal in (("stderr", talk), ("stdout", data)):
         monkeypatch.setattr(screens[name], "isatty", lambda terminal=terminal: terminal)
         monkeypatch.setattr(f"sys.{name}", screens[name])
-    with shown(Board(3), how):
+    with live(Board({None: 3}), how):
         pass
     assert ("0 of 3 final" in screens["stderr"].getvalue()) is is_shown
     assert screens["stdout"].getvalue() == ""

@@ -116,6 +116,11 @@ async def test_a_round_asks_for_what_is_due_and_writes_it_down(
         assert sandbox.requests == 3
         assert (await ledger.poll_once(panel)).batches == 0
         clock.now += 100_000
+        counts = await ledger.counts()
+        assert sum(counts.values()) == 250
+        assert sum(count for state, count in counts.items() if state and state.is_final) == report.final
+        await ledger.track([1, 2], panel="spare")
+        assert await ledger.counts(panel="spare") == {None: 2}
         later = await ledger.poll_once(panel)
         assert later.orders == later.final == 250 - report.final
         recorded = [change async for change in ledger.changes()]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from contextlib import suppress
+import time
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,9 +19,11 @@ from followersdata_async.ledger import Ledger, ReceiptState
 from followersdata_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
+    from followersdata_async import Id, OrderStatus
     from followersdata_async.ledger import Receipt
+    from followersdata_async.models import Outcome
 
 REFS = st.sampled_from(["a", "b", "c"])
 
@@ -47,7 +50,8 @@ class Orders(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.where = f"sqlite:///{Path(self.folder.name)}/orders.db"
-        self.sandbox = Sandbox()
+        self.now = time.time()
+        self.sandbox = Sandbox(clock=lambda: self.now)
         self.settled: set[str] = set()
 
     def teardown(self) -> None:
@@ -61,7 +65,7 @@ class Orders(RuleBasedStateMachine):
             async with (
                 self.sandbox.http() as http,
                 AsyncClient(self.sandbox.key, url=self.sandbox.url, http=http) as panel,
-                Ledger(self.where) as ledger,
+                Ledger(self.where, clock=lambda: self.now) as ledger,
             ):
                 await work(ledger, panel)
 
@@ -100,6 +104,36 @@ class Orders(RuleBasedStateMachine):
 
         self.run(work)
 
+    @rule(broken=st.sampled_from(["", "before", "in the middle"]))
+    def poll(self, broken: str) -> None:
+        """Look at what is due, and be stopped before there is an answer, or after the first one."""
+        self.now += 1000.0
+
+        async def work(ledger: Ledger, panel: AsyncClient) -> None:
+            looking: AsyncClient = Looking(panel, broken) if broken else panel  # type: ignore[assignment]
+            try:
+                report = await ledger.poll_once(looking)
+                assert report.failed == report.lost == 0
+            except* Killed:
+                pass
+
+        self.run(work)
+
+    @invariant()
+    def every_order_that_is_placed_is_followed_and_its_changes_make_one_line(self) -> None:
+        """Nothing is told twice, nothing is left out."""
+
+        async def work(ledger: Ledger, _: AsyncClient) -> None:
+            placed = {row["order"] for ref in ("a", "b", "c") for row in await receipts_of(ledger, ref)}
+            assert sum((await ledger.counts()).values()) == len(placed)
+            last: dict[object, object] = {}
+            async for recorded in ledger.changes():
+                assert recorded.change.before == last.get(recorded.change.order)
+                last[recorded.change.order] = recorded.change.after
+            assert last.keys() <= placed
+
+        self.run(work)
+
     @invariant()
     def no_order_is_placed_twice_and_none_is_lost(self) -> None:
         """What the panel took is placed or unknown here; what is placed here, the panel took."""
@@ -120,6 +154,37 @@ class Orders(RuleBasedStateMachine):
                 assert receipt.state in {ReceiptState.PLACED, ReceiptState.UNKNOWN}
             if receipt.state is ReceiptState.PLACED:
                 assert taken == [receipt.order]
+
+
+class Looking:
+    """A client whose program is stopped while it polls."""
+
+    requests = 1
+
+    def __init__(self, panel: AsyncClient, broken: str) -> None:
+        self._panel = panel
+        self._broken = broken
+
+    @asynccontextmanager
+    async def stream_status(self, ids: Iterable[Id]) -> AsyncIterator[Looking]:
+        """Stopped at once, or after the first answer."""
+        if self._broken == "before":
+            raise Killed
+        self._outcomes = iter((await self._panel.multi_status(ids)).values())
+        yield self
+
+    async def __aiter__(self) -> AsyncIterator[Outcome[OrderStatus]]:
+        yield next(self._outcomes)
+        raise Killed
+
+
+async def receipts_of(ledger: Ledger, ref: str) -> list[dict[str, object]]:
+    """The order that was placed under a ref, if any was."""
+    try:
+        receipt = await ledger.receipt(ref)
+    except LookupError:
+        return []
+    return [{"order": receipt.order}] if receipt.state is ReceiptState.PLACED else []
 
 
 def link_of(ref: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,6 +62,18 @@ def test_the_examples_of_the_readme_run(
     out = capsys.readouterr().out
     assert "30001 OrderState.PENDING" in out
     assert "\n1000 OrderState." in out
+
+
+def test_the_examples_of_the_other_documents_are_python_and_import_what_is_there() -> None:
+    """They need more than a sandbox to run."""
+    imports = []
+    for document in ROOT.glob("docs/*.md"):
+        for text in re.findall(r"^```python\n(.*?)^```", document.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+            compile(text, str(document), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            imports += re.findall(r"^from followersdata_async.*", text, re.MULTILINE)
+    for line in imports:
+        exec(line, {})  # noqa: S102 - of our own documents
+    assert len(imports) == 3
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ class _Jobs:
 
 
 def _retries() -> RetryStrategy:
-    """Again after 3, 9, 27 … seconds, for an hour and a half."""
+    """Again after 3, 9, 27 … seconds, for nearly three hours."""
     return RetryStrategy(max_attempts=8, exponential_wait=3, retry_exceptions=_MAY_PASS)
 
 

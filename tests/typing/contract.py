@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 from typing import assert_never, assert_type
 
+from procrastinate import Blueprint
+
 from followersdata_async import (
     AsyncClient,
     Balance,
@@ -38,7 +40,9 @@ from followersdata_async import (
     orders,
     services_diff,
 )
+from followersdata_async.integrations.procrastinate import blueprint
 from followersdata_async.ledger import Ledger, PollReport, Receipt, ReceiptState
+from followersdata_async.limits import PostgresRateLimit
 
 
 def clients() -> None:
@@ -170,6 +174,15 @@ async def ledgers(panel: AsyncClient) -> None:
         async for recorded in ledger.changes(since=7):
             assert_type(recorded.change, Change)
         assert_type((await ledger.evidence(panel, "a")).spent, Decimal | None)
+        assert_type(await ledger.counts(), Mapping[OrderState | None, int])
+
+
+def machines() -> None:
+    """What many of them share."""
+    limit = PostgresRateLimit("postgresql://a@b/c", 10, per=1.0, burst=2, away="local")
+    tasks = blueprint("postgresql://a@b/c", panels={"main": lambda: AsyncClient(rate=limit)}, shards=2, cron=None)
+    assert_type(tasks, Blueprint)
+    blueprint(ledger="postgresql://a@b/c", panels={"main": AsyncClient})
 
 
 async def mistakes(panel: AsyncClient) -> None:

@@ -15,6 +15,8 @@ SUPPORTED = nox.project.python_versions(PROJECT)
 RUNNING = ".".join(platform.python_version_tuple()[:2])
 # The Python that runs this is always there, and newer ones should work, too.
 PYTHONS = SUPPORTED if RUNNING in SUPPORTED else [*SUPPORTED, RUNNING]
+# Most tests wait: for a socket, a database, or another process.
+AT_ONCE = ["--numprocesses=4"]
 
 
 def group(name: str) -> list[str]:
@@ -46,7 +48,7 @@ def tests(session: nox.Session) -> None:
     session.install(".[all]", *group("tests"))
     session.env["COVERAGE_FILE"] = f"{session.create_tmp()}/coverage"
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", *AT_ONCE, *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", *(["--fail-under=0"] if session.posargs else []))
 

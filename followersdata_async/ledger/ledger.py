@@ -283,8 +283,9 @@ class Ledger:
 
         It may be run again at any time, and beside any number of others: each
         order is claimed by one of them. When ``deadline`` seconds are over,
-        what is on its way is dropped. What was claimed and not written back is
-        free again after ``lease`` seconds, which must be more than a request takes.
+        what was answered is written down, and what is on its way is dropped.
+        What a killed program had claimed is free again after ``lease`` seconds,
+        which must be more than ten requests take.
 
         Args:
             panel: The client of the panel.

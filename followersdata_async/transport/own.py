@@ -16,7 +16,7 @@ from .headers import headers_for
 from .receiving import received
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from ..errors import OutcomeUnknownError, TransportError
     from ..settings import Settings
@@ -81,16 +81,35 @@ class OwnTransport:
 
     async def _exchange(self, shard: httpx.AsyncBaseTransport, request: Request, watch: _Watch) -> Answer:
         watch.trail.hand_over()
-        response = await shard.handle_async_request(
-            httpx.Request(
-                "POST",
-                self._url,
-                headers=self._headers,
-                content=form(request, self._settings.api_key),
-                extensions={"timeout": _timeouts(self._settings), "trace": watch},
-            )
-        )
+        response = await shard.handle_async_request(self._outgoing(request, watch))
         return await received(response, request, self._settings.api_key)
+
+    def _outgoing(self, request: Request, watch: _Watch) -> httpx.Request:
+        body = form(request, self._settings.api_key)
+        outgoing = httpx.Request(
+            "POST",
+            self._url,
+            headers=self._headers,
+            content=body,
+            extensions={"timeout": _timeouts(self._settings), "trace": watch},
+        )
+        outgoing.stream = _Whole(body)
+        return outgoing
+
+
+class _Whole(httpx.AsyncByteStream):
+    """A body in one piece. httpx's own is a generator, which a failing write leaves to the garbage collector."""
+
+    def __init__(self, body: bytes) -> None:
+        self._pieces = [body]
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if not self._pieces:
+            raise StopAsyncIteration
+        return self._pieces.pop()
 
 
 def _timeouts(settings: Settings) -> dict[str, float]:

@@ -162,14 +162,14 @@ class AsyncClient:
     def __del__(self, warn: Callable[..., None] = warnings.warn) -> None:
         """Say that a client was forgotten; closing it here would need its event loop."""
         loop = getattr(self, "_loop", None)
-        if loop is not None and loop is not _CLOSED:
+        if loop is not None and loop is not CLOSED:
             warn(f"unclosed {self!r}: use it as `async with`", ResourceWarning, source=self, stacklevel=2)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the client's own connections; a lent client stays open."""
-        self._loop = _CLOSED
+        self._loop = CLOSED
         await self._line.aclose()
 
     # --- reads of the account
@@ -396,7 +396,7 @@ class AsyncClient:
         if self._loop is None:
             msg = "the client is not open: use it as `async with AsyncClient(…) as panel`"
             raise ConfigurationError(msg)
-        if self._loop is _CLOSED:
+        if self._loop is CLOSED:
             msg = "the client is closed: use it inside its `async with`"
             raise ConfigurationError(msg)
         if self._loop != anyio.lowlevel.current_token():
@@ -405,4 +405,4 @@ class AsyncClient:
         return self._line
 
 
-_CLOSED = object()
+CLOSED = object()

@@ -5,11 +5,9 @@ from __future__ import annotations
 import itertools
 import shutil
 import tempfile
-import threading
 import warnings
 from typing import TYPE_CHECKING
 
-import anyio
 import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
@@ -61,17 +59,5 @@ def database(postgres: str) -> str:
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
     """A sandbox on a port, for code that runs its own event loop."""
-    sandbox = Sandbox(serve=True, past=30_000)
-    entered, leaving = threading.Event(), threading.Event()
-
-    async def serve() -> None:
-        async with sandbox:
-            entered.set()
-            await anyio.to_thread.run_sync(leaving.wait)
-
-    thread = threading.Thread(target=anyio.run, args=(serve,))
-    thread.start()
-    entered.wait()
-    yield sandbox
-    leaving.set()
-    thread.join()
+    with Sandbox(serve=True, past=30_000) as sandbox:
+        yield sandbox

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import anyio
 import pytest
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
@@ -68,12 +74,59 @@ def test_the_examples_of_the_other_documents_are_python_and_import_what_is_there
     """They need more than a sandbox to run."""
     imports = []
     for document in ROOT.glob("docs/*.md"):
-        for text in re.findall(r"^```python\n(.*?)^```", document.read_text("utf-8"), re.MULTILINE | re.DOTALL):
+        for text in blocks(f"docs/{document.name}", "python"):
             compile(text, str(document), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
             imports += re.findall(r"^from followersdata_async.*", text, re.MULTILINE)
     for line in imports:
         exec(line, {})  # noqa: S102 - of our own documents
-    assert len(imports) == 3
+    assert len(imports) == 5
+
+
+def blocks(document: str, language: str) -> list[str]:
+    """A document's examples of a language."""
+    text = (ROOT / document).read_text("utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_sandboxs_guide_speaks_to_it_from_a_shell(sandbox: Sandbox) -> None:
+    """Line by line, with nothing but curl."""
+    curl = shutil.which("curl")
+    if curl is None:
+        pytest.skip("curl is not installed")
+    environment = os.environ | {"FOLLOWERSDATA_API_URL": sandbox.url}
+    lines = [line for block in blocks("docs/sandbox.md", "bash") for line in block.splitlines()]
+    answers = [
+        json.loads(subprocess.run(["/bin/sh", "-c", line], env=environment, capture_output=True, check=True).stdout)
+        for line in lines
+    ]
+    added, statuses, balance, faults, ledger = answers
+    sandbox.clear()
+    assert list(statuses) == ["1", "2", "3"]
+    assert balance["currency"] == "USD"
+    assert faults == [{"fault": "dropped", "times": 1, "action": "add"}]
+    assert ledger[-1]["order"] == added["order"]
+
+
+def test_the_sandboxs_guide_speaks_to_it_from_the_standard_library(sandbox: Sandbox) -> None:
+    """In a Python of its own, which imports nothing of ours."""
+    (example,) = [block for block in blocks("docs/sandbox.md", "python") if "urllib" in block]
+    environment = os.environ | {"FOLLOWERSDATA_API_URL": sandbox.url}
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", example], env=environment, capture_output=True, text=True, check=True
+    )
+    assert list(ast.literal_eval(done.stdout)) == ["1", "2", "3"]
+
+
+def test_the_sandboxs_guide_shows_time_passing(capsys: pytest.CaptureFixture[str]) -> None:
+    """As it would run in a notebook."""
+    (example,) = [block for block in blocks("docs/sandbox.md", "python") if "async with" in block]
+    code = compile(example, "sandbox.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+
+    async def main() -> None:
+        await eval(code, {})  # noqa: S307 - of our own document
+
+    anyio.run(main)
+    assert "OrderState.COMPLETED" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
-import anyio
 from cyclopts import App, CycloptsError, Parameter
 
 from ..client import AsyncClient
@@ -35,6 +34,7 @@ from .options import (
 from .ordering import placed
 from .progress import say
 from .render import Format, row_of, write, write_one
+from .sandboxes import check_sandbox, sandbox
 
 if TYPE_CHECKING:
     from attrs import AttrsInstance
@@ -55,6 +55,7 @@ app.command(place)
 app.command(track)
 app.command(poll)
 app.command(ledger)
+app.command(sandbox)
 
 
 @app.command
@@ -268,69 +269,12 @@ async def demo(
     else:
         from .demo import demo as run_demo
     count = (_FEW if durable else _MANY) if orders is None else orders
-    _check_sandbox(count, latency)
+    check_sandbox(count, latency)
     return await run_demo(count, latency, dialect, format)
 
 
 _MANY = 10_000
 _FEW = 200
-
-
-@app.command
-async def sandbox(
-    *,
-    port: int = 8099,
-    seed: int = 1,
-    latency: float = 0.0,
-    dialect: str = "documented",
-    past: int = 1_000_000,
-) -> int:
-    """Serve a panel on this machine, to try and to test against, until Ctrl-C.
-
-    Parameters
-    ----------
-    port
-        The port to listen on; 0 takes a free one.
-    seed
-        The same seed gives the same catalogue and orders.
-    latency
-        Seconds before each answer.
-    dialect
-        Whose shapes the answers have, one of docs/dialects.md.
-    past
-        How many orders there are from the beginning: their ids are 1 to this.
-    """
-    from ..sandbox import Sandbox
-
-    _check_sandbox(past, latency)
-    if not 0 <= port <= _LAST_PORT:
-        msg = f"--port is {port}, but must be from 0 to {_LAST_PORT}"
-        raise UsageError(msg)
-    try:
-        sandbox = Sandbox(seed=seed, serve=True, port=port, latency=latency, dialect=dialect, past=past)
-        async with sandbox as served:
-            say("A sandbox panel: no money, no real orders. Ctrl-C ends it. In another terminal:")
-            say(f"  export FOLLOWERSDATA_API_KEY={served.key}")
-            say(f"  export FOLLOWERSDATA_API_URL={served.url}")
-            say("  followersdata balance")
-            await anyio.sleep_forever()
-    except OSError as error:
-        msg = f"--port {port} cannot be used: {error.strerror}; take another, or 0 for a free one"
-        raise UsageError(msg) from error
-    return exits.WELL
-
-
-_LAST_PORT = 65535
-_MOST_LATENCY = 3600
-
-
-def _check_sandbox(orders: int, latency: float) -> None:
-    if orders < 1:
-        msg = f"the number of orders is {orders}, but must be at least 1"
-        raise UsageError(msg)
-    if not 0 <= latency <= _MOST_LATENCY:
-        msg = f"--latency is {latency}, but must be from 0 to {_MOST_LATENCY} seconds"
-        raise UsageError(msg)
 
 
 async def _batch(

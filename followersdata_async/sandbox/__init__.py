@@ -12,6 +12,7 @@ except ImportError as _error:
     msg = "the sandbox needs its extra: pip install 'followersdata_async[sandbox]'"
     raise ImportError(msg) from _error
 
+from .quotas import Quota
 from .serving import Sandbox
 
-__all__ = ["Sandbox"]
+__all__ = ["Quota", "Sandbox"]

@@ -47,6 +47,7 @@ class Offer:
     max: int
     refill: bool
     cancel: bool
+    enabled: bool = True
 
     def row(self) -> dict[str, object]:
         """The row as the panel documents it: amounts and limits are texts."""
@@ -67,6 +68,9 @@ class Offer:
         return self.rate if self.type in FLAT else self.rate * quantity / THOUSAND
 
 
+MOST_SERVICES = 100_000
+
+
 def mixed(seed: int, number: int) -> int:
     """A number that looks like chance and is not: 64 bits of splitmix64."""
     z = (seed * 0x9E3779B97F4A7C15 + (number + 1) * 0xBF58476D1CE4E5B9) & _MASK
@@ -78,13 +82,11 @@ def mixed(seed: int, number: int) -> int:
 _MASK = (1 << 64) - 1
 
 
-def catalogue(seed: int) -> dict[int, Offer]:
-    """The panel's documented services, and some whose prices follow the seed."""
-    offers = [*_DOCUMENTED, *(_seeded(seed, service) for service in range(len(_DOCUMENTED) + 1, _SERVICES + 1))]
-    return {offer.service: offer for offer in offers}
+def catalogue(seed: int, size: int) -> dict[int, Offer]:
+    """``size`` services: one of each documented type, and then some whose terms follow the seed."""
+    seeded = (_seeded(seed, service) for service in range(len(_DOCUMENTED) + 1, size + 1))
+    return {offer.service: offer for offer in (*_DOCUMENTED[:size], *seeded)}
 
-
-_SERVICES = 24
 
 _DOCUMENTED = (
     Offer(

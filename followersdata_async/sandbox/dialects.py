@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, final
 
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 Fields = Mapping[str, str]
 Said = Any
@@ -16,11 +16,12 @@ Said = Any
 @final
 @frozen(kw_only=True)
 class Reply:
-    """An HTTP response, but for its headers' small print."""
+    """An HTTP response."""
 
     status: int
     body: bytes
     content_type: str
+    headers: Mapping[str, str] = field(factory=dict)
 
 
 @final
@@ -34,12 +35,14 @@ class Dialect:
     write: Callable[[Said], bytes] = lambda said: json.dumps(said, separators=(",", ":")).encode()
     content_type: str = "application/json"
 
-    def reply(self, fields: Fields, answer: Callable[[Fields], Said]) -> Reply:
+    def reply(self, fields: Fields, answer: Callable[[Fields], Said], headers: Fields | None = None) -> Reply:
         """What this family makes of the documented answer to the same request."""
-        heard = self.hear(fields)
-        said = answer(heard)
+        said = answer(self.hear(fields))
         return Reply(
-            status=self.status(fields, said), body=self.write(self.say(fields, said)), content_type=self.content_type
+            status=self.status(fields, said),
+            body=self.write(self.say(fields, said)),
+            content_type=self.content_type,
+            headers=headers or {},
         )
 
 

@@ -1,26 +1,33 @@
 """The panel itself: fields in, an answer out, with the time handed in. No I/O, no chance.
 
 It answers as docs/panel-api.md documents it, errors in the body and never as
-an exception, and keeps a ledger of every order that it took.
+an exception, and keeps a ledger of every order that it took. What happens by
+itself, children born and money paid back, happens when it is next asked, in
+the order of its time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import heapq
 from decimal import Decimal
-from typing import final
+from itertools import islice
+from typing import TYPE_CHECKING, Any, final
 
-from attrs import Factory, define, field, frozen
+from attrs import Factory, define, evolve, field, frozen
 
-from .catalogue import COUNTED, FLAT, REQUIRED, Offer, catalogue, mixed
-from .lives import Life, RefillLife, amount, may_refill_again, past_life
+from .catalogue import Offer, catalogue, mixed
+from .lives import CURRENCY, Life, RefillLife, Series, cancel_problem, refill_problem
+from .past import Past
+from .terms import Fields, Terms, number, terms_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 Answer = object
-Fields = Mapping[str, str]
 
 KEY_PREFIX = "sandbox-"
 MOST_IDS = 100
-CURRENCY = "USD"
+MONEY = Decimal("1000.00000")
 
 WRONG_ORDER = {"error": "Incorrect order ID"}
 
@@ -31,6 +38,7 @@ class Entry:
     """One line of the ledger: an order that was really taken."""
 
     order: int
+    key: str
     service: int
     link: str
     quantity: int
@@ -42,7 +50,7 @@ class Entry:
         """The line as JSON; the amount is a text, so that it stays exact."""
         return {
             "order": self.order,
-            "key": f"{KEY_PREFIX}…",
+            "key": masked(self.key),
             "service": self.service,
             "link": self.link,
             "quantity": self.quantity,
@@ -52,39 +60,50 @@ class Entry:
         }
 
 
+def masked(key: str) -> str:
+    """What may be shown of a key."""
+    return f"{KEY_PREFIX}…" if key.startswith(KEY_PREFIX) else "…"
+
+
 @final
 @define(kw_only=True)
 class World:
     """One panel. ``past`` orders (1 to ``past``) are known to every key and derived from ``seed``.
 
     ``born`` is the time, in seconds, at which it starts; every key that starts
-    with ``sandbox-`` has an account with ``money``.
+    with ``sandbox-`` has an account with what ``balances`` has for it, else
+    ``money``. ``one_per_link`` refuses an order whose link has an active one.
     """
 
     seed: int = 1
     born: float = 0.0
     past: int = 0
-    money: Decimal = Decimal("1000.00000")
+    services: int = 24
+    money: Decimal = MONEY
+    one_per_link: bool = False
+    balances: dict[str, Decimal] = field(factory=dict)
     entries: list[Entry] = field(factory=list)
-    requests: int = 0
-    _offers: dict[int, Offer] = Factory(lambda self: catalogue(self.seed), takes_self=True)
-    _lives: dict[int, Life] = field(factory=dict)
+    offers: dict[int, Offer] = Factory(lambda self: catalogue(self.seed, self.services), takes_self=True)
+    lives: dict[int, Life | Series] = field(factory=dict)
+    _derived: Past = Factory(
+        lambda self: Past(seed=self.seed, count=self.past, born=self.born, offers=tuple(self.offers.values())),
+        takes_self=True,
+    )
+    _last: int = Factory(lambda self: self.past, takes_self=True)
     _refills: dict[int, RefillLife] = field(factory=dict)
-    _balances: dict[str, Decimal] = field(factory=dict)
+    _active: dict[tuple[int, str], int] = field(factory=dict)
+    _due: list[tuple[float, int, str]] = field(factory=list)
 
     def answer(self, fields: Fields, now: float) -> Answer:
         """What the panel says to one request's fields."""
-        self.requests += 1
+        self.settle(now)
         if not fields.get("key", "").startswith(KEY_PREFIX):
             return {"error": "Invalid API key"}
-        return self._answer_to(fields.get("action"), fields, now)
-
-    def _answer_to(self, action: str | None, fields: Fields, now: float) -> Answer:
-        match action:
+        match fields.get("action"):
             case "services":
-                return [offer.row() for offer in self._offers.values()]
+                return [offer.row() for offer in self.offers.values() if offer.enabled]
             case "balance":
-                return {"balance": str(self._money_of(fields["key"])), "currency": CURRENCY}
+                return {"balance": str(self.money_of(fields["key"])), "currency": CURRENCY}
             case "add":
                 return self._add(fields, now)
             case "status":
@@ -98,71 +117,131 @@ class World:
             case _:
                 return {"error": "Incorrect request"}
 
-    def _money_of(self, key: str) -> Decimal:
-        return self._balances.get(key, self.money)
+    def money_of(self, key: str) -> Decimal:
+        """What a key's account has."""
+        return self.balances.get(key, self.money)
+
+    def change(self, service: int, terms: Mapping[str, object]) -> None:
+        """Change what a service costs, takes or allows; orders that there are keep their terms."""
+        exact: dict[str, Any] = {name: Decimal(str(of)) if name == "rate" else of for name, of in terms.items()}
+        self.offers[service] = evolve(self.offers[service], **exact)
+
+    def newest(self, most: int, now: float) -> list[dict[str, object]]:
+        """The orders that came last, or that something was done to, as people want to see them."""
+        lives = islice(reversed(self.lives.values()), most)
+        return [
+            {
+                **life.row(now),
+                "order": life.order,
+                "service": life.offer.service,
+                "name": life.offer.name,
+                "quantity": life.size,
+                "done": life.at(now).delivered,
+            }
+            for life in lives
+        ]
+
+    # --- what happens by itself
+
+    def settle(self, now: float) -> None:
+        """Let happen what was due until now, in the order of its time."""
+        while self._due and self._due[0][0] <= now:
+            when, order, key = heapq.heappop(self._due)
+            life = self.lives[order]
+            if isinstance(life, Series) and life.due_at is not None:
+                if life.due_at <= when:
+                    self._bear(life)
+            elif when >= life.ends_at and not life.is_settled:
+                life.is_settled = True
+                self._pay(key, -life.refund)
+
+    def _bear(self, series: Series) -> None:
+        """The next child of an order that places orders."""
+        child = series.child(self._new_order(), self.seed)
+        self.lives[child.order] = child
+        self._expect_of(child, series.owner)
+        self._expect_of(series, series.owner)
+
+    def _expect_of(self, life: Life | Series, key: str) -> None:
+        """Note when something will happen to it: a child, or money that is paid back to ``key``."""
+        due = life.due_at if isinstance(life, Series) else None
+        if due is not None:
+            heapq.heappush(self._due, (due, life.order, key))
+        elif life.refund:
+            heapq.heappush(self._due, (life.ends_at, life.order, key))
+
+    def _pay(self, key: str, price: Decimal) -> None:
+        self.balances[key] = self.money_of(key) - price
+
+    def _new_order(self) -> int:
+        self._last += 1
+        return self._last
 
     # --- orders
 
     def _add(self, fields: Fields, now: float) -> Answer:
-        offer = self._offers.get(_number(fields.get("service")) or 0)
+        offer = self.offers.get(number(fields.get("service")) or 0)
         if offer is None:
             return {"error": "Incorrect service ID"}
-        link = fields.get("link", "")
-        if "." not in link and offer.type != "Subscriptions":
-            return {"error": "Bad link"}
-        quantity = _quantity(offer, fields)
-        if problem := _problem_of(offer, quantity, fields):
-            return {"error": problem}
-        price = amount(offer.price(quantity) * (_number(fields.get("runs")) or 1))
-        money = self._money_of(fields["key"])
-        if price > money:
+        if not offer.enabled:
+            return {"error": "Disabled service ID"}
+        terms = terms_of(offer, fields, now)
+        if isinstance(terms, str):
+            return {"error": terms}
+        if self.one_per_link and self._is_active(offer, fields, now):
+            return {"error": "You have active order with this link. Please wait until order being completed."}
+        if terms.price > self.money_of(fields["key"]):
             return {"error": "Not enough funds on balance"}
-        self._balances[fields["key"]] = money - price
-        order = self.past + len(self.entries) + 1
-        self._lives[order] = Life(
-            order=order, offer=offer, quantity=quantity, price=price, placed_at=now,
-            chance=mixed(self.seed, order), owner=fields["key"],
-        )  # fmt: skip
+        return {"order": self._take(terms, fields["key"], now)}
+
+    def _is_active(self, offer: Offer, fields: Fields, now: float) -> bool:
+        order = self._active.get((offer.service, fields.get("link", "")))
+        return order is not None and not self.lives[order].at(now).is_final
+
+    def _take(self, terms: Terms, key: str, now: float) -> int:
+        """Put the order on record, and take its price."""
+        order = self._new_order()
+        self._pay(key, terms.price)
+        life = self.lives[order] = terms.life(order, key, now, mixed(self.seed, order))
+        self._expect_of(life, key)
+        link = terms.fields.get("link", "")
+        self._active[terms.offer.service, link] = order
         self.entries.append(
             Entry(
                 order=order,
-                service=offer.service,
+                key=key,
+                service=terms.offer.service,
                 link=link,
-                quantity=quantity,
-                fields={name: value for name, value in fields.items() if name != "key"},
-                charge=price,
+                quantity=terms.quantity,
+                fields={name: value for name, value in terms.fields.items() if name != "key"},
+                charge=terms.price,
                 taken_at=now,
             )
         )
-        return {"order": order}
+        return order
 
     def _status(self, fields: Fields, now: float) -> Answer:
+        key = fields["key"]
         if "orders" in fields:
-            return self._each(fields, "orders", lambda id_: self._status_row(id_, fields, now), as_map=True)
-        return self._status_row(fields.get("order"), fields, now)
+            return self._each(fields, "orders", lambda id_: self._status_row(id_, key, now), as_map=True)
+        return self._status_row(fields.get("order"), key, now)
 
-    def _status_row(self, id_: str | None, fields: Fields, now: float) -> dict[str, object]:
-        life = self._life(id_, fields["key"])
-        if life is None:
-            return dict(WRONG_ORDER)
-        moment = life.at(now)
-        return {
-            "charge": str(amount(moment.charge)),
-            "start_count": str(life.start_count()),
-            "status": moment.status,
-            "remains": str(life.quantity - moment.delivered),
-            "currency": CURRENCY,
-        }
+    def _status_row(self, id_: str | None, key: str, now: float) -> Mapping[str, object]:
+        order = number(id_)
+        if order is None:
+            return WRONG_ORDER
+        if (life := self.lives.get(order)) is not None:
+            return life.row(now) if life.owner in {None, key} else WRONG_ORDER
+        return self._derived.row(order, now) if order in self._derived else WRONG_ORDER
 
-    def _life(self, id_: str | None, key: str) -> Life | None:
-        """An order that this key may see."""
-        order = _number(id_)
+    def _life(self, id_: str | None, key: str) -> Life | Series | None:
+        """An order that this key may see, as what can be done to it."""
+        order = number(id_)
         if order is None:
             return None
-        if 1 <= order <= self.past and order not in self._lives:
-            return past_life(self.seed, order, self._offers, self.born)
-        life = self._lives.get(order)
-        return life if life is not None and life.owner in {None, key} else None
+        if (life := self.lives.get(order)) is not None:
+            return life if life.owner in {None, key} else None
+        return self._derived.life(order) if order in self._derived else None
 
     # --- refills
 
@@ -177,17 +256,17 @@ class World:
         life = self._life(id_, fields["key"])
         if life is None:
             return dict(WRONG_ORDER)
-        if not life.offer.refill:
-            return {"error": "Refill is disabled for this service"}
-        if life.at(now).status not in {"Completed", "Partial"}:
-            return {"error": "The order is not completed"}
-        if not may_refill_again(life, now):
-            return {"error": "The order was completed or refill was requested less than 24 hours ago"}
+        if isinstance(life, Series):
+            return {"error": "Refill is not available for this order"}
+        if (problem := refill_problem(life, now)) is not None:
+            return {"error": problem}
         life.refilled_at = now
-        self._lives[life.order] = life
-        refill = RefillLife(refill=len(self._refills) + 1, order=life.order, asked_at=now, owner=fields["key"])
-        self._refills[refill.refill] = refill
-        return refill.refill
+        self.lives[life.order] = life
+        id_of_it = len(self._refills) + 1
+        self._refills[id_of_it] = RefillLife(
+            refill=id_of_it, order=life.order, asked_at=now, chance=mixed(self.seed, life.order), owner=fields["key"]
+        )
+        return id_of_it
 
     def _refill_status(self, fields: Fields, now: float) -> Answer:
         if "refills" in fields:
@@ -198,7 +277,7 @@ class World:
         return answer if isinstance(answer, dict) else {"status": answer}
 
     def _refill_state(self, id_: str | None, fields: Fields, now: float) -> dict[str, object] | str:
-        refill = self._refills.get(_number(id_) or 0)
+        refill = self._refills.get(number(id_) or 0)
         if refill is None or refill.owner != fields["key"]:
             return {"error": "Refill not found"}
         return refill.at(now)
@@ -215,16 +294,11 @@ class World:
         life = self._life(id_, fields["key"])
         if life is None:
             return dict(WRONG_ORDER)
-        if life.canceled_at is not None:
-            return {"error": "Cancel already requested"}
-        if not life.offer.cancel:
-            return {"error": "Cancel is not available"}
-        if life.at(now).is_final:
-            return {"error": "Order already completed or canceled"}
+        if (problem := cancel_problem(life, now)) is not None:
+            return {"error": problem}
         life.canceled_at = now
-        self._lives[life.order] = life
-        refund = life.price - amount(life.at(now).charge)
-        self._balances[fields["key"]] = self._money_of(fields["key"]) + refund
+        self.lives[life.order] = life
+        heapq.heappush(self._due, (life.ends_at, life.order, fields["key"]))
         return 1
 
     # --- many at once
@@ -245,38 +319,4 @@ class World:
             return {"error": f"Maximum {MOST_IDS} ids"}
         if as_map:
             return {id_: answer(id_) for id_ in ids}
-        return [{name: id_ if (number := _number(id_)) is None else number, inner: answer(id_)} for id_ in ids]
-
-
-def _number(text: str | None) -> int | None:
-    """A plain decimal number, as ids and counts are."""
-    if text is None or not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
-        return None
-    return int(text)
-
-
-_MOST_DIGITS = 18
-
-
-def _quantity(offer: Offer, fields: Fields) -> int:
-    """How much is ordered; lists are counted by their lines, blank ones too."""
-    if offer.type in FLAT:
-        return 1
-    if (counted := COUNTED.get(offer.type)) is not None:
-        return len(fields.get(counted, "").splitlines())
-    return _number(fields.get("quantity")) or 0
-
-
-def _problem_of(offer: Offer, quantity: int, fields: Fields) -> str | None:
-    for name in REQUIRED.get(offer.type, ()):
-        if not fields.get(name, "").strip():
-            return f"Incorrect {name.replace('_', ' ')}"
-    if quantity < offer.min:
-        return f"Quantity less than minimal {offer.min}"
-    if quantity > offer.max:
-        return f"Quantity more than maximum {offer.max}"
-    if ("runs" in fields) != ("interval" in fields):
-        return "Incorrect runs" if "interval" in fields else "Incorrect interval"
-    if "runs" in fields and not (_number(fields["runs"]) and _number(fields["interval"])):
-        return "Incorrect runs"
-    return None
+        return [{name: id_ if (of := number(id_)) is None else of, inner: answer(id_)} for id_ in ids]

@@ -370,8 +370,8 @@ def test_the_sandbox_command_serves_until_it_is_stopped(tmp_path: Path) -> None:
     code = f"{heed}; import sys; from followersdata_async.cli import main; sys.exit(main(['sandbox', '--port', '0']))"
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
         assert process.stderr is not None
-        said = [process.stderr.readline() for _ in range(4)]
-        url = said[2].split("=")[1].strip()
+        said = [process.stderr.readline() for _ in range(5)]
+        url = next(line for line in said if "FOLLOWERSDATA_API_URL" in line).split("=")[1].strip()
         assert main(["balance", "--url", url]) == 0
         process.send_signal(2)
         assert process.wait(timeout=60) == 130

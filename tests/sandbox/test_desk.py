@@ -1,0 +1,157 @@
+"""The sandbox's own address: what it shows, and what it can be told, as JSON over HTTP."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from followersdata_async import AsyncClient, orders
+from followersdata_async.sandbox import Sandbox
+from followersdata_async.sandbox.faults import FAULTS
+
+if TYPE_CHECKING:
+    import httpx
+
+pytestmark = pytest.mark.anyio
+
+HERE = "https://sandbox.invalid/__sandbox__/"
+ORDER = orders.Default(service=1, link="https://example.com/p/1", quantity=1000)
+
+
+async def tell(http: httpx.AsyncClient, path: str, said: object) -> tuple[int, Any]:
+    """What comes of telling it something."""
+    answer = await http.post(HERE + path, content=json.dumps(said))
+    return answer.status_code, answer.json()
+
+
+async def test_it_shows_orders_requests_and_balances_without_keys() -> None:
+    """Newest first at a glance, oldest first in full."""
+    async with (
+        Sandbox(speed=0, clock=lambda: 5.0, past=7) as sandbox,
+        sandbox.http() as http,
+        AsyncClient("sandbox-secret", url=sandbox.url, http=sandbox.http()) as panel,
+    ):
+        await panel.add(ORDER)
+        await panel.add(orders.Package(service=3, link="a.b"))
+        state, ledger, requests, kinds = [
+            (await http.get(HERE + name)).json() for name in ("state", "ledger", "requests", "kinds")
+        ]
+        assert "secret" not in json.dumps([state, ledger, requests])
+    assert (state["now"], state["speed"], state["requests"], state["taken"], state["past"]) == (5.0, 0, 2, 2, 7)
+    assert state["accounts"] == [{"key": "sandbox-se…", "balance": "994.60000"}]
+    assert [order["order"] for order in state["orders"]] == [9, 8]
+    assert state["orders"][1] == {
+        "order": 8, "service": 1, "name": "Followers", "quantity": 1000, "done": 0, "charge": "0.90000",
+        "start_count": state["orders"][1]["start_count"], "status": "Pending", "remains": "1000", "currency": "USD",
+    }  # fmt: skip
+    assert [row["order"] for row in ledger] == [8, 9]
+    assert [row["fields"]["service"] for row in requests] == ["1", "3"]
+    assert list(kinds) == list(FAULTS)
+
+
+async def test_faults_are_told_shown_and_cleared() -> None:
+    """One, or a list of them."""
+    async with Sandbox() as sandbox, sandbox.http() as http:
+        assert await tell(http, "faults", "late") == (200, [{"fault": "late", "times": 1}])
+        status, pending = await tell(http, "faults", ["cut", {"fault": "empty", "times": None}])
+        assert (status, [fault["fault"] for fault in pending]) == (200, ["late", "cut", "empty"])
+        assert (await http.get(f"{HERE}faults")).json() == pending == sandbox.faults()
+        assert (await http.request("DELETE", f"{HERE}faults")).json() == [] == sandbox.faults()
+
+
+async def test_time_services_and_balances_are_told() -> None:
+    """And a new start."""
+    async with (
+        Sandbox(speed=0, clock=lambda: 0.0) as sandbox,
+        sandbox.http() as http,
+        AsyncClient(sandbox.key, url=sandbox.url, http=http) as panel,
+    ):
+        assert (await tell(http, "advance", {"seconds": 60}))[1]["now"] == 60.0
+        status, service = await tell(http, "services", {"service": 1, "rate": "5.00", "enabled": True})
+        assert (status, service["rate"], service["enabled"]) == (200, "5.00", True)
+        await tell(http, "balance", {"key": sandbox.key, "balance": "6"})
+        await panel.add(ORDER)
+        assert str((await panel.balance()).balance) == "1.00000"
+        assert (await tell(http, "reset", None))[1]["taken"] == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "words"),
+    [
+        ("faults", "lost", "there is no fault 'lost'"),
+        ("faults", 5, "a fault is a name"),
+        ("advance", {"seconds": -1}, "time moves on by"),
+        ("advance", {}, "the body must be an object with 'seconds'"),
+        ("advance", [], "the body must be an object"),
+        ("services", {"service": 1, "price": 5}, "a service has no 'price'"),
+        ("services", {"service": [1], "rate": "5"}, "there is no service [1]"),
+        ("services", {"rate": "5"}, "the body must be an object with 'service'"),
+        ("balance", {"key": "real", "balance": 5}, "a sandbox's keys start with 'sandbox-'"),
+        ("balance", {"key": 5, "balance": 5}, "a sandbox's keys start with 'sandbox-'"),
+        ("balance", {"key": "sandbox-key"}, "the body must be an object with 'balance'"),
+    ],
+)
+async def test_a_mistake_is_said_and_changes_nothing(path: str, said: object, words: str) -> None:
+    """With HTTP 400."""
+    async with Sandbox(speed=0, clock=lambda: 0.0) as sandbox, sandbox.http() as http:
+        before = (await http.get(f"{HERE}state")).json()
+        status, answer = await tell(http, path, said)
+        assert (status, list(answer)) == (400, ["error"])
+        assert answer["error"].startswith(words)
+        assert (await http.get(f"{HERE}state")).json() == before
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000, b"[" + b" " * 1024 * 1024 + b"]"])
+async def test_a_body_that_is_no_json_is_said(body: bytes) -> None:
+    """Also one that is too long or too deep."""
+    async with Sandbox() as sandbox, sandbox.http() as http:
+        answer = await http.post(f"{HERE}faults", content=body)
+    assert (answer.status_code, list(answer.json())) == (400, ["error"])
+
+
+async def test_a_page_of_another_site_has_no_say() -> None:
+    """Browsers tell where a request comes from."""
+    async with Sandbox() as sandbox, sandbox.http() as http:
+        for method in ("POST", "DELETE"):
+            answer = await http.request(
+                method, f"{HERE}faults", content='"late"', headers={"Sec-Fetch-Site": "cross-site"}
+            )
+            assert answer.status_code == 403
+        assert sandbox.faults() == []
+
+
+async def test_the_page_needs_nothing_from_elsewhere() -> None:
+    """No other address is in it."""
+    async with Sandbox() as sandbox, sandbox.http() as http:
+        page = await http.get(HERE)
+        moved = await http.get("https://sandbox.invalid/")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "http://" not in page.text
+    assert "https://" not in page.text
+    assert moved.headers["location"] == "/__sandbox__/"
+
+
+async def test_the_api_takes_get_and_post_alone() -> None:
+    """And other addresses are not there."""
+    async with Sandbox() as sandbox, sandbox.http() as http:
+        answer = await http.request("PUT", sandbox.url)
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+        assert (await http.get(f"{HERE}nothing")).status_code == 404
+        assert sandbox.requests == 0
+
+
+async def test_the_description_names_every_address() -> None:
+    """And every kind of fault."""
+    async with Sandbox() as sandbox, sandbox.http() as http:
+        described = (await http.get("https://sandbox.invalid/openapi.json")).json()
+        for path, methods in described["paths"].items():
+            if "get" in methods:
+                assert (await http.get(f"https://sandbox.invalid{path}")).status_code == 200, path
+    assert (
+        list(FAULTS)
+        == described["paths"]["/__sandbox__/faults"]["post"]["requestBody"]["content"]["application/json"]["schema"][
+            "anyOf"
+        ][0]["properties"]["fault"]["enum"]
+    )

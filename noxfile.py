@@ -8,7 +8,7 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "venv"
-nox.options.sessions = ["lint", "typing", "tests"]
+nox.options.sessions = ["lint", "typing", "tests", "description", "clients"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PROJECT)
@@ -22,6 +22,11 @@ AT_ONCE = ["--numprocesses=4"]
 def group(name: str) -> list[str]:
     """What a dependency group of pyproject.toml asks for."""
     return nox.project.dependency_groups(PROJECT, name)
+
+
+def alone(folder: str) -> list[str]:
+    """How pytest runs tests that need none of the other tests' packages."""
+    return [f"--confcutdir={folder}", folder]
 
 
 @nox.session(python=RUNNING)
@@ -51,6 +56,27 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "run", "-m", "pytest", *AT_ONCE, *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", *(["--fail-under=0"] if session.posargs else []))
+
+
+@nox.session(python=RUNNING)
+def description(session: nox.Session) -> None:
+    """Schemathesis against the sandbox's OpenAPI description."""
+    session.install(".[sandbox]", *group("description"))
+    session.run("pytest", *alone("tests/description"), *session.posargs)
+
+
+@nox.session(python=RUNNING)
+def clients(session: nox.Session) -> None:
+    """Other people's clients against the sandbox."""
+    session.install(".[sandbox]", *group("clients"))
+    session.run("pytest", *alone("tests/clients"), *session.posargs)
+
+
+@nox.session(python=RUNNING)
+def browser(session: nox.Session) -> None:
+    """The sandbox's page in a real browser; needs chromium and chromedriver."""
+    session.install(".[sandbox]", *group("browser"))
+    session.run("pytest", *alone("tests/browser"), *session.posargs)
 
 
 @nox.session(python=RUNNING)

@@ -37,15 +37,18 @@ def desk(panel: Panel) -> Starlette:
     }
     return Starlette(
         routes=[
-            Route("/", lambda _: RedirectResponse(DESK_PATH)),
-            Route("/openapi.json", _shown(description)),
+            Route("/", _home),
+            Route("/openapi.json", _shown(lambda: description(len(panel.world.offers)))),
             Route(DESK_PATH, _page),
             *(Route(DESK_PATH + name, _shown(show)) for name, show in shown.items()),
-            Route(f"{DESK_PATH}faults", _shown(panel.faults)),
-            Route(f"{DESK_PATH}faults", _Told(panel, _clear_faults).answer, methods=["DELETE"]),
+            Route(f"{DESK_PATH}faults", _faults(panel), methods=["GET", "POST", "DELETE"]),
             *(Route(DESK_PATH + name, _Told(panel, tell).answer, methods=["POST"]) for name, tell in _TELLS.items()),
         ]
     )
+
+
+async def _home(_: Request) -> Response:
+    return RedirectResponse(DESK_PATH)
 
 
 async def _page(_: Request) -> Response:
@@ -90,7 +93,6 @@ def _set_balance(panel: Panel, said: object) -> object:
 
 
 _TELLS: Mapping[str, Callable[[Panel, object], object]] = {
-    "faults": _add_faults,
     "advance": _advance,
     "reset": _reset,
     "services": _change,
@@ -117,8 +119,22 @@ class _Told:
             return JSONResponse({"error": str(error)}, 400)
 
 
+def _faults(panel: Panel) -> Callable[[Request], Awaitable[Response]]:
+    by_method = {
+        "GET": _shown(panel.faults),
+        "HEAD": _shown(panel.faults),
+        "POST": _Told(panel, _add_faults).answer,
+        "DELETE": _Told(panel, _clear_faults).answer,
+    }
+
+    async def faults(request: Request) -> Response:
+        return await by_method[request.method](request)
+
+    return faults
+
+
 async def _said(request: Request) -> object:
-    """The body's JSON.
+    """The body's JSON; ``None`` where there is no body.
 
     Raises:
         ValueError: it is none, or too long.
@@ -130,10 +146,16 @@ async def _said(request: Request) -> object:
         msg = f"the body is longer than {_MOST_BODY_BYTES} bytes"
         raise ValueError(msg)
     try:
-        return json.loads(body)
+        return json.loads(body or b"null", parse_float=_number)
     except (ValueError, RecursionError) as error:
         msg = 'the body must be JSON, like {"seconds": 3600}'
         raise ValueError(msg) from error
+
+
+def _number(text: str) -> float:
+    """A number, whole if it is: JSON has but one kind."""
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def _object(said: object) -> Mapping[str, object]:

@@ -16,9 +16,9 @@ from .dialects import Reply, Said
 
 _PAGE = "text/html; charset=UTF-8"
 _ELSEWHERE = "https://elsewhere.invalid/api/v2"
-_LONGEST = 3600.0
-_MOST_TIMES = 1_000_000
-_ACTIONS = ("services", "add", "status", "refill", "refill_status", "cancel", "balance")
+LONGEST = 3600.0
+MOST_TIMES = 1_000_000
+ACTIONS = ("services", "add", "status", "refill", "refill_status", "cancel", "balance")
 _ERRORS = {500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable"}
 
 
@@ -57,7 +57,7 @@ FAULTS: Mapping[str, Kind] = {
 """Every kind of fault by its name, in the order of the sandbox's page."""
 
 _NAMES = tuple(FAULTS)
-_STATUSES = {"broken": tuple(_ERRORS), "redirected": (301, 302, 307, 308)}
+STATUSES = {"broken": tuple(_ERRORS), "redirected": (301, 302, 307, 308)}
 _SECONDS = {"late": 30.0, "dripping": 0.5}
 
 
@@ -228,15 +228,15 @@ def _is_number(value: object, least: float, most: float, *kinds: type) -> bool:
 
 
 _RIGHT: Mapping[str, tuple[Callable[[str, object], bool], str]] = {
-    "times": (lambda _, value: _is_number(value, 1, _MOST_TIMES, int), f"from 1 to {_MOST_TIMES}, or null for ever"),
-    "action": (lambda _, value: value in _ACTIONS, f"one of {', '.join(_ACTIONS)}"),
+    "times": (lambda _, value: _is_number(value, 1, MOST_TIMES, int), f"from 1 to {MOST_TIMES}, or null for ever"),
+    "action": (lambda _, value: value in ACTIONS, f"one of {', '.join(ACTIONS)}"),
     "taken": (lambda _, value: isinstance(value, bool), "true or false"),
-    "seconds": (lambda _, value: _is_number(value, 0, _LONGEST, int, float), f"from 0 to {_LONGEST:.0f}"),
+    "seconds": (lambda _, value: _is_number(value, 0, LONGEST, int, float), f"from 0 to {LONGEST:.0f}"),
     "status": (
-        lambda fault, value: _is_number(value, 100, 599, int) and value in _STATUSES[fault],
-        f"{_listed(_STATUSES['broken'])}, or of 'redirected' {_listed(_STATUSES['redirected'])}",
+        lambda fault, value: _is_number(value, 100, 599, int) and value in STATUSES[fault],
+        f"{_listed(STATUSES['broken'])}, or of 'redirected' {_listed(STATUSES['redirected'])}",
     ),
-    "retry_after": (lambda _, value: _is_number(value, 0, _LONGEST, int), f"whole seconds from 0 to {_LONGEST:.0f}"),
+    "retry_after": (lambda _, value: _is_number(value, 0, LONGEST, int), f"whole seconds from 0 to {LONGEST:.0f}"),
     "message": (lambda _, value: isinstance(value, str) and bool(value.strip()), "the panel's words"),
 }
 """Of what may be said of a fault: whether it is right, and what is."""

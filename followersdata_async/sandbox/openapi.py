@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .faults import FAULTS
+from .faults import ACTIONS, FAULTS, LONGEST, MOST_TIMES, STATUSES
 
 Schema = Mapping[str, Any]
 
 _TEXT: Schema = {"type": "string"}
 _NUMBER: Schema = {"type": "integer"}
+_FLAG: Schema = {"type": "boolean"}
 _AMOUNT: Schema = {"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}
 _COUNT: Schema = {"type": "string", "pattern": r"^\d+$"}
 _ID: Schema = {"anyOf": [{"type": "integer"}, {"type": "string"}]}
@@ -42,10 +43,10 @@ _SERVICE = _thing(
         "rate": _AMOUNT,
         "min": _COUNT,
         "max": _COUNT,
-        "refill": {"type": "boolean"},
-        "cancel": {"type": "boolean"},
+        "refill": _FLAG,
+        "cancel": _FLAG,
     },
-    {"enabled": {"type": "boolean"}},
+    {"enabled": _FLAG},
 )
 
 _STATUS = {
@@ -105,18 +106,24 @@ _REQUESTS: tuple[Schema, ...] = (
     _asks("balance", {}),
 )
 
-_FAULT = _thing(
-    {"fault": {"enum": list(FAULTS)}},
-    {
-        "times": {"type": ["integer", "null"], "minimum": 1, "maximum": 1_000_000},
-        "action": {"enum": ["services", "add", "status", "refill", "refill_status", "cancel", "balance"]},
-        "taken": {"type": "boolean"},
-        "seconds": {"type": "number", "minimum": 0, "maximum": 3600},
-        "status": {"enum": [301, 302, 307, 308, 500, 502, 503]},
-        "retry_after": {"type": "integer", "minimum": 0, "maximum": 3600},
-        "message": {"type": "string", "minLength": 1},
-    },
-)
+_SAID_OF_A_FAULT: Mapping[str, Schema] = {
+    "times": {"type": ["integer", "null"], "minimum": 1, "maximum": MOST_TIMES},
+    "action": {"enum": list(ACTIONS)},
+    "taken": _FLAG,
+    "seconds": {"type": "number", "minimum": 0, "maximum": LONGEST},
+    "retry_after": {"type": "integer", "minimum": 0, "maximum": LONGEST},
+    "message": {"type": "string", "pattern": r"\S"},
+}
+
+
+def _fault(name: str) -> Schema:
+    takes = {of: _SAID_OF_A_FAULT.get(of, {"enum": list(STATUSES.get(name, ()))}) for of in FAULTS[name].takes}
+    needed = {of: takes.pop(of) for of in ("message",) if of in takes}
+    return _thing({"fault": {"const": name}, **needed}, {"times": _SAID_OF_A_FAULT["times"], **takes})
+
+
+_FAULT: Schema = {"anyOf": [_fault(name) for name in FAULTS]}
+_FAULT_BY_NAME: Schema = {"enum": [name for name, kind in FAULTS.items() if "message" not in kind.takes]}
 
 _TAKEN = _thing(
     {
@@ -169,16 +176,16 @@ def _shown(words: str, schema: Schema) -> dict[str, Any]:
     return {"summary": words, "responses": {"200": _says(words, schema)}}
 
 
+def _done(words: str, schema: Schema) -> dict[str, Any]:
+    forbidden = _says("a page of another site asked", _ERROR)
+    return {"summary": words, "responses": {"200": _says("done", schema), "403": forbidden}}
+
+
 def _told(words: str, body: Schema, schema: Schema) -> dict[str, Any]:
-    return {
-        "summary": words,
-        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
-        "responses": {
-            "200": _says("done", schema),
-            "400": _says("what is wrong with it", _ERROR),
-            "403": _says("a page of another site asked", _ERROR),
-        },
-    }
+    told = _done(words, schema)
+    told["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+    told["responses"]["400"] = _says("what is wrong with it", _ERROR)
+    return told
 
 
 _API = {
@@ -194,22 +201,37 @@ _API = {
     },
 }
 
-_NEW_TERMS = _thing(
-    {"service": _NUMBER},
-    {
-        "rate": {"type": "string", "pattern": r"^\d{1,9}(\.\d{1,9})?$"},
-        "min": {"type": "integer", "minimum": 1},
-        "max": {"type": "integer", "minimum": 1},
-        "refill": {"type": "boolean"},
-        "cancel": {"type": "boolean"},
-        "enabled": {"type": "boolean"},
-    },
-)
+_API_BY_QUERY = {
+    "summary": "The same, asked in the address.",
+    "parameters": [
+        {"name": name, "in": "query", "schema": _TEXT}
+        for name in ("key", "action", "order", "orders", "refill", "refills", "service", *_ORDER_FIELDS)
+    ],
+    "responses": _API["responses"],
+}
+
+_OWN_AMOUNT: Schema = {"type": "string", "pattern": r"^\d{1,9}(\.\d{1,9})?$"}
+_OWN_COUNT: Schema = {"type": "integer", "minimum": 1}
+
+_NEW_TERMS: Mapping[str, Schema] = {
+    "rate": _OWN_AMOUNT,
+    "min": _OWN_COUNT,
+    "max": _OWN_COUNT,
+    "refill": _FLAG,
+    "cancel": _FLAG,
+    "enabled": _FLAG,
+}
+_BALANCE = _thing({"key": {"type": "string", "pattern": "^sandbox-"}, "balance": _OWN_AMOUNT})
+_SECONDS = _thing({"seconds": {"type": "number", "minimum": 0, "maximum": 1e10}})
 
 
-def description() -> dict[str, Any]:
-    """The whole description, version 3.1. It holds for the documented dialect, without a quota and without faults."""
-    faults = _told("Add faults to those to come", {"anyOf": [_FAULT, _list(_FAULT)]}, _list(_FAULT))
+def description(services: int) -> dict[str, Any]:
+    """The whole description, version 3.1, of a panel with so many services.
+
+    It holds for the documented dialect, without a quota and without faults.
+    """
+    faults = {"anyOf": [_FAULT_BY_NAME, _FAULT, _list({"anyOf": [_FAULT_BY_NAME, _FAULT]})]}
+    new_terms = _thing({"service": {"type": "integer", "minimum": 1, "maximum": services}}, _NEW_TERMS)
     own = "/__sandbox__"
     return {
         "openapi": "3.1.0",
@@ -219,24 +241,20 @@ def description() -> dict[str, Any]:
             "description": "What a panel documents, answered without money, and what this one can be told besides.",
         },
         "paths": {
-            "/api/v2": {"post": _API},
+            "/api/v2": {"post": _API, "get": _API_BY_QUERY},
             f"{own}/state": {"get": _shown("Everything at a glance", _STATE)},
             f"{own}/ledger": {"get": _shown("Every order that was really taken, oldest first", _list(_TAKEN))},
             f"{own}/requests": {"get": _shown("The last thousand requests, oldest first", _list(_SEEN))},
             f"{own}/kinds": {"get": _shown("The kinds of faults", {"type": "object"})},
             f"{own}/faults": {
                 "get": _shown("The faults to come", _list(_FAULT)),
-                "post": faults,
-                "delete": _shown("Let nothing go wrong any more", _list(_FAULT)),
+                "post": _told("Add faults to those to come", faults, _list(_FAULT)),
+                "delete": _done("Let nothing go wrong any more", _list(_FAULT)),
             },
-            f"{own}/advance": {
-                "post": _told("Move the time on", _thing({"seconds": {"type": "number", "minimum": 0}}), _STATE)
-            },
-            f"{own}/reset": {"post": _shown("Start anew", _STATE)},
-            f"{own}/services": {"post": _told("Change a service", _NEW_TERMS, _SERVICE)},
-            f"{own}/balance": {
-                "post": _told("Set an account's balance", _thing({"key": _TEXT, "balance": _AMOUNT}), _STATE)
-            },
+            f"{own}/advance": {"post": _told("Move the time on", _SECONDS, _STATE)},
+            f"{own}/reset": {"post": _done("Start anew", _STATE)},
+            f"{own}/services": {"post": _told("Change a service", new_terms, _SERVICE)},
+            f"{own}/balance": {"post": _told("Set an account's balance", _BALANCE, _STATE)},
         },
         "components": {"schemas": dict(_ANSWERS)},
     }

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from . import bulk, coalescing, ledger, memory, polling, soak, transport
+from . import bulk, coalescing, ledger, memory, polling, sandbox, soak, transport
 from .measure import table
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Rows]] = {
     "ledger": lambda arguments: ledger.run(orders=arguments.orders // 10 if arguments.quick else arguments.orders),
     "memory": lambda arguments: memory.run(ids=arguments.ids // 10 if arguments.quick else arguments.ids),
     "polling": lambda arguments: polling.run(seed=arguments.seed),
+    "sandbox": lambda arguments: sandbox.run(orders=arguments.orders // 10 if arguments.quick else arguments.orders),
     "transport": lambda arguments: [result.row() for result in transport.run(quick=arguments.quick)],
 }
 
@@ -32,7 +33,9 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="less work: a few minutes for all")
     parser.add_argument("--adds", type=int, default=100_000, help="of soak: how many orders")
     parser.add_argument("--ids", type=int, default=1_000_000, help="of memory: how many ids")
-    parser.add_argument("--orders", type=int, default=1_000_000, help="of ledger: how many orders are open")
+    parser.add_argument(
+        "--orders", type=int, default=1_000_000, help="of ledger and sandbox: how many orders there are"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of soak and polling: the script of what happens")
     parser.add_argument("--format", choices=("table", "json"), default="table", dest="how")
     arguments = parser.parse_args()

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from followersdata_async import AsyncClient, FollowersDataError, orders
 from followersdata_async.cli import main
 from followersdata_async.sandbox.dialects import DIALECTS
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from followersdata_async.sandbox import Sandbox
@@ -284,6 +286,14 @@ def test_unreadable_standard_input_is_exit_2_too(capsys: Captured, monkeypatch: 
         (["balance", "--url", "http://127.0.0.1:1/"], 4, "nothing was sent"),
         (["sandbox", "--port", "70000"], 2, "--port is 70000"),
         (["sandbox", "--past", "0"], 2, "the number of orders is 0"),
+        (["sandbox", "--speed", "-1"], 2, "speed is -1"),
+        (["sandbox", "--services", "0"], 2, "services is 0"),
+        (["sandbox", "--quota", "0"], 2, "a quota is at least 1 request"),
+        (["sandbox", "--balance", "sandbox-key"], 2, "must be like sandbox-key=12.50"),
+        (["sandbox", "--balance", "real=1"], 2, "a sandbox's keys start with"),
+        (["sandbox", "--faults", "nowhere.json"], 2, "--faults nowhere.json cannot be read"),
+        (["sandbox", "--faults", "pyproject.toml"], 2, "--faults pyproject.toml cannot be read"),
+        (["sandbox", "--state", "nowhere/sandbox.db"], 2, "the state nowhere/sandbox.db cannot be opened"),
         (["demo", "--orders", "0"], 2, "the number of orders is 0"),
         (["demo", "--latency", "-1"], 2, "--latency is -1"),
     ],
@@ -375,6 +385,44 @@ def test_the_sandbox_command_serves_until_it_is_stopped(tmp_path: Path) -> None:
         assert main(["balance", "--url", url]) == 0
         process.send_signal(2)
         assert process.wait(timeout=60) == 130
+
+
+def test_the_sandbox_command_takes_a_script_a_quota_balances_and_a_state(tmp_path: Path) -> None:
+    """All of it at once; a restart goes on with what there was, even after a kill."""
+    (tmp_path / "script.json").write_text('["maintenance", {"fault": "dropped", "action": "add"}]')
+    command = [sys.executable, "-m", "followersdata_async", "sandbox", "--port", "0", "--past", "5", "--speed", "0",
+               "--quota", "4", "--quota-per", "3600", "--quota-says", "status", "--balance", "sandbox-key=12.50",
+               "--faults", "script.json", "--state", "sandbox.db", "--one-per-link", "--services", "30"]  # fmt: skip
+
+    async def talk(url: str) -> list[str]:
+        async with AsyncClient("sandbox-key", url=url, retry=None) as panel:
+            calls = [
+                panel.balance,
+                panel.balance,
+                *[lambda: panel.add(orders.Package(service=3, link="a.b"))] * 2,
+                panel.services,
+            ]
+            return [await said_by(call) for call in calls]
+
+    async def said_by(call: Callable[[], Awaitable[object]]) -> str:
+        try:
+            return str(await call())
+        except FollowersDataError as error:
+            return type(error).__name__
+
+    told = []
+    for _ in range(2):
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+            assert process.stderr is not None
+            said = [process.stderr.readline() for _ in range(5)]
+            url = next(line for line in said if "FOLLOWERSDATA_API_URL" in line).split("=")[1].strip()
+            told.append(anyio.run(talk, url))
+            process.kill()
+    first, second = told
+    lost = ["OutcomeUnknownError", "ConflictError", "RateLimitedError"]
+    assert [first[0], *first[2:]] == [second[0], *second[2:]] == ["PanelUnavailableError", *lost]
+    assert "12.50" in first[1]
+    assert "8.00000" in second[1]
 
 
 def test_output_that_nobody_reads_ends_quietly(tmp_path: Path) -> None:

@@ -312,18 +312,11 @@ def worker(script: Path, database: str, url: str) -> Iterator[subprocess.Popen[b
 
 async def test_of_two_workers_one_is_killed(database: str, tmp_path: Path) -> None:
     """No order twice, none lost, all final in the end, and both together within the limit."""
-    began, arrivals = time.time(), list[float]()
-
-    def clock() -> float:
-        arrivals.append(time.time())
-        return began + (arrivals[-1] - began) * 2000
-
     refs = [f"cart-{number}" for number in range(ORDERS)]
     script = tmp_path / "worker.py"
     script.write_text(WORKER, encoding="utf-8")
     await intend(database, *refs)
-    async with Sandbox(serve=True, past=250, clock=clock) as sandbox, opened(database, sandbox.url) as app:
-        arrivals.clear()
+    async with Sandbox(serve=True, past=250, speed=2000) as sandbox, opened(database, sandbox.url) as app:
         for ref in refs:
             await app.configure_task("followersdata:place").defer_async(ref=ref)
         async with Ledger(database) as ledger:
@@ -339,6 +332,7 @@ async def test_of_two_workers_one_is_killed(database: str, tmp_path: Path) -> No
     taken = {row["link"]: row["order"] for row in sandbox.ledger()}
     assert len(taken) == len(sandbox.ledger()) == ORDERS
     assert {link_of(receipt.ref): receipt.order for receipt in receipts} == taken
+    arrivals = [float(str(row["at"])) / 2000 for row in sandbox.log()]
     # Requests come late at times, but never early: none before its turn, if the first was the latest.
     early = [number for number, at in enumerate(arrivals) if number > RATE * (at - arrivals[0]) + RATE / 5]
     assert early == []

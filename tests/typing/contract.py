@@ -43,6 +43,7 @@ from followersdata_async import (
 from followersdata_async.integrations.procrastinate import blueprint
 from followersdata_async.ledger import Ledger, PollReport, Receipt, ReceiptState
 from followersdata_async.limits import PostgresRateLimit
+from followersdata_async.sandbox import Quota, Sandbox
 
 
 def clients() -> None:
@@ -183,6 +184,20 @@ def machines() -> None:
     tasks = blueprint("postgresql://a@b/c", panels={"main": lambda: AsyncClient(rate=limit)}, shards=2, cron=None)
     assert_type(tasks, Blueprint)
     blueprint(ledger="postgresql://a@b/c", panels={"main": AsyncClient})
+
+
+async def sandboxes() -> None:
+    """A panel to test against."""
+    quota = Quota(requests=10, per=1.0, says="text")
+    async with Sandbox(seed=1, speed=0, quota=quota, faults=["late", {"fault": "cut"}], balances={"a": "1"}) as sandbox:
+        sandbox.next("dropped", action="add", times=None)
+        sandbox.advance(3600)
+        sandbox.change(1, rate="2.00")
+        assert_type(sandbox.ledger(), list[dict[str, object]])
+        assert_type(sandbox.now, float)
+        AsyncClient(sandbox.key, url=sandbox.url, http=sandbox.http())
+    with Sandbox(serve=True, state="sandbox.db") as sandbox:
+        assert_type(sandbox.page, str)
 
 
 async def mistakes(panel: AsyncClient) -> None:

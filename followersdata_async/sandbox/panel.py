@@ -89,8 +89,9 @@ class Panel:
         """Carry out one request, or not, and say what is to be sent."""
         with self._lock:
             self.requests += 1
-            delivery = self._delivery(fields)
-            self._write_down(fields, delivery)
+            now = self.clock.now()
+            delivery = self._delivery(fields, now)
+            self._write_down(fields, delivery, now)
             return delivery
 
     def unread(self) -> bool:
@@ -98,10 +99,10 @@ class Panel:
         with self._lock:
             fault = self._script.next_unread()
             if fault is not None:
-                self._write_down({}, Delivery(reply=_NOTHING, fault=fault))
+                self._write_down({}, Delivery(reply=_NOTHING, fault=fault), self.clock.now())
             return fault is not None
 
-    def _delivery(self, fields: Mapping[str, str]) -> Delivery:
+    def _delivery(self, fields: Mapping[str, str], now: float) -> Delivery:
         headers: Mapping[str, str] = {}
         key = fields.get("key", "")
         if self.meter is not None and key.startswith(KEY_PREFIX):
@@ -109,29 +110,26 @@ class Panel:
             if refusal is not None:
                 return Delivery(reply=refusal)
         fault = self._script.next_for(fields)
-        return Delivery(reply=self._reply(fields, fault, headers), fault=fault)
 
-    def _reply(self, fields: Mapping[str, str], fault: Fault | None, headers: Mapping[str, str]) -> Reply:
+        def answer(heard: Mapping[str, str]) -> Said:
+            said = self._answer(heard, now) if fault is None or fault.is_taken else None
+            return said if fault is None else fault.said(said)
+
         if fault is None:
-            return self.dialect.reply(fields, self._answer, headers)
-        if not fault.is_answered:
-            return fault.reply(_NOTHING)
-        return fault.reply(self.dialect.reply(fields, lambda heard: self._spoilt(fault, heard), headers))
+            return Delivery(reply=self.dialect.reply(fields, answer, headers))
+        reply = self.dialect.reply(fields, answer, headers) if fault.is_answered else _NOTHING
+        return Delivery(reply=fault.reply(reply), fault=fault)
 
-    def _answer(self, heard: Mapping[str, str]) -> Said:
-        now = self.clock.now()
+    def _answer(self, heard: Mapping[str, str], now: float) -> Said:
         if self.journal is not None and heard.get("action") in _WRITES:
             self.journal.note(now, "asked", heard)
         return self.world.answer(heard, now)
 
-    def _spoilt(self, fault: Fault, heard: Mapping[str, str]) -> Said:
-        return fault.said(self._answer(heard) if fault.is_taken else None)
-
-    def _write_down(self, fields: Mapping[str, str], delivery: Delivery) -> None:
+    def _write_down(self, fields: Mapping[str, str], delivery: Delivery, now: float) -> None:
         fault = delivery.fault and delivery.fault.fault
         self._log.append(
             {
-                "at": self.clock.now(),
+                "at": now,
                 "action": fields.get("action"),
                 "key": masked(fields.get("key", "")),
                 "fields": {name: value for name, value in fields.items() if name not in {"key", "action"}},

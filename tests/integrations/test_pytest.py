@@ -17,9 +17,10 @@ def ran(folder: Path, *arguments: str, **files: str) -> str:
     """What pytest says of these files; warnings are errors."""
     for name, text in files.items():
         (folder / f"{name}.py").write_text(text, "utf-8")
-    # pytest-asyncio warns where nobody has said this.
-    scope = [] if "no:asyncio" in arguments else ["-o", "asyncio_default_fixture_loop_scope=function"]
-    plain = ["-W", "error", "-p", "no:cacheprovider", "-p", "no:xdist", *scope]
+    # A configuration of its own: the folder may lie in this project's. Without it pytest-asyncio warns, too.
+    scope = "" if "no:asyncio" in arguments else "asyncio_default_fixture_loop_scope = function\n"
+    (folder / "pytest.ini").write_text(f"[pytest]\n{scope}", "utf-8")
+    plain = ["-W", "error", "-p", "no:cacheprovider", "-p", "no:xdist"]
     command = [sys.executable, "-m", "pytest", *plain, *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)

@@ -57,6 +57,7 @@ from .models import (
     Unreported,
 )
 from .pacing import PollPolicy, RetryPolicy
+from .plain import to_json
 from .polling import Changes
 
 __all__ = [
@@ -112,4 +113,5 @@ __all__ = [
     "models",
     "orders",
     "services_diff",
+    "to_json",
 ]

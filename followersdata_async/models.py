@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from enum import Enum
 from functools import cached_property
-from typing import Generic, TypeAlias, TypeVar, final
+from typing import ClassVar, Generic, TypeAlias, TypeVar, final
 
 from attrs import field, frozen
 
 from .errors import FollowersDataError, PanelError, PartialFailureError
+from .plain import Plain
 
 __all__ = [
     "Balance",
@@ -151,7 +152,7 @@ def _extra() -> Mapping[str, object]:
 
 @final
 @frozen(kw_only=True)
-class Service:
+class Service(Plain):
     """One row of the catalogue (panel-api §3.2).
 
     ``rate`` is the price of 1000, or of the whole for packages and
@@ -175,7 +176,7 @@ class Service:
 
 @final
 @frozen(kw_only=True)
-class PlacedOrder:
+class PlacedOrder(Plain):
     """An order that the panel took (panel-api §4.2)."""
 
     order: Id
@@ -186,7 +187,7 @@ class PlacedOrder:
 
 @final
 @frozen(kw_only=True)
-class OrderStatus:
+class OrderStatus(Plain):
     """How an order is doing (panel-api §5.2).
 
     ``status`` is the panel's word, ``state`` what it means; ``charge`` is what
@@ -214,7 +215,7 @@ class OrderStatus:
 
 @final
 @frozen
-class Change:
+class Change(Plain):
     """An order that was seen to be another than before; at its first sighting ``before`` is ``None``."""
 
     order: Id
@@ -224,7 +225,7 @@ class Change:
 
 @final
 @frozen(kw_only=True)
-class Refill:
+class Refill(Plain):
     """A refill that the panel took on (panel-api §6.2). ``refill`` is ``None`` where it gave no id."""
 
     refill: Id | None = None
@@ -233,7 +234,7 @@ class Refill:
 
 @final
 @frozen(kw_only=True)
-class RefillStatus:
+class RefillStatus(Plain):
     """How a refill is doing (panel-api §7.2)."""
 
     status: str
@@ -248,7 +249,7 @@ class RefillStatus:
 
 @final
 @frozen(kw_only=True)
-class Cancellation:
+class Cancellation(Plain):
     """A cancellation that was *asked for*, not carried out: the order's status tells (panel-api §8.2).
 
     ``accepted`` is always true; a refusal is an outcome of its own.
@@ -260,7 +261,7 @@ class Cancellation:
 
 @final
 @frozen(kw_only=True)
-class Balance:
+class Balance(Plain):
     """What the account has, in ``currency`` (panel-api §9.2)."""
 
     balance: Decimal
@@ -272,39 +273,47 @@ T_co = TypeVar("T_co", covariant=True)
 
 @final
 @frozen
-class Ok(Generic[T_co]):
+class Ok(Plain, Generic[T_co]):
     """The panel answered for this id."""
 
+    outcome: ClassVar[str] = "ok"
+    shown: ClassVar[Mapping[str, object]] = {"outcome": str}
     id: Id
     value: T_co
 
 
 @final
 @frozen
-class Refused:
+class Refused(Plain):
     """The panel said no to this id."""
 
+    outcome: ClassVar[str] = "refused"
+    shown: ClassVar[Mapping[str, object]] = {"outcome": str}
     id: Id
     error: PanelError
 
 
 @final
 @frozen
-class Unreported:
+class Unreported(Plain):
     """The answer does not mention this id: neither an error nor proof of absence."""
 
+    outcome: ClassVar[str] = "unreported"
+    shown: ClassVar[Mapping[str, object]] = {"outcome": str}
     id: Id
 
 
 @final
 @frozen
-class Failed:
+class Failed(Plain):
     """The request that carried this id brought no usable answer for it.
 
     Of a write, ``error`` is a ``NotSentError`` or an ``OutcomeUnknownError``
     where that is what happened.
     """
 
+    outcome: ClassVar[str] = "failed"
+    shown: ClassVar[Mapping[str, object]] = {"outcome": str}
     id: Id
     error: FollowersDataError
 
@@ -314,13 +323,15 @@ Outcome: TypeAlias = Ok[T_co] | Refused | Unreported | Failed
 
 
 @final
-class BatchResult(Mapping[Id, Outcome[T_co]]):
+class BatchResult(Plain, Mapping[Id, Outcome[T_co]]):
     """Exactly one outcome for each id asked, in the order asked.
 
     Keyed by what the caller passed; as ``7`` and ``"7"`` are the same order,
     either finds it. ``requests`` is how many requests were sent, retries
     included.
     """
+
+    shown: ClassVar[Mapping[str, object]] = {"outcomes": tuple[Outcome[T_co], ...], "requests": int}
 
     def __init__(self, outcomes: Iterable[Outcome[T_co]] = (), *, requests: int = 0) -> None:
         self._by_text: dict[str, Outcome[T_co]] = {}
@@ -351,6 +362,11 @@ class BatchResult(Mapping[Id, Outcome[T_co]]):
             f"<BatchResult of {len(self)} ids: {len(self.ok)} ok, {len(self.refused)} refused, "
             f"{len(self.unreported)} unreported, {len(self.failed)} failed; {self.requests} requests>"
         )
+
+    @property
+    def outcomes(self) -> tuple[Outcome[T_co], ...]:
+        """All outcomes, in the order asked."""
+        return tuple(self._by_text.values())
 
     @cached_property
     def ok(self) -> Mapping[Id, T_co]:

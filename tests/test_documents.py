@@ -79,7 +79,7 @@ def test_the_examples_of_the_other_documents_are_python_and_import_what_is_there
             imports += re.findall(r"^from followersdata_async.*", text, re.MULTILINE)
     for line in imports:
         exec(line, {})  # noqa: S102 - of our own documents
-    assert len(imports) == 5
+    assert len(imports) == 7
 
 
 def blocks(document: str, language: str) -> list[str]:

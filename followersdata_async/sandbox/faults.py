@@ -16,9 +16,9 @@ from .dialects import Reply, Said
 
 _PAGE = "text/html; charset=UTF-8"
 _ELSEWHERE = "https://elsewhere.invalid/api/v2"
-LONGEST = 3600.0
-MOST_TIMES = 1_000_000
-ACTIONS = ("services", "add", "status", "refill", "refill_status", "cancel", "balance")
+LONGEST: float = 3600.0
+MOST_TIMES: int = 1_000_000
+ACTIONS: tuple[str, ...] = ("services", "add", "status", "refill", "refill_status", "cancel", "balance")
 _ERRORS = {500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable"}
 
 
@@ -57,7 +57,7 @@ FAULTS: Mapping[str, Kind] = {
 """Every kind of fault by its name, in the order of the sandbox's page."""
 
 _NAMES = tuple(FAULTS)
-STATUSES = {"broken": tuple(_ERRORS), "redirected": (301, 302, 307, 308)}
+STATUSES: Mapping[str, tuple[int, ...]] = {"broken": tuple(_ERRORS), "redirected": (301, 302, 307, 308)}
 _SECONDS = {"late": 30.0, "dripping": 0.5}
 
 

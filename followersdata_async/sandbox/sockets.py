@@ -35,7 +35,7 @@ class Served:
 
     def __init__(self, app: ASGIApp, panel: Panel, port: int) -> None:
         listener = socket.create_server((_LOOPBACK, port))
-        self.address = f"{_LOOPBACK}:{listener.getsockname()[1]}"
+        self.address: str = f"{_LOOPBACK}:{listener.getsockname()[1]}"
         self._server = uvicorn.Server(_config(app, panel))
         self._thread = threading.Thread(target=self._server.run, args=([listener],), name="sandbox", daemon=True)
         self._thread.start()

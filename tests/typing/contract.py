@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
 from typing import assert_never, assert_type
 
+from fastapi import FastAPI
 from procrastinate import Blueprint
 
 from followersdata_async import (
@@ -39,7 +41,9 @@ from followersdata_async import (
     Unreported,
     orders,
     services_diff,
+    to_json,
 )
+from followersdata_async.integrations.fastapi import PanelDep, install_error_handlers, lifespan, panels_of
 from followersdata_async.integrations.procrastinate import blueprint
 from followersdata_async.ledger import Ledger, PollReport, Receipt, ReceiptState
 from followersdata_async.limits import PostgresRateLimit
@@ -198,6 +202,17 @@ async def sandboxes() -> None:
         AsyncClient(sandbox.key, url=sandbox.url, http=sandbox.http())
     with Sandbox(serve=True, state="sandbox.db") as sandbox:
         assert_type(sandbox.page, str)
+
+
+def services(app: FastAPI, panel: PanelDep, result: BatchResult[OrderStatus]) -> None:
+    """Clients in a web service."""
+    FastAPI(lifespan=lifespan())
+    FastAPI(lifespan=lifespan({"main": AsyncClient("a"), "spare": lambda: AsyncClient("b")}))
+    install_error_handlers(app)
+    assert_type(panel, AsyncClient)
+    assert_type(panels_of(app)["main"], AsyncClient)
+    assert_type(result.outcomes, tuple[Outcome[OrderStatus], ...])
+    json.dumps(to_json(result))
 
 
 async def mistakes(panel: AsyncClient) -> None:

@@ -1,0 +1,333 @@
+"""FastAPI apps as users write them: clients for their life, errors as problem details, values as documented."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import Annotated, Any
+
+import anyio
+import httpx
+import jsonschema
+import pytest
+import uvicorn
+from fastapi import Depends, FastAPI, WebSocket
+from fastapi.testclient import TestClient
+
+from followersdata_async import (
+    AsyncClient,
+    AuthenticationError,
+    Balance,
+    BatchResult,
+    ConfigurationError,
+    ConflictError,
+    DecodeError,
+    FollowersDataError,
+    InsufficientFundsError,
+    InvalidOrderError,
+    LedgerError,
+    NotSentError,
+    NotSupportedError,
+    OrderNotFoundError,
+    OrderStatus,
+    Outcome,
+    OutcomeUnknownError,
+    PanelError,
+    PanelUnavailableError,
+    PartialFailureError,
+    PollTimeoutError,
+    RateLimitedError,
+    RequestTimeoutError,
+    Service,
+    ServiceNotFoundError,
+    TemporaryPanelError,
+    errors,
+    orders,
+)
+from followersdata_async.integrations.fastapi import PanelDep, install_error_handlers, lifespan, panel_named, panels_of
+from followersdata_async.sandbox import Sandbox
+
+ORDER = orders.Default(service=1, link="https://example.com/p/1", quantity=1000)
+
+
+def client_of(sandbox: Sandbox, key: str = Sandbox.key) -> AsyncClient:
+    """A client in process."""
+    return AsyncClient(key, url=sandbox.url, http=sandbox.http(), retry=None)
+
+
+def service(**settings: Any) -> FastAPI:
+    """An app with a route for each kind of answer."""
+    app = FastAPI(lifespan=lifespan(**settings))
+    install_error_handlers(app)
+
+    @app.get("/orders/{order}")
+    async def show(order: int, panel: PanelDep) -> OrderStatus:
+        return await panel.status(order)
+
+    @app.get("/orders")
+    async def show_many(first: int, last: int, panel: PanelDep) -> BatchResult[OrderStatus]:
+        return await panel.multi_status(range(first, last + 1))
+
+    @app.get("/outcomes")
+    async def outcomes(panel: PanelDep) -> list[Outcome[OrderStatus]]:
+        return list((await panel.multi_status([1, 10**9])).values())
+
+    @app.get("/services")
+    async def services(panel: PanelDep) -> list[Service]:
+        return await panel.services()
+
+    @app.post("/orders")
+    async def place(panel: PanelDep) -> dict[str, object]:
+        return {"order": (await panel.add(ORDER)).order}
+
+    @app.get("/balance")
+    async def balance(panel: Annotated[AsyncClient, Depends(panel_named("spare"))]) -> Balance:
+        return await panel.balance()
+
+    @app.websocket("/live")
+    async def live(socket: WebSocket, panel: PanelDep) -> None:
+        await socket.accept()
+        await socket.send_json(str((await panel.balance()).balance))
+        await socket.close()
+
+    return app
+
+
+@pytest.fixture(name="sandbox")
+def _sandbox() -> Sandbox:
+    return Sandbox(past=100, balances={"sandbox-spare": 7})
+
+
+@pytest.fixture(name="client", params=["asyncio", "trio"])
+def _client(request: pytest.FixtureRequest, sandbox: Sandbox) -> Iterator[TestClient]:
+    app = service(panels={"main": lambda: client_of(sandbox), "spare": client_of(sandbox, "sandbox-spare")})
+    with TestClient(app, backend=request.param, raise_server_exceptions=False) as client:
+        yield client
+
+
+def test_values_are_answered_as_they_are_documented(client: TestClient) -> None:
+    """Each route's answer fits its response model, which has a name of its own where it is one value."""
+    described = client.get("/openapi.json").json()
+    for path, asked in {
+        "/orders/{order}": "/orders/1",
+        "/orders": "/orders?first=1&last=101",
+        "/outcomes": "/outcomes",
+        "/services": "/services",
+        "/balance": "/balance",
+    }.items():
+        answer = client.get(asked)
+        assert answer.status_code == 200, asked
+        schema = described["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+        jsonschema.validate(answer.json(), schema | {"components": described["components"]})
+    assert {"OrderStatus", "BatchResult_OrderStatus_", "Service", "Balance"} <= described["components"][
+        "schemas"
+    ].keys()
+    status = client.get("/orders/1").json()
+    assert isinstance(status["charge"], str)
+    many = client.get("/orders?first=100&last=101").json()
+    assert [outcome["outcome"] for outcome in many["outcomes"]] == ["ok", "refused"]
+    assert many["requests"] == 1
+
+
+def test_panels_are_reached_by_name_and_from_websockets(client: TestClient) -> None:
+    """Each is its own account."""
+    assert client.get("/balance").json() == {"balance": "7", "currency": "USD"}
+    with client.websocket_connect("/live") as socket:
+        assert socket.receive_json() == "1000.00000"
+
+
+def test_a_dependency_can_be_overridden(sandbox: Sandbox) -> None:
+    """By the function of its name, which is the same each time."""
+    app = service(panels=lambda: client_of(sandbox))
+    with TestClient(app) as client:
+        app.dependency_overrides[panel_named("main")] = lambda: panels_of(app)["main"]
+        app.dependency_overrides[panel_named("spare")] = lambda: panels_of(app)["main"]
+        assert client.get("/balance").json()["balance"] == "1000.00000"
+
+
+def test_without_arguments_the_environment_decides(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And each run of the lifespan has a client of its own."""
+    with Sandbox(serve=True, past=1) as sandbox:
+        monkeypatch.setenv("FOLLOWERSDATA_API_KEY", sandbox.key)
+        monkeypatch.setenv("FOLLOWERSDATA_API_URL", sandbox.url)
+        app = service()
+        for _ in range(2):
+            with TestClient(app) as client:
+                assert client.get("/orders/1").status_code == 200
+
+
+def test_a_lifespan_runs_inside_with_open_clients_and_keeps_its_state(sandbox: Sandbox) -> None:
+    """They are open when it starts, and still when it ends."""
+    seen = []
+
+    @asynccontextmanager
+    async def mine(app: FastAPI) -> AsyncIterator[dict[str, object]]:
+        seen.append(str((await panels_of(app)["main"].balance()).balance))
+        yield {"mine": 7}
+        seen.append(str((await panels_of(app)["main"].balance()).balance))
+
+    app = service(panels=lambda: client_of(sandbox), inner=mine)
+
+    @app.get("/mine")
+    async def show(panel: PanelDep) -> int:
+        return len(await panel.services())
+
+    with TestClient(app) as client:
+        assert client.get("/mine").json() == 24
+    assert seen == ["1000.00000"] * 2
+
+
+def test_an_app_without_its_lifespan_says_what_is_missing() -> None:
+    """In the way that most forget it: a test client that is not entered."""
+    app = service(panels=AsyncClient("sandbox-key"))
+    with pytest.raises(ConfigurationError, match=r"FastAPI\(lifespan=lifespan\(\)\).*with TestClient\(app\) as client"):
+        panels_of(app)
+    answer = TestClient(app, raise_server_exceptions=False).get("/orders/1")
+    assert (answer.status_code, "TestClient" in answer.json()["detail"]) == (500, True)
+
+
+def test_a_panel_that_nobody_named_is_an_error(sandbox: Sandbox) -> None:
+    """With the names that there are."""
+    with TestClient(service(panels=lambda: client_of(sandbox))) as client:
+        assert client.get("/balance").json()["detail"] == "there is no panel 'spare': lifespan() was given main"
+    with pytest.raises(ConfigurationError, match="one of the panels is named 'main', for PanelDep; these are spare"):
+        lifespan({"spare": lambda: client_of(sandbox)})
+
+
+# --- errors
+
+STATUSES: dict[FollowersDataError, int] = {
+    InvalidOrderError("Bad link", action="add"): 422,
+    NotSupportedError("Cancel is not available", action="cancel"): 422,
+    OrderNotFoundError("Incorrect order ID", action="status"): 404,
+    ServiceNotFoundError("Incorrect service ID", action="add"): 404,
+    ConflictError("You have active order with this link", action="add"): 409,
+    InsufficientFundsError("Not enough funds on balance", action="add"): 402,
+    RateLimitedError("Too many requests", action="add", retry_after=1.2): 503,
+    TemporaryPanelError("try later", action="add"): 503,
+    AuthenticationError("Invalid API key", action="add"): 500,
+    PanelError("words that nobody knows", action="add"): 502,
+    NotSentError("no network"): 503,
+    OutcomeUnknownError("no answer", action="add"): 502,
+    RequestTimeoutError("no answer in time"): 504,
+    PanelUnavailableError("maintenance", retry_after=7.0): 502,
+    DecodeError("cannot be read", action="add"): 502,
+    PollTimeoutError("not all are final"): 504,
+    PartialFailureError("some came to nothing"): 502,
+    LedgerError("the database is away"): 503,
+    ConfigurationError("no key"): 500,
+}
+
+
+@pytest.mark.parametrize(("error", "status"), STATUSES.items(), ids=lambda value: type(value).__name__)
+def test_an_error_is_a_problem_with_a_fitting_status(error: FollowersDataError, status: int) -> None:
+    """As RFC 9457 has it, with the panel's Retry-After; only an unknown order must not be sent again."""
+    app = FastAPI()
+    install_error_handlers(app)
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise error
+
+    answer = TestClient(app).get("/broken")
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.status_code == answer.json()["status"] == status
+    retry_after = getattr(error, "retry_after", None)
+    assert answer.headers.get("retry-after") == {None: None, 1.2: "2", 7.0: "7"}[retry_after]
+    assert answer.json() == {
+        "type": f"urn:followersdata:{type(error).__name__}",
+        "title": answer.json()["title"],
+        "status": status,
+        "detail": str(error),
+        "instance": "/broken",
+        "retry": not isinstance(error, OutcomeUnknownError),
+    }
+    assert answer.json()["title"]
+
+
+def test_every_class_of_error_has_a_status() -> None:
+    """Those of tomorrow, too."""
+    classes = [
+        value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, FollowersDataError)
+    ]
+    tried = {type(error) for error in STATUSES}
+    assert {class_ for class_ in classes if not class_.__subclasses__()} - tried == {
+        errors.InvalidRequestError,
+        errors.RefillNotFoundError,
+    }
+
+
+def test_the_key_is_in_no_problem(sandbox: Sandbox) -> None:
+    """Also where the panel repeats it."""
+    app = service(panels=lambda: client_of(sandbox, "sandbox-0123456789"))
+    with TestClient(app) as client:
+        sandbox.next("refused", message="the key sandbox-0123456789 is unwelcome")
+        answer = client.post("/orders")
+    assert "0123456789" not in answer.text + str(answer.headers)
+    assert "unwelcome" in answer.json()["detail"]
+
+
+# --- over real sockets
+
+
+@contextmanager
+def running(app: FastAPI) -> Iterator[str]:
+    """The app behind uvicorn, in a thread; its address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None))
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def test_two_hundred_requests_at_once_cost_a_handful_of_the_panels() -> None:
+    """Each handler asks for its own order; those of one moment share a request."""
+
+    async def load(url: str) -> list[bytes]:
+        port = httpx.URL(url).port or 0
+        async with AsyncExitStack() as stack:
+            streams = [await stack.enter_async_context(await anyio.connect_tcp("127.0.0.1", port)) for _ in range(200)]
+            for order, stream in enumerate(streams, 1):
+                await stream.send(b"GET /orders/%d HTTP/1.1\r\nHost: x\r\n\r\n" % order)
+            return [await stream.receive() for stream in streams]
+
+    with Sandbox(serve=True, past=1000, latency=0.05) as sandbox:
+        app = service(panels=lambda: AsyncClient(sandbox.key, url=sandbox.url, window=0.05))
+        with running(app) as url:
+            answers = anyio.run(load, url)
+        assert all(answer.startswith(b"HTTP/1.1 200 ") for answer in answers)
+        assert sandbox.requests <= 20
+
+
+def test_a_write_on_its_way_is_finished_when_the_service_ends() -> None:
+    """The server is told to end while the panel has the order and has not answered."""
+    answers: list[httpx.Response] = []
+    with Sandbox(serve=True, faults=[{"fault": "late", "seconds": 0.5, "action": "add"}]) as sandbox:
+        with running(service(panels=lambda: AsyncClient(sandbox.key, url=sandbox.url))) as url:
+            thread = threading.Thread(target=lambda: answers.append(httpx.post(f"{url}/orders", timeout=60)))
+            thread.start()
+            while not sandbox.ledger():
+                pass
+        thread.join()
+        assert answers[0].json() == {"order": sandbox.ledger()[0]["order"]}
+
+
+def test_pydantic_is_imported_by_nobody_who_does_not_use_it() -> None:
+    """Nor is FastAPI."""
+    code = "import sys, followersdata_async; assert not {'pydantic', 'pydantic_core', 'fastapi'} & sys.modules.keys()"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_without_the_extra_it_says_what_to_install() -> None:
+    """Where it is used."""
+    code = "import sys; sys.modules['fastapi'] = None; import followersdata_async.integrations.fastapi"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "this integration needs its extra: pip install 'followersdata_async[fastapi]'" in done.stderr

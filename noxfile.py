@@ -1,4 +1,4 @@
-"""What is checked, and how: ``nox`` runs lint, types and tests; ``nox -l`` lists everything."""
+"""What is checked, and how: ``nox`` runs what needs nothing but pip; ``nox -l`` lists everything."""
 
 from __future__ import annotations
 

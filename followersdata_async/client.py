@@ -16,6 +16,7 @@ from .caching import CachedServices
 from .coalescing import Coalescing
 from .errors import ConfigurationError
 from .line import Line, limiter_for
+from .listening import Call, Listeners
 from .models import Change, Failed, Refused, Unreported
 from .pacing import PollPolicy, RetryBudget, RetryPolicy
 from .polling import Changes, finals
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .errors import PanelError
+    from .events import Listener
     from .following import Event
     from .limits import PostgresRateLimit
     from .line import Limiter
@@ -82,6 +84,9 @@ class AsyncClient:
         ssl_context: How certificates are checked.
         refusals: Words of this panel's refusals and the error class each means, looked up
             before the built-in ones: ``{"bakiye yok": InsufficientFundsError}``.
+        on_event: A function that is told of calls, requests and retries as they happen, in
+            the task in which they do (``followersdata_async.events``). It should be quick; what
+            it raises is logged.
 
     Raises:
         ConfigurationError: no key, or an address that cannot be used.
@@ -113,6 +118,7 @@ class AsyncClient:
         proxy: str | None = None,
         ssl_context: SSLContext | None = None,
         refusals: Mapping[str, type[PanelError]] | None = None,
+        on_event: Listener | None = None,
     ) -> None:
         self._settings = settings = Settings(
             api_key=key_from(api_key, os.environ),
@@ -130,6 +136,9 @@ class AsyncClient:
             ssl_context=ssl_context,
             refusals=refusals or {},
         )
+        self.events = Listeners()
+        if on_event is not None:
+            self.events.add(on_event)
         retrying = Retrying(
             policy=settings.retry,
             budget=RetryBudget(),
@@ -137,14 +146,22 @@ class AsyncClient:
             chance=random.random,
             clock=time.time,
             sleep=anyio.sleep,
+            events=self.events,
         )
-        self._line = Line(transport_for(settings, http), retrying, settings.words, limiter_for(rate, settings.account))
+        self._line = Line(
+            transport_for(settings, http), retrying, settings.words, limiter_for(rate, settings.account), self.events
+        )
         self._single_statuses = Coalescing(self._line, asking.STATUS, settings.batch_size, settings.window)
         self._single_refill_statuses = Coalescing(
             self._line, asking.REFILL_STATUS, settings.batch_size, settings.window
         )
         self._services = CachedServices(self._read_services, anyio.current_time)
         self._loop: object = None
+
+    @property
+    def url(self) -> str:
+        """The API's address."""
+        return self._settings.url
 
     def __repr__(self) -> str:
         """The address, never the key."""
@@ -219,7 +236,8 @@ class AsyncClient:
             OrderNotFoundError: the panel does not know the order.
         """
         self._opened()
-        return await self._single_statuses.get(order)
+        with Call(self.events, "status", "status", ids=1):
+            return await self._single_statuses.get(order)
 
     async def multi_status(self, orders: Iterable[Id]) -> BatchResult[OrderStatus]:
         """The status of any number of orders: one request for each ``batch_size`` of them (panel-api §5).
@@ -230,14 +248,14 @@ class AsyncClient:
         Raises:
             AuthenticationError: the key was refused; ``.result`` has what is known.
         """
-        return await self._many(asking.STATUS, orders)
+        return await self._many("multi_status", asking.STATUS, orders)
 
     def stream_status(self, orders: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[OrderStatus]:
         """The status of any number of orders, lazily read, as chunks finish (panel-api §5).
 
         ``async with panel.stream_status(ids) as outcomes: async for outcome in outcomes: …``
         """
-        return self._stream(asking.STATUS, orders)
+        return self._stream("stream_status", asking.STATUS, orders)
 
     @overload
     def watch(
@@ -310,7 +328,9 @@ class AsyncClient:
             NotSentError: nothing was sent.
             OutcomeUnknownError: it was sent, and nobody knows.
         """
-        return await asking.alone(self._opened(), asking.REFILL, order)
+        line = self._opened()
+        with Call(self.events, "refill", "refill", ids=1):
+            return await asking.alone(line, asking.REFILL, order)
 
     async def multi_refill(self, orders: Iterable[Id]) -> BatchResult[Refill]:
         """Ask for refills of any number of orders: one request for each ``batch_size`` (panel-api §6).
@@ -321,11 +341,11 @@ class AsyncClient:
         Raises:
             AuthenticationError: the key was refused; ``.result`` has what is known.
         """
-        return await self._many(asking.REFILL, orders)
+        return await self._many("multi_refill", asking.REFILL, orders)
 
     def stream_refill(self, orders: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[Refill]:
         """Ask for refills of any number of orders, lazily read, as chunks finish (panel-api §6)."""
-        return self._stream(asking.REFILL, orders)
+        return self._stream("stream_refill", asking.REFILL, orders)
 
     async def refill_status(self, refill: Id) -> RefillStatus:
         """One refill's status, by the refill's id (panel-api §7); calls share requests as those of ``status`` do.
@@ -334,7 +354,8 @@ class AsyncClient:
             RefillNotFoundError: the panel does not know the refill.
         """
         self._opened()
-        return await self._single_refill_statuses.get(refill)
+        with Call(self.events, "refill_status", "refill_status", ids=1):
+            return await self._single_refill_statuses.get(refill)
 
     async def multi_refill_status(self, refills: Iterable[Id]) -> BatchResult[RefillStatus]:
         """The status of any number of refills: one request for each ``batch_size`` (panel-api §7).
@@ -342,11 +363,11 @@ class AsyncClient:
         Raises:
             AuthenticationError: the key was refused; ``.result`` has what is known.
         """
-        return await self._many(asking.REFILL_STATUS, refills)
+        return await self._many("multi_refill_status", asking.REFILL_STATUS, refills)
 
     def stream_refill_status(self, refills: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[RefillStatus]:
         """The status of any number of refills, lazily read, as chunks finish (panel-api §7)."""
-        return self._stream(asking.REFILL_STATUS, refills)
+        return self._stream("stream_refill_status", asking.REFILL_STATUS, refills)
 
     # --- cancellations
 
@@ -360,11 +381,11 @@ class AsyncClient:
         Raises:
             AuthenticationError: the key was refused; ``.result`` has what is known.
         """
-        return await self._many(asking.CANCEL, orders)
+        return await self._many("cancel", asking.CANCEL, orders)
 
     def stream_cancel(self, orders: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[Cancellation]:
         """Ask to cancel any number of orders, lazily read, as chunks finish (panel-api §8)."""
-        return self._stream(asking.CANCEL, orders)
+        return self._stream("stream_cancel", asking.CANCEL, orders)
 
     # --- the line
 
@@ -372,23 +393,29 @@ class AsyncClient:
         return await self._ask(encoding.services_request(), answers.services)
 
     async def _ask(self, request: Request, read: Callable[[Request, Answer, Words], T]) -> T:
-        return await self._opened().ask(request, read, Trail())
+        line = self._opened()
+        with Call(self.events, request.action, request.action):
+            return await line.ask(request, read, Trail())
 
-    async def _many(self, batch: asking.Batch[T], ids: Iterable[Id]) -> BatchResult[T]:
+    async def _many(self, method: str, batch: asking.Batch[T], ids: Iterable[Id]) -> BatchResult[T]:
         return await dispatch.gathered(
             self._opened(),
             batch,
             ids,
             batch_size=self._settings.batch_size,
             concurrency=self._settings.concurrency,
+            method=method,
         )
 
-    def _stream(self, batch: asking.Batch[T], ids: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[T]:
+    def _stream(
+        self, method: str, batch: asking.Batch[T], ids: Iterable[Id] | AsyncIterable[Id]
+    ) -> dispatch.Outcomes[T]:
         return dispatch.Outcomes(
             self._opened(),
             batch,
             dispatch.Given(ids, self._settings.batch_size),
             width=self._settings.concurrency,
+            method=method,
         )
 
     def _opened(self) -> Line:

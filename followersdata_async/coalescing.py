@@ -13,6 +13,7 @@ from attrs import define, field
 
 from .asking import alone, answered
 from .errors import FollowersDataError
+from .events import Coalesced
 from .line import Bulk
 from .models import Failed, Ok, Outcome, Unreported, id_text
 from .waiting import wait as wait_in_real_time
@@ -166,6 +167,9 @@ class Coalescing(Generic[T]):
         texts = sorted(group.callers, key=lambda text: (len(text), text))
         if len(texts) == 1:
             return {texts[0]: await self._alone(texts[0])}
+        if self._line.events:
+            calls = group.callers.total()
+            self._line.events.tell(Coalesced(action=self._action, calls=calls, ids=len(texts)))
         chunk = await answered(self._line, self._batch, texts)
         return {id_text(outcome.id): outcome for outcome in chunk.outcomes}
 

@@ -11,6 +11,7 @@ import anyio
 from . import batching
 from .asking import Answered, Batch, answered
 from .errors import AuthenticationError, NotSentError
+from .listening import Call
 from .models import BatchResult, Failed, Id, Outcome, id_text
 
 if TYPE_CHECKING:
@@ -53,9 +54,11 @@ class Outcomes(AsyncIterator[Outcome[T]]):
         chunks: Chunks,
         *,
         width: int,
+        method: str,
     ) -> None:
         self.requests: int = 0
         self._line = line
+        self._call = Call(line.events, method, batch.action)
         self._batch = batch
         self._chunks = chunks
         self._width = width
@@ -72,8 +75,9 @@ class Outcomes(AsyncIterator[Outcome[T]]):
         send, self._results = anyio.create_memory_object_stream[Answered[T]](0)
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
+        context = self._call.begin_apart()
         for _ in range(self._width):
-            self._group.start_soon(self._work, send.clone())
+            context.run(self._group.start_soon, self._work, send.clone())
         send.close()
         return self
 
@@ -88,7 +92,10 @@ class Outcomes(AsyncIterator[Outcome[T]]):
         if self._batch.repeatable:
             self._group.cancel_scope.cancel()
         # The body's own exception goes on by itself; the group is told of none, so it wraps none.
-        await self._group.__aexit__(None, None, None)
+        try:
+            await self._group.__aexit__(None, None, None)
+        finally:
+            self._call.end(error)
 
     def __aiter__(self) -> Self:
         """The stream itself."""
@@ -155,6 +162,7 @@ class Outcomes(AsyncIterator[Outcome[T]]):
         if chunk.fatal is not None:
             self._fault = self._fault or chunk.fatal
             self._leaving = True
+        self._call.note(chunk.outcomes)
         return chunk
 
 
@@ -206,7 +214,7 @@ _END = object()
 
 
 async def gathered(
-    line: Line, batch: Batch[T], ids: Iterable[Id], *, batch_size: int, concurrency: int
+    line: Line, batch: Batch[T], ids: Iterable[Id], *, batch_size: int, concurrency: int, method: str
 ) -> BatchResult[T]:
     """Every outcome of a known number of ids, in the order asked.
 
@@ -218,7 +226,7 @@ async def gathered(
     if not asked:
         return batching.merged(asked, known, requests=0)
     width = min(concurrency, -(-len(asked) // batch_size))
-    async with Outcomes(line, batch, Given(asked, batch_size), width=width) as outcomes:
+    async with Outcomes(line, batch, Given(asked, batch_size), width=width, method=method) as outcomes:
         try:
             async for outcome in outcomes:
                 known[id_text(outcome.id)] = outcome

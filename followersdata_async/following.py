@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from operator import attrgetter
-from typing import TypeAlias, final
+from typing import TYPE_CHECKING, TypeAlias, final
 
 from attrs import define
 
@@ -16,6 +16,9 @@ from .errors import (
 )
 from .models import Change, Failed, Id, Ok, OrderStatus, Outcome, Refused, Unreported
 from .pacing import PollPolicy, Sighting, next_due, rest_at_pace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Event: TypeAlias = Change | Refused | Unreported | Failed
 """What a look can tell: a change, or that it came to nothing."""
@@ -81,6 +84,11 @@ class Followed:
             failures=self.failures,
             pause=_pause(self.outcome),
         )
+
+
+def lag_of(orders: Iterable[Followed], now: float) -> float:
+    """Seconds since the first of these orders was due; some come before they are, to fill a request."""
+    return max(0.0, now - min(order.due_at for order in orders))
 
 
 _FACTS = attrgetter("status", "state", "charge", "start_count", "remains", "currency", "runs", "posts", "orders")

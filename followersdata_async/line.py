@@ -9,6 +9,7 @@ import anyio
 from attrs import define, field
 
 from .limits.postgres import AccountLimit, PostgresRateLimit
+from .listening import Asking, Listeners
 from .retrying import Retrying
 from .wire.envelope import pause_asked
 from .wire.refusals import Words
@@ -87,6 +88,7 @@ class Line:
     retrying: Retrying
     words: Words
     limiter: Limiter | None = None
+    events: Listeners = field(factory=Listeners)
     proven: bool = False
     bulk: dict[str, Bulk] = field(factory=dict)
 
@@ -101,10 +103,15 @@ class Line:
 
     async def ask(self, request: Request, read: Callable[[Request, Answer, Words], T], trail: Trail) -> T:
         """The value that ``read`` makes of the answer, after as many attempts as allowed."""
+        asking = Asking(self.events, request, self.retrying.budget)
 
         async def attempt() -> T:
             trail.begin()
-            return read(request, await self._sent(request, trail), self.words)
+            asking.wait()
+            if self.limiter is not None:
+                await self.limiter.wait()
+            with asking:
+                return read(request, await self._sent(request, trail), self.words)
 
         value = await self.retrying.run(request, trail, attempt)
         # The catalogue may be public, so it proves nothing.
@@ -112,11 +119,8 @@ class Line:
         return value
 
     async def _sent(self, request: Request, trail: Trail) -> Answer:
-        if self.limiter is None:
-            return await self.transport.send(request, trail)
-        await self.limiter.wait()
         answer = await self.transport.send(request, trail)
-        if asked := pause_asked(answer):
+        if self.limiter is not None and (asked := pause_asked(answer)):
             pausing = self.limiter.pause(min(asked, _LONGEST_PAUSE))
             if pausing is not None:
                 # The answer is here: whoever is cancelled now would lose it, and with it an order.

@@ -13,7 +13,8 @@ from .asking import STATUS
 from .checks import check_seconds
 from .dispatch import Outcomes, gathered
 from .errors import AuthenticationError, PollTimeoutError
-from .following import Event, Followed
+from .events import Looked
+from .following import Event, Followed, lag_of
 from .models import BatchResult, Change, Id, Ok, OrderStatus, Outcome, id_text
 from .pacing import PollPolicy, Schedule, checked_pace
 from .waiting import wait as wait_in_real_time
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from .line import Line
+    from .listening import Listeners
     from .waiting import Wait
 
 E = TypeVar("E", bound=Event)
@@ -37,7 +39,7 @@ class Changes(AsyncIterator[E], Generic[E]):
     ``requests`` counts what was sent so far.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - settings, each by its keyword
         self,
         line: Line,
         orders: Iterable[Id],
@@ -46,6 +48,7 @@ class Changes(AsyncIterator[E], Generic[E]):
         told: tuple[type[E], ...],
         batch_size: int,
         concurrency: int,
+        method: str = "watch",
         clock: Callable[[], float] = anyio.current_time,
         wait: Wait = wait_in_real_time,
     ) -> None:
@@ -53,9 +56,9 @@ class Changes(AsyncIterator[E], Generic[E]):
         asked = batching.unique(orders)
         self._clock = clock
         self._told = told
-        self._orders = _Orders(asked, policy, batch_size, clock, wait)
+        self._orders = _Orders(asked, policy, batch_size, line.events, clock, wait)
         width = max(1, min(concurrency, -(-len(asked) // batch_size)))
-        self._outcomes = Outcomes(line, STATUS, self._orders, width=width)
+        self._outcomes = Outcomes(line, STATUS, self._orders, width=width, method=method)
         self._ready: deque[E] = deque()
 
     @property
@@ -106,10 +109,16 @@ class _Orders:
     """Chunks of the orders that are due, until none is open."""
 
     def __init__(
-        self, orders: Sequence[Id], policy: PollPolicy, size: int, clock: Callable[[], float], wait: Wait
+        self,
+        orders: Sequence[Id],
+        policy: PollPolicy,
+        size: int,
+        events: Listeners,
+        clock: Callable[[], float],
+        wait: Wait,
     ) -> None:
         now = clock()
-        self._orders = {id_text(order): Followed(order, moved_at=now) for order in orders}
+        self._orders = {id_text(order): Followed(order, moved_at=now, due_at=now) for order in orders}
         self._open = len(self._orders)
         self._policy = policy
         self._schedule = Schedule(size=size, company=policy.company)
@@ -117,6 +126,7 @@ class _Orders:
             self._schedule.put(text, now)
         self._chunks: deque[list[str]] = deque()
         self._noted = anyio.Event()
+        self._events = events
         self._clock = clock
         self._wait = wait
 
@@ -125,9 +135,14 @@ class _Orders:
         while self._open:
             self._chunks.extend(self._schedule.chunks_due(self._clock()))
             if self._chunks:
-                return [self._orders[text].id for text in self._chunks.popleft()]
+                return self._looked_at([self._orders[text] for text in self._chunks.popleft()])
             await self._wait(self._noted, self._schedule.next_at() - self._clock())
         return []
+
+    def _looked_at(self, orders: Sequence[Followed]) -> list[Id]:
+        if self._events:
+            self._events.tell(Looked(orders=len(orders), lag=lag_of(orders, self._clock())))
+        return [order.id for order in orders]
 
     def landed(self, ids: Sequence[Id]) -> None:
         """Nothing yet: an order is looked at again when its outcome was noted."""
@@ -166,9 +181,12 @@ async def finals(
     if patience is not None:
         check_seconds("timeout", patience, zero=True)
     asked = batching.unique(orders)
-    changes = Changes(line, asked, policy, told=(Change,), batch_size=batch_size, concurrency=concurrency)
+    method = "wait_until_final"
+    changes = Changes(
+        line, asked, policy, told=(Change,), batch_size=batch_size, concurrency=concurrency, method=method
+    )
     if patience == 0:
-        result = await gathered(line, STATUS, asked, batch_size=batch_size, concurrency=concurrency)
+        result = await gathered(line, STATUS, asked, batch_size=batch_size, concurrency=concurrency, method=method)
         if _open_ids(result):
             raise _late(result, "at one look")
         return result

@@ -6,9 +6,11 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar, final
 
 import anyio
-from attrs import frozen
+from attrs import field, frozen
 
 from .errors import FollowersDataError, NotSentError, OutcomeUnknownError, RequestTimeoutError
+from .events import RetryPlanned
+from .listening import Listeners
 from .pacing import RetryBudget, RetryPolicy, cost_of_retry, delay_before_retry
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ class Retrying:
     chance: Callable[[], float]
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
+    events: Listeners = field(factory=Listeners)
 
     async def run(self, request: Request, trail: Trail, attempt: Callable[[], Awaitable[T]]) -> T:
         """The value of the first attempt that succeeds, within ``timeout`` for all of them.
@@ -71,6 +74,8 @@ class Retrying:
         left = anyio.current_effective_deadline() - anyio.current_time()
         if delay is None or delay >= left or not self.budget.take(cost_of_retry(error)):
             return None
+        if self.events:
+            self.events.tell(RetryPlanned(action=request.action, attempt=number + 1, delay=delay, error=error))
         return delay
 
 

@@ -38,7 +38,7 @@ anyio_test = pytest.mark.anyio
 
 def stream(way: Line, ids: object, *, batch_size: int = 10, width: int = 4) -> Outcomes[OrderStatus]:
     """A stream of statuses."""
-    return Outcomes(way, STATUS, Given(ids, batch_size), width=width)  # type: ignore[arg-type]
+    return Outcomes(way, STATUS, Given(ids, batch_size), width=width, method="stream_status")  # type: ignore[arg-type]
 
 
 # --- the laws
@@ -115,7 +115,7 @@ def test_every_id_has_exactly_one_outcome_and_failures_stay_small(
 
     async def main() -> BatchResult[OrderStatus]:
         way = line(transport)
-        return await gathered(way, STATUS, asked, batch_size=batch_size, concurrency=concurrency)
+        return await gathered(way, STATUS, asked, batch_size=batch_size, concurrency=concurrency, method="multi_status")
 
     result = anyio.run(main, backend=backend)
     texts = list(dict.fromkeys(map(id_text, asked)))
@@ -148,7 +148,7 @@ def expected_kind(chunk_fate: str, fate: str) -> type:
 async def test_nothing_asked_is_nothing_sent() -> None:
     """An empty batch is whole."""
     transport = FakeTransport()
-    result = await gathered(line(transport), STATUS, [], batch_size=100, concurrency=16)
+    result = await gathered(line(transport), STATUS, [], batch_size=100, concurrency=16, method="multi_status")
     assert (dict(result), result.requests, transport.requests) == ({}, 0, [])
 
 
@@ -156,7 +156,9 @@ async def test_nothing_asked_is_nothing_sent() -> None:
 async def test_duplicates_are_asked_once() -> None:
     """``7`` and ``"7"`` are one order; the first mention names it."""
     transport = FakeTransport()
-    result = await gathered(line(transport), STATUS, [7, "8", "7", 8, 7], batch_size=100, concurrency=16)
+    result = await gathered(
+        line(transport), STATUS, [7, "8", "7", 8, 7], batch_size=100, concurrency=16, method="multi_status"
+    )
     assert list(result) == [7, "8"]
     assert [ids_in(request) for request in transport.requests] == [["7", "8"]]
 
@@ -170,7 +172,9 @@ async def test_a_dead_chunk_fails_its_hundred_ids_and_no_others() -> None:
             raise PanelUnavailableError("the connection broke")
         return rows(request)
 
-    result = await gathered(line(FakeTransport(reply)), STATUS, range(1, 301), batch_size=100, concurrency=16)
+    result = await gathered(
+        line(FakeTransport(reply)), STATUS, range(1, 301), batch_size=100, concurrency=16, method="multi_status"
+    )
     assert list(result.failed) == list(range(101, 201))
     assert len(set(map(id, result.failed.values()))) == 1
     assert len(result.ok) == 200
@@ -181,7 +185,7 @@ async def test_a_refused_key_is_raised_after_one_request() -> None:
     """No further chunk is sent; the result says that of the others nothing was sent."""
     transport = FakeTransport(lambda _: answer({"error": "Invalid API key"}))
     with pytest.raises(AuthenticationError) as caught:
-        await gathered(line(transport), STATUS, range(1, 1001), batch_size=100, concurrency=16)
+        await gathered(line(transport), STATUS, range(1, 1001), batch_size=100, concurrency=16, method="multi_status")
     assert len(transport.requests) == 1
     result = caught.value.result
     assert result is not None
@@ -199,7 +203,7 @@ async def test_a_key_refused_later_stops_the_rest() -> None:
 
     transport = FakeTransport(reply)
     with pytest.raises(AuthenticationError) as caught:
-        await gathered(line(transport), STATUS, range(1, 1001), batch_size=100, concurrency=2)
+        await gathered(line(transport), STATUS, range(1, 1001), batch_size=100, concurrency=2, method="multi_status")
     assert caught.value.result is not None
     assert list(caught.value.result.ok) == list(range(1, 101))
     assert len(transport.requests) <= 4
@@ -209,7 +213,7 @@ async def test_a_key_refused_later_stops_the_rest() -> None:
 async def test_a_refusal_of_the_whole_answer_holds_for_its_ids() -> None:
     """Every id of the chunk was refused."""
     transport = FakeTransport(lambda _: answer({"error": "Incorrect order ID"}))
-    result = await gathered(line(transport), STATUS, [1, 2], batch_size=100, concurrency=1)
+    result = await gathered(line(transport), STATUS, [1, 2], batch_size=100, concurrency=1, method="multi_status")
     assert {type(error) for error in result.refused.values()} == {OrderNotFoundError}
 
 
@@ -218,7 +222,9 @@ async def test_retries_are_counted_as_requests() -> None:
     """``requests`` is what the panel saw."""
     replies = [answer({"error": "Too many requests"}, status=429), answer({"1": row()})]
     transport = FakeTransport(lambda _: replies.pop(0))
-    result = await gathered(line(transport, RetryPolicy()), STATUS, [1], batch_size=100, concurrency=1)
+    result = await gathered(
+        line(transport, RetryPolicy()), STATUS, [1], batch_size=100, concurrency=1, method="multi_status"
+    )
     assert (list(result.ok), result.requests) == ([1], 2)
 
 
@@ -231,7 +237,9 @@ async def test_a_lost_cancellation_is_unknown_for_its_ids_alone_and_never_sent_a
         return answer(b"") if "1" in ids else answer([{"order": int(id_), "cancel": 1} for id_ in ids])
 
     transport = FakeTransport(reply)
-    result = await gathered(line(transport, RetryPolicy()), CANCEL, range(1, 201), batch_size=100, concurrency=2)
+    result = await gathered(
+        line(transport, RetryPolicy()), CANCEL, range(1, 201), batch_size=100, concurrency=2, method="multi_status"
+    )
     assert {type(error) for error in result.failed.values()} == {OutcomeUnknownError}
     assert (list(result.failed), len(result.ok)) == (list(range(1, 101)), 100)
     assert len(transport.requests) == 2
@@ -301,7 +309,7 @@ async def test_leaving_early_finishes_writes_that_are_on_their_way() -> None:
     way = line(transport)
     way.proven = True
     transport.gate = anyio.Event()
-    async with Outcomes(way, CANCEL, Given(range(1, 1001), 10), width=3):
+    async with Outcomes(way, CANCEL, Given(range(1, 1001), 10), width=3, method="stream_cancel"):
         await anyio.wait_all_tasks_blocked()
         assert transport.in_flight == 3
         transport.gate.set()
@@ -396,7 +404,9 @@ async def test_cancelling_a_batch_leaves_nothing_in_flight() -> None:
     async with anyio.create_task_group() as group:
         way = line(transport)
         way.proven = True
-        group.start_soon(partial(gathered, way, STATUS, range(1, 1001), batch_size=100, concurrency=4))
+        group.start_soon(
+            partial(gathered, way, STATUS, range(1, 1001), batch_size=100, concurrency=4, method="multi_status")
+        )
         await anyio.wait_all_tasks_blocked()
         assert transport.in_flight == 4
         group.cancel_scope.cancel()
@@ -411,12 +421,14 @@ async def test_failed_answers_keep_the_class_that_tells_why() -> None:
         (answer([row(), row()]), DecodeError),
     ):
         transport = FakeTransport(lambda _, reply=reply: reply)
-        result = await gathered(line(transport), STATUS, [1], batch_size=100, concurrency=1)
+        result = await gathered(line(transport), STATUS, [1], batch_size=100, concurrency=1, method="multi_status")
         assert type(result.errors[1]) is error
 
 
 @pytest.mark.asyncio
 async def test_on_plain_asyncio_too() -> None:
     """Without anyio's own runner."""
-    result = await gathered(line(FakeTransport()), STATUS, range(1, 251), batch_size=100, concurrency=16)
+    result = await gathered(
+        line(FakeTransport()), STATUS, range(1, 251), batch_size=100, concurrency=16, method="multi_status"
+    )
     assert (len(result.ok), result.requests) == (250, 3)

@@ -12,6 +12,8 @@ from attrs import define, field, frozen
 from ..checks import check_seconds
 from ..client import AsyncClient
 from ..errors import FollowersDataError
+from ..events import Looked
+from ..following import lag_of
 from ..models import Change, id_text
 from ..pacing import PollPolicy, checked_pace
 from . import following
@@ -100,6 +102,8 @@ class _Round:
 
     async def _look(self, left: dict[str, Followed], seen: list[Seen]) -> None:
         self.batches += -(-len(left) // following.SIZE)
+        if self.panel.events:
+            self.panel.events.tell(Looked(orders=len(left), lag=lag_of(left.values(), self.clock())))
         async with self.panel.stream_status([order.id for order in left.values()]) as outcomes:
             try:
                 async for outcome in outcomes:

@@ -20,6 +20,15 @@ class Request:
     fields: tuple[tuple[str, str], ...] = ()
     repeatable: bool = field(default=True, kw_only=True)
 
+    @property
+    def ids(self) -> int:
+        """How many ids it asks about; of an order that is to be placed there is none yet."""
+        texts = () if self.action == "add" else (text for name, text in self.fields if name in _OF_IDS)
+        return sum(text.count(",") + 1 for text in texts)
+
+
+_OF_IDS = frozenset({"order", "orders", "refill", "refills"})
+
 
 @final
 @frozen(kw_only=True)

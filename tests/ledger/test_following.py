@@ -69,6 +69,7 @@ class Meddling:
     def __init__(self, panel: AsyncClient, before: Callable[[], Awaitable[None]]) -> None:
         self._panel = panel
         self._before = before
+        self.events = panel.events
 
     @asynccontextmanager
     async def stream_status(self, ids: Iterable[Id]) -> AsyncIterator[Outcomes[OrderStatus]]:

@@ -1,0 +1,191 @@
+"""OpenTelemetry: a span for each call of a client, and metrics; of the API alone, which does nothing without an SDK.
+
+Needs the extra ``otel``: ``pip install 'followersdata_async[otel]'``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar, final
+from urllib.parse import urlsplit
+
+try:
+    from opentelemetry import context, metrics, trace
+except ImportError as _error:
+    msg = "this integration needs its extra: pip install 'followersdata_async[otel]'"
+    raise ImportError(msg) from _error
+
+from ..events import CallEnded, CallStarted, Coalesced, Looked, RequestEnded, RequestStarted, RetryPlanned
+
+if TYPE_CHECKING:
+    from contextvars import Token
+
+    from opentelemetry.context import Context
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import Span, TracerProvider
+
+    from ..client import AsyncClient
+    from ..events import ClientEvent
+
+    Attributes = dict[str, str | int]
+
+__all__ = ["instrument"]
+
+Client = TypeVar("Client", bound="AsyncClient")
+
+_SCOPE = "followersdata_async"
+_IDS = (1, 2, 5, 10, 25, 50, 75, 90, 99, 100)
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+_LONG = (0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
+
+
+def instrument(
+    panel: Client,
+    *,
+    tracer_provider: TracerProvider | None = None,
+    meter_provider: MeterProvider | None = None,
+) -> Client:
+    """Trace and measure a client, and return it.
+
+    ``async with instrument(AsyncClient()) as panel: …``
+
+    Each call is a span with its method and action, and how many ids, requests,
+    attempts and outcomes there were; never an id, the panel's words or the
+    key. httpx's own instrumentation adds the requests below it.
+
+    Args:
+        panel: The client. Of what it does already, nothing is told.
+        tracer_provider: Whose spans; ``None`` is the global one.
+        meter_provider: Whose metrics; ``None`` is the global one.
+    """
+    address = urlsplit(panel.url)
+    server: Attributes = {"server.address": address.hostname or ""}
+    if address.port is not None:
+        server["server.port"] = address.port
+    panel.events.add(_Tracing(tracer_provider, server).listen)
+    panel.events.add(_Metering(meter_provider, server).listen)
+    return panel
+
+
+@final
+class _Tracing:
+    """A span from each call's beginning to its end."""
+
+    def __init__(self, provider: TracerProvider | None, server: Attributes) -> None:
+        self._tracer = trace.get_tracer(_SCOPE, tracer_provider=provider)
+        self._server = server
+        self._open: dict[int, tuple[Span, Token[Context]]] = {}
+
+    def listen(self, event: ClientEvent) -> None:
+        if isinstance(event, CallStarted):
+            attributes = {**self._server, "followersdata.method": event.method, "followersdata.action": event.action}
+            span = self._tracer.start_span(f"followersdata {event.method}", attributes=attributes)
+            self._open[event.call] = span, context.attach(trace.set_span_in_context(span))
+        elif isinstance(event, CallEnded) and event.call in self._open:
+            span, token = self._open.pop(event.call)
+            # The tasks of a stream have a context of their own, which ends with them.
+            if trace.get_current_span() is span:
+                context.detach(token)
+            _finish(span, event)
+
+
+def _finish(span: Span, event: CallEnded) -> None:
+    span.set_attribute("followersdata.ids", event.ids)
+    span.set_attribute("followersdata.requests", event.requests)
+    span.set_attribute("followersdata.attempts", event.attempts)
+    for name, count in event.outcomes.items():
+        span.set_attribute(f"followersdata.outcomes.{name}", count)
+    if event.error is not None:
+        span.set_attribute("error.type", type(event.error).__qualname__)
+        if isinstance(event.error, Exception):
+            span.set_status(trace.StatusCode.ERROR)
+    span.end()
+
+
+@final
+class _Metering:
+    """Counters and histograms of what happens."""
+
+    def __init__(self, provider: MeterProvider | None, server: Attributes) -> None:
+        meter = metrics.get_meter(_SCOPE, meter_provider=provider)
+        self._server = server
+        self._calls = meter.create_histogram(
+            "followersdata.client.operation.duration",
+            "s",
+            "How long calls take.",
+            explicit_bucket_boundaries_advisory=_SECONDS,
+        )
+        self._requests = meter.create_histogram(
+            "followersdata.client.request.duration",
+            "s",
+            "How long attempts of requests take; its count is how many there were.",
+            explicit_bucket_boundaries_advisory=_SECONDS,
+        )
+        self._fill = meter.create_histogram(
+            "followersdata.client.request.ids",
+            "{id}",
+            "How many ids a request asks about; its sum is how many were asked.",
+            explicit_bucket_boundaries_advisory=_IDS,
+        )
+        self._active = meter.create_up_down_counter(
+            "followersdata.client.active_requests", "{request}", "Requests in flight, or waiting for a connection."
+        )
+        self._waits = meter.create_histogram(
+            "followersdata.client.limiter.wait.duration",
+            "s",
+            "How long requests wait for the rate limit.",
+            explicit_bucket_boundaries_advisory=_LONG,
+        )
+        self._retries = meter.create_counter("followersdata.client.retries", "{retry}", "Requests that are sent again.")
+        self._budget = meter.create_gauge(
+            "followersdata.client.retry.budget", "{token}", "What is left for retries, of 500."
+        )
+        self._coalesced = meter.create_counter(
+            "followersdata.client.coalesced_calls", "{call}", "Single calls that shared a request."
+        )
+        self._outcomes = meter.create_counter(
+            "followersdata.client.outcomes", "{outcome}", "What ids and orders came to."
+        )
+        self._lag = meter.create_histogram(
+            "followersdata.client.poll.lag",
+            "s",
+            "How late orders that are watched or polled are looked at.",
+            explicit_bucket_boundaries_advisory=_LONG,
+        )
+
+    def listen(self, event: ClientEvent) -> None:
+        match event:
+            case CallEnded():
+                self._called(event)
+            case RequestStarted():
+                self._active.add(1, self._of(event.action))
+                self._waits.record(event.waited, self._of(event.action))
+            case RequestEnded():
+                self._requested(event)
+            case RetryPlanned():
+                self._retries.add(1, self._of(event.action) | _type_of(event.error))
+            case Coalesced():
+                self._coalesced.add(event.calls, self._of(event.action))
+            case Looked():
+                self._lag.record(event.lag, self._server)
+
+    def _called(self, event: CallEnded) -> None:
+        attributes = self._of(event.action)
+        by_method: Attributes = {"followersdata.method": event.method}
+        self._calls.record(event.duration, attributes | by_method | _type_of(event.error))
+        for name, count in event.outcomes.items():
+            self._outcomes.add(count, attributes | {"followersdata.outcome": name})
+
+    def _requested(self, event: RequestEnded) -> None:
+        attributes = self._of(event.action)
+        self._active.add(-1, attributes)
+        self._requests.record(event.duration, attributes | _type_of(event.error))
+        if event.ids:
+            self._fill.record(event.ids, attributes)
+        self._budget.set(event.budget, self._server)
+
+    def _of(self, action: str) -> Attributes:
+        return {**self._server, "followersdata.action": action}
+
+
+def _type_of(error: BaseException | None) -> Attributes:
+    return {} if error is None else {"error.type": type(error).__qualname__}

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from . import bulk, coalescing, ledger, memory, polling, sandbox, soak, transport
+from . import bulk, coalescing, ledger, memory, observing, polling, sandbox, soak, transport
 from .measure import table
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Rows]] = {
     "coalescing": lambda arguments: coalescing.run(quick=arguments.quick),
     "ledger": lambda arguments: ledger.run(orders=arguments.orders // 10 if arguments.quick else arguments.orders),
     "memory": lambda arguments: memory.run(ids=arguments.ids // 10 if arguments.quick else arguments.ids),
+    "observing": lambda arguments: observing.run(quick=arguments.quick),
     "polling": lambda arguments: polling.run(seed=arguments.seed),
     "sandbox": lambda arguments: sandbox.run(orders=arguments.orders // 10 if arguments.quick else arguments.orders),
     "transport": lambda arguments: [result.row() for result in transport.run(quick=arguments.quick)],

@@ -16,6 +16,7 @@ import anyio
 
 from followersdata_async import AsyncClient, Ok, OrderState, OrderStatus, PlacedOrder, orders
 from followersdata_async.ledger import Ledger
+from followersdata_async.listening import Listeners
 
 from .serving import serving
 
@@ -84,6 +85,7 @@ class _Panel:
 
     def __init__(self) -> None:
         self._placed = 10**9
+        self.events = Listeners()
 
     @asynccontextmanager
     async def stream_status(self, ids: Iterable[Id]) -> AsyncIterator[_Answers]:

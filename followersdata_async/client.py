@@ -136,7 +136,7 @@ class AsyncClient:
             ssl_context=ssl_context,
             refusals=refusals or {},
         )
-        self.events = Listeners()
+        self.events: Listeners = Listeners()
         if on_event is not None:
             self.events.add(on_event)
         retrying = Retrying(
@@ -160,7 +160,7 @@ class AsyncClient:
 
     @property
     def url(self) -> str:
-        """The API's address."""
+        """The API's address (panel-api §1)."""
         return self._settings.url
 
     def __repr__(self) -> str:

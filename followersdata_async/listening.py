@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from contextvars import Context, ContextVar, copy_context
+from contextvars import Context, ContextVar, Token, copy_context
 from itertools import count
 from typing import TYPE_CHECKING, Self, final
 
 import anyio
+from attrs import define, field
 
 from .errors import FollowersDataError, OutcomeUnknownError, PanelError
 from .events import CallEnded, CallStarted, RequestEnded, RequestStarted
@@ -16,7 +17,6 @@ from .models import Failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from contextvars import Token
     from types import TracebackType
 
     from .events import ClientEvent, Listener
@@ -65,36 +65,25 @@ def _check_listener(listener: object) -> None:
 
 
 @final
+@define(eq=False)
 class Call:
     """One call of a method. Requests of tasks that begin in its context are counted as its own."""
 
-    __slots__ = (
-        "_began_at",
-        "_listeners",
-        "_token",
-        "action",
-        "attempts",
-        "ids",
-        "method",
-        "number",
-        "outcomes",
-        "requests",
-    )
-
-    def __init__(self, listeners: Listeners, method: str, action: str, ids: int = 0) -> None:
-        self._listeners = listeners
-        self.number = 0
-        self.method = method
-        self.action = action
-        self.ids = ids
-        self.requests = 0
-        self.attempts = 0
-        self.outcomes: Counter[str] = Counter()
+    _listeners: Listeners
+    method: str
+    action: str
+    ids: int = 0
+    number: int = field(default=0, init=False)
+    requests: int = field(default=0, init=False)
+    attempts: int = field(default=0, init=False)
+    outcomes: Counter[str] = field(factory=Counter, init=False)
+    _began_at: float = field(default=0.0, init=False)
+    _token: Token[Call | None] | None = field(default=None, init=False)
 
     def __enter__(self) -> Self:
         """Begin it, in the task that waits for it."""
         if self._listeners:
-            self._token: Token[Call | None] = _CURRENT.set(self)
+            self._token = _CURRENT.set(self)
             self._begin()
         return self
 
@@ -105,6 +94,7 @@ class Call:
         if self.number:
             self.outcomes.update(_outcomes_of(error))
             self.end(error)
+        if self._token is not None:
             _CURRENT.reset(self._token)
 
     def begin_apart(self) -> Context:

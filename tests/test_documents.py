@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import anyio
 import pytest
@@ -18,7 +18,7 @@ from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 import followersdata_async
-from followersdata_async import ServiceKind, orders
+from followersdata_async import ServiceKind, events, orders
 
 if TYPE_CHECKING:
     from followersdata_async.sandbox import Sandbox
@@ -79,7 +79,7 @@ def test_the_examples_of_the_other_documents_are_python_and_import_what_is_there
             imports += re.findall(r"^from followersdata_async.*", text, re.MULTILINE)
     for line in imports:
         exec(line, {})  # noqa: S102 - of our own documents
-    assert len(imports) == 7
+    assert len(imports) == 11
 
 
 def blocks(document: str, language: str) -> list[str]:
@@ -127,6 +127,29 @@ def test_the_sandboxs_guide_shows_time_passing(capsys: pytest.CaptureFixture[str
 
     anyio.run(main)
     assert "OrderState.COMPLETED" in capsys.readouterr().out
+
+
+def test_the_guide_to_observing_prints_the_spans_of_a_bulk_status(sandbox: Sandbox) -> None:
+    """By the SDK's console exporter, in a program of its own: it sets what is global."""
+    (example,) = [block for block in blocks("docs/observing.md", "python") if "ConsoleSpanExporter" in block]
+    environment = os.environ | {"FOLLOWERSDATA_API_URL": sandbox.url, "FOLLOWERSDATA_API_KEY": sandbox.key}
+    done = subprocess.run([sys.executable, "-c", example], env=environment, capture_output=True, text=True, check=True)
+    span = json.loads(done.stdout)
+    assert span["name"] == "followersdata multi_status"
+    assert span["attributes"]["followersdata.requests"] == 10
+    assert span["attributes"]["followersdata.outcomes.ok"] == 1000
+
+
+def test_the_guide_to_observing_lists_every_event_and_metric() -> None:
+    """As they are in the code."""
+    text = (ROOT / "docs/observing.md").read_text("utf-8")
+    names = [class_.__name__ for class_ in get_args(events.ClientEvent)]
+    names += re.findall(
+        r"followersdata\.client\.[\w.]+", (PACKAGE / "integrations/opentelemetry.py").read_text("utf-8")
+    )
+    assert len(names) == 7 + 10
+    for name in names:
+        assert f"`{name}`" in text, name
 
 
 @pytest.mark.parametrize(

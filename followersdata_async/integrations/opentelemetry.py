@@ -73,17 +73,18 @@ class _Tracing:
     def __init__(self, provider: TracerProvider | None, server: Attributes) -> None:
         self._tracer = trace.get_tracer(_SCOPE, tracer_provider=provider)
         self._server = server
-        self._open: dict[int, tuple[Span, Token[Context]]] = {}
+        self._open: dict[int, tuple[Span, Context, Token[Context]]] = {}
 
     def listen(self, event: ClientEvent) -> None:
         if isinstance(event, CallStarted):
             attributes = {**self._server, "followersdata.method": event.method, "followersdata.action": event.action}
             span = self._tracer.start_span(f"followersdata {event.method}", attributes=attributes)
-            self._open[event.call] = span, context.attach(trace.set_span_in_context(span))
+            current = trace.set_span_in_context(span)
+            self._open[event.call] = span, current, context.attach(current)
         elif isinstance(event, CallEnded) and event.call in self._open:
-            span, token = self._open.pop(event.call)
+            span, current, token = self._open.pop(event.call)
             # The tasks of a stream have a context of their own, which ends with them.
-            if trace.get_current_span() is span:
+            if context.get_current() is current:
                 context.detach(token)
             _finish(span, event)
 

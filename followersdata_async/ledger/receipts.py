@@ -10,6 +10,7 @@ from typing import final
 from attrs import frozen
 
 from ..models import Id
+from ..plain import Plain
 
 
 @final
@@ -29,7 +30,7 @@ class ReceiptState(Enum):
 
 @final
 @frozen(kw_only=True)
-class Receipt:
+class Receipt(Plain):
     """An order under a name of the caller's, and what became of it. Times are seconds since 1970.
 
     ``fields`` are the order's, as they are sent. ``order`` is the panel's id of
@@ -56,7 +57,7 @@ class Receipt:
 
 @final
 @frozen(kw_only=True)
-class Evidence:
+class Evidence(Plain):
     """What helps to decide what became of an order whose outcome is unknown. Code never decides it.
 
     ``spent`` is what the balance fell by since before the order, ``None``

@@ -16,6 +16,7 @@ from ..events import Looked
 from ..following import lag_of
 from ..models import Change, id_text
 from ..pacing import PollPolicy, checked_pace
+from ..plain import Plain
 from . import following
 from .database import Database
 
@@ -37,7 +38,7 @@ _LONGEST_WAIT = 30.0
 
 @final
 @frozen(kw_only=True)
-class PollReport:
+class PollReport(Plain):
     """What a round came to: ``orders`` asked in ``batches``, by ``requests``.
 
     ``final`` orders will not be asked again, ``failed`` looks came to nothing,

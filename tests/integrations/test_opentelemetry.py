@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import httpx
 import pytest
-from opentelemetry import trace
+from opentelemetry import context, trace
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
@@ -211,6 +211,18 @@ async def test_a_lent_client_is_traced_as_well(watching: Watching, panel: Sandbo
     async with httpx.AsyncClient() as http, watching.client(panel, http=http) as client:
         await client.balance()
     assert [span.name for span in watching.spans()] == ["followersdata balance"]
+
+
+async def test_without_an_sdk_nothing_happens(panel: Sandbox, caplog: pytest.LogCaptureFixture) -> None:
+    """Without a word in the log, and the caller's context is as it was."""
+    before = context.get_current()
+    async with instrument(AsyncClient(KEY, url=panel.url)) as client:
+        await client.balance()
+        await client.multi_status([1])
+        async with client.stream_status([1]), client.stream_status([2]):
+            pass
+    assert context.get_current() is before
+    assert [record for record in caplog.records if record.levelname != "DEBUG"] == []
 
 
 def test_without_its_extra_it_says_what_to_install() -> None:

@@ -236,6 +236,7 @@ class Stalling:
     def __init__(self, panel: AsyncClient, answers: int) -> None:
         self._panel = panel
         self._answers = answers
+        self.events = panel.events
 
     @asynccontextmanager
     async def stream_status(self, ids: Iterable[Id]) -> AsyncIterator[Stalling]:
@@ -350,6 +351,7 @@ def pass_by(name):
 class Panel:
     def __init__(self, panel):
         self.panel = panel
+        self.events = panel.events
 
     @asynccontextmanager
     async def stream_status(self, ids):

@@ -164,6 +164,7 @@ class Looking:
     def __init__(self, panel: AsyncClient, broken: str) -> None:
         self._panel = panel
         self._broken = broken
+        self.events = panel.events
 
     @asynccontextmanager
     async def stream_status(self, ids: Iterable[Id]) -> AsyncIterator[Looking]:

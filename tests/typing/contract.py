@@ -43,7 +43,19 @@ from followersdata_async import (
     services_diff,
     to_json,
 )
+from followersdata_async.events import (
+    CallEnded,
+    CallStarted,
+    ClientEvent,
+    Coalesced,
+    Looked,
+    RequestEnded,
+    RequestStarted,
+    RetryPlanned,
+)
 from followersdata_async.integrations.fastapi import PanelDep, install_error_handlers, lifespan, panels_of
+from followersdata_async.integrations.logging import log_to
+from followersdata_async.integrations.opentelemetry import instrument
 from followersdata_async.integrations.procrastinate import blueprint
 from followersdata_async.ledger import Ledger, PollReport, Receipt, ReceiptState
 from followersdata_async.limits import PostgresRateLimit
@@ -55,6 +67,29 @@ def clients() -> None:
     AsyncClient("key", url="https://a.b/c", rate=RateLimit(10, per=1.0), retry=None, window=0.05)
     AsyncClient(rate=RateLimit(10, burst=5), retry=RetryPolicy(attempts=2), transport="aiohttp", http2=True)
     AsyncClient(refusals={"bakiye yok": InsufficientFundsError})
+    AsyncClient(on_event=log_to())
+
+
+def watched(panel: AsyncClient) -> None:
+    """Whoever listens is told of a closed union."""
+
+    def listener(event: ClientEvent) -> None:
+        match event:
+            case CallEnded():
+                assert_type(event.outcomes, Mapping[str, int])
+                assert_type(event.error, BaseException | None)
+            case RequestEnded():
+                assert_type(event.call, int | None)
+            case RetryPlanned():
+                assert_type(event.error, FollowersDataError)
+            case CallStarted() | RequestStarted() | Coalesced() | Looked():
+                pass
+            case _:
+                assert_never(event)
+
+    panel.events.add(listener)
+    assert_type(instrument(panel), AsyncClient)
+    assert_type(panel.url, str)
 
 
 async def single_calls(panel: AsyncClient, service: Service) -> None:

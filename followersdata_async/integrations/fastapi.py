@@ -40,8 +40,18 @@ from ..errors import (
     ServiceNotFoundError,
     TemporaryPanelError,
 )
+from .responses import EventStreamResponse, NdjsonResponse
 
-__all__ = ["Panel", "PanelDep", "install_error_handlers", "lifespan", "panel_named", "panels_of"]
+__all__ = [
+    "EventStreamResponse",
+    "NdjsonResponse",
+    "Panel",
+    "PanelDep",
+    "install_error_handlers",
+    "lifespan",
+    "panel_named",
+    "panels_of",
+]
 
 Panel: TypeAlias = AsyncClient | Callable[[], AsyncClient]
 """A client, or what makes one: a client can be opened once, and in tests an app's lifespan runs again and again."""

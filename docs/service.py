@@ -1,0 +1,129 @@
+"""A shop's service, whole: it orders once, tells how orders are doing, and follows them in the background.
+
+    pip install 'followersdata_async[fastapi,ledger]' uvicorn
+    uvicorn --app-dir docs service:app --workers 4
+
+Key and panel come from the environment; the ledger is FOLLOWERSDATA_LEDGER_URL, else a file beside it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, TypedDict
+
+import anyio
+from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
+from pydantic import BaseModel
+
+from followersdata_async import AsyncClient, FollowersDataError, OrderStatus, orders
+from followersdata_async.integrations.fastapi import (
+    EventStreamResponse,
+    NdjsonResponse,
+    PanelDep,
+    install_error_handlers,
+    lifespan,
+    panels_of,
+)
+from followersdata_async.ledger import Ledger, Receipt, ReceiptState
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+logger = logging.getLogger(__name__)
+
+
+class State(TypedDict):
+    """What the app has open beside the panel."""
+
+    ledger: Ledger
+
+
+@asynccontextmanager
+async def ledger_and_poller(app: FastAPI) -> AsyncIterator[State]:
+    """The ledger, and a task that follows its orders; with many workers, each order is looked at by one of them."""
+    where = os.environ.get("FOLLOWERSDATA_LEDGER_URL", "sqlite:///service.db")
+    async with Ledger(where) as ledger, anyio.create_task_group() as tasks:
+        tasks.start_soon(follow, ledger, panels_of(app)["main"])
+        yield {"ledger": ledger}
+        tasks.cancel_scope.cancel()
+
+
+async def follow(ledger: Ledger, panel: AsyncClient) -> None:
+    """Look at orders whenever they are due, for as long as the service runs."""
+    while True:
+        try:
+            async with ledger.poll(panel) as changes:
+                async for change in changes:
+                    logger.info("order %s is %s", change.order, change.after.status)
+        except FollowersDataError:
+            logger.exception("orders are not followed for half a minute")
+            await anyio.sleep(30)
+
+
+# Single statuses of 20 ms share a request of the panel's.
+app = FastAPI(title="A shop", lifespan=lifespan(lambda: AsyncClient(window=0.02), inner=ledger_and_poller))
+install_error_handlers(app)
+
+
+def opened_ledger(request: Request) -> Ledger:
+    """The ledger of this app."""
+    ledger: Ledger = request.state.ledger
+    return ledger
+
+
+LedgerDep = Annotated[Ledger, Depends(opened_ledger)]
+
+
+class Purchase(BaseModel):
+    """What a customer buys; ``ref`` is the cart's."""
+
+    ref: str
+    service: int
+    link: str
+    quantity: int
+
+
+STATUSES = {
+    ReceiptState.PLACED: 201,
+    ReceiptState.REFUSED: 422,
+    ReceiptState.NOT_SENT: 503,
+    ReceiptState.UNKNOWN: 202,  # Somebody has to look; sending it again would not help.
+}
+
+
+@app.post("/orders")
+async def place(purchase: Purchase, panel: PanelDep, ledger: LedgerDep, response: Response) -> Receipt:
+    """Order once: the same cart again gets the receipt that is on record."""
+    order = orders.Default(service=purchase.service, link=purchase.link, quantity=purchase.quantity)
+    try:
+        receipt = await ledger.place(panel, order, ref=purchase.ref)
+    except ValueError as error:
+        raise HTTPException(409, str(error)) from error
+    response.status_code = STATUSES[receipt.state]
+    return receipt
+
+
+@app.get("/orders/{order}")
+async def show(order: int, panel: PanelDep) -> OrderStatus:
+    """How one order is doing."""
+    return await panel.status(order)
+
+
+@app.post("/statuses")
+async def statuses(ids: list[int], panel: PanelDep) -> NdjsonResponse:
+    """How any number of orders are doing: a line for each, as fast as they are read."""
+    return NdjsonResponse(panel.stream_status(ids))
+
+
+@app.get("/statuses")
+async def live_statuses(order: Annotated[list[int], Query()], panel: PanelDep) -> EventStreamResponse:
+    """The same for a page: ``new EventSource("/statuses?order=1&order=2")``."""
+    return EventStreamResponse(panel.stream_status(order))
+
+
+@app.get("/health")
+async def health() -> dict[str, str]:
+    """Whether this process answers. The panel is not asked: if it is away, a restart does not help."""
+    return {"status": "ok"}

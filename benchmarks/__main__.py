@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
-from . import bulk, coalescing, ledger, memory, observing, polling, sandbox, soak, transport
+from . import bulk, coalescing, ledger, memory, observing, polling, sandbox, service, soak, transport
 from .measure import table
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace], Rows]] = {
     "observing": lambda arguments: observing.run(quick=arguments.quick),
     "polling": lambda arguments: polling.run(seed=arguments.seed),
     "sandbox": lambda arguments: sandbox.run(orders=arguments.orders // 10 if arguments.quick else arguments.orders),
+    "service": lambda arguments: service.run(quick=arguments.quick),
     "transport": lambda arguments: [result.row() for result in transport.run(quick=arguments.quick)],
 }
 

@@ -53,6 +53,12 @@ def _database(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'service.db'}"
 
 
+def answers(port: int) -> bool:
+    """Whether somebody listens."""
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
 @contextlib.contextmanager
 def running(panel: Sandbox, database: str, workers: int) -> Iterator[Service]:
     """The service as its guide starts it; it is ended as an operator would."""
@@ -71,6 +77,9 @@ def running(panel: Sandbox, database: str, workers: int) -> Iterator[Service]:
                 assert line, "the service ended"
         # Whoever writes must be read, or it stops.
         threading.Thread(target=process.stderr.read, daemon=True).start()
+        # A worker that is alone listens a moment later.
+        while not answers(port):
+            time.sleep(0.01)
         try:
             yield Service(f"http://127.0.0.1:{port}", process, database)
         finally:
@@ -82,13 +91,13 @@ def running(panel: Sandbox, database: str, workers: int) -> Iterator[Service]:
 def test_it_orders_once_and_tells_how_orders_are_doing(panel: Sandbox, database: str, workers: int) -> None:
     """Whichever worker is asked."""
     with running(panel, database, workers) as service:
-        answers: list[httpx.Response] = []
-        threads = [threading.Thread(target=lambda: answers.append(service.place("cart-81"))) for _ in range(8)]
+        told: list[httpx.Response] = []
+        threads = [threading.Thread(target=lambda: told.append(service.place("cart-81"))) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        states = {(answer.status_code, answer.json()["state"]) for answer in answers}
+        states = {(answer.status_code, answer.json()["state"]) for answer in told}
         assert (201, "placed") in states
         # One that came while the order was being sent is told so.
         assert states <= {(201, "placed"), (202, "unknown")}

@@ -53,7 +53,14 @@ from followersdata_async.events import (
     RequestStarted,
     RetryPlanned,
 )
-from followersdata_async.integrations.fastapi import PanelDep, install_error_handlers, lifespan, panels_of
+from followersdata_async.integrations.fastapi import (
+    EventStreamResponse,
+    NdjsonResponse,
+    PanelDep,
+    install_error_handlers,
+    lifespan,
+    panels_of,
+)
 from followersdata_async.integrations.logging import log_to
 from followersdata_async.integrations.opentelemetry import instrument
 from followersdata_async.integrations.procrastinate import blueprint
@@ -248,6 +255,9 @@ def services(app: FastAPI, panel: PanelDep, result: BatchResult[OrderStatus]) ->
     assert_type(panels_of(app)["main"], AsyncClient)
     assert_type(result.outcomes, tuple[Outcome[OrderStatus], ...])
     json.dumps(to_json(result))
+    NdjsonResponse(panel.stream_status([1]))
+    NdjsonResponse(panel.stream_cancel([1]), status_code=202)
+    EventStreamResponse(panel.watch([1]), headers={"X-Accel-Buffering": "no"})
 
 
 async def mistakes(panel: AsyncClient) -> None:

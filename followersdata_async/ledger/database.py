@@ -33,8 +33,9 @@ class Database:
     def __init__(self, where: str | AsyncEngine) -> None:
         self._is_lent = isinstance(where, AsyncEngine)
         self._engine = where if isinstance(where, AsyncEngine) else engine_for(where)
+        self._is_sqlite = self._engine.dialect.name == "sqlite"
         # SQLite has one writer; others would wait in naps of a tenth of a second.
-        self._turn = anyio.CapacityLimiter(1 if self._engine.dialect.name == "sqlite" else math.inf)
+        self._turn = anyio.CapacityLimiter(1 if self._is_sqlite else math.inf)
 
     def __str__(self) -> str:
         """The address, without a password."""
@@ -49,7 +50,7 @@ class Database:
         Raises:
             LedgerError: it cannot.
         """
-        if self._engine.dialect.name == "sqlite" and not self._is_lent:
+        if self._is_sqlite and not self._is_lent:
             with database_errors(_UNUSED):
                 await anyio.to_thread.run_sync(self._probe)
 
@@ -62,12 +63,18 @@ class Database:
     async def transaction(self, receipt: Receipt | None = None) -> AsyncIterator[AsyncConnection]:
         """A transaction, committed at the end.
 
+        Of SQLite it is not cancelled half-way: the driver would close its
+        connection in a task of its own, for which an event loop that ends
+        waits in vain.
+
         Raises:
             LedgerError: it failed; ``receipt`` is what would be lost with it.
         """
         with database_errors(_UNUSED if receipt is None else _UNWRITTEN, receipt):
-            async with self._turn, self._engine.begin() as connection:
-                yield connection
+            async with self._turn:
+                with anyio.CancelScope(shield=self._is_sqlite):
+                    async with self._engine.begin() as connection:
+                        yield connection
 
     async def aclose(self) -> None:
         """Close its connections, unless it was lent."""

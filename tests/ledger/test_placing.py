@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -135,6 +136,21 @@ async def test_a_cancelled_caller_leaves_a_whole_record(where: str, panel: Async
             await ledger.place(Breaking(panel, before=cancel), ORDER, ref="cart-81")  # type: ignore[arg-type]
         assert (await ledger.receipt("cart-81")).order == 1
     assert len(sandbox.ledger()) == 1
+
+
+async def test_a_cancelled_look_leaves_nothing_behind(where: str) -> None:
+    """No task for which an event loop that ends would wait, and a ledger that works."""
+    async with Ledger(where) as ledger:
+        await ledger.track([1, 2, 3])
+        before = asyncio.all_tasks()
+        for steps in range(100):
+            async with anyio.create_task_group() as group:
+                group.start_soon(ledger.counts)
+                for _ in range(steps):
+                    await anyio.lowlevel.checkpoint()
+                group.cancel_scope.cancel()
+            assert asyncio.all_tasks() == before
+        assert await ledger.counts() == {None: 3}
 
 
 # --- the outbox

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 from ipaddress import ip_address
+from pathlib import Path
 from ssl import SSLContext
 from typing import TYPE_CHECKING, Literal, final
 from urllib.parse import SplitResult, urlsplit
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 DEFAULT_URL = "https://followersdata.com/api/v2"
 KEY_VARIABLE = "FOLLOWERSDATA_API_KEY"
+KEY_FILE_VARIABLE = "FOLLOWERSDATA_API_KEY_FILE"
 URL_VARIABLE = "FOLLOWERSDATA_API_URL"
 
 
@@ -68,23 +70,37 @@ class Settings:
 
 
 def key_from(given: object, environment: Mapping[str, str]) -> str:
-    """The key, as given or from the environment.
+    """The key, as given, from the environment, or from the file that the environment names.
 
     Raises:
         TypeError: it is no text.
-        ConfigurationError: there is none, or it has blanks or control characters.
+        ConfigurationError: there is none, the file cannot be read, or it has blanks or control characters.
     """
-    key = environment.get(KEY_VARIABLE) if given is None else given
+    key = (environment.get(KEY_VARIABLE) or _key_in_file(environment)) if given is None else given
     if not isinstance(key, str | None):
         msg = f"api_key is a text or None, not {type(key).__name__}"
         raise TypeError(msg)
     if key is None or not key.strip():
-        msg = f"no API key: pass api_key=…, or set {KEY_VARIABLE} (the key is on the panel's API page)"
+        names = f"{KEY_VARIABLE} or {KEY_FILE_VARIABLE}"
+        msg = f"no API key: pass api_key=…, or set {names} (the key is on the panel's API page)"
         raise ConfigurationError(msg)
     if any(not sign.isprintable() or sign.isspace() for sign in key):
         msg = "the API key has a blank or a control character: copy it again, without the line's end"
         raise ConfigurationError(msg)
     return key
+
+
+def _key_in_file(environment: Mapping[str, str]) -> str | None:
+    """The key as secrets are mounted: a file of one line."""
+    file = environment.get(KEY_FILE_VARIABLE)
+    if not file:
+        return None
+    try:
+        return Path(file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text"
+        msg = f"{KEY_FILE_VARIABLE} names {file}, which cannot be read: {reason}"
+        raise ConfigurationError(msg) from error
 
 
 def url_from(given: object, environment: Mapping[str, str]) -> str:

@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from .commands import run
     except ImportError as error:
-        if error.name is None or error.name.partition(".")[0] not in {"cyclopts", "rich"}:
+        if error.name is None or error.name.partition(".")[0] not in {"cyclopts", "platformdirs", "rich"}:
             raise
         sys.stderr.write("followersdata: install its extra first: pip install 'followersdata_async[cli]'\n")
         return 2

@@ -9,6 +9,7 @@ from attrs import frozen
 
 from ..models import BatchResult, id_text
 from .exits import exit_code_of_batch
+from .interrupts import current
 from .progress import bar, say
 from .render import Format, row_of_outcome, write
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from attrs import AttrsInstance
 
     from ..dispatch import Outcomes
-    from ..models import Id
+    from ..models import Id, Outcome
 
 Value = TypeVar("Value", bound="AttrsInstance")
 
@@ -57,21 +58,46 @@ def tally_of(result: BatchResult[object]) -> Tally:
 
 
 async def collected(
-    title: str, ids: Sequence[Id], stream: Callable[[Iterable[Id]], Outcomes[Value]]
+    title: str,
+    ids: Sequence[Id],
+    stream: Callable[[Iterable[Id]], Outcomes[Value]],
+    report: Callable[[BatchResult[Value]], object] | None = None,
 ) -> BatchResult[Value]:
-    """Every outcome, in the order asked, with a bar while they come."""
-    found = {}
-    with bar(title, len(ids)) as advance:
-        async with stream(ids) as outcomes:
+    """Every outcome, in the order asked, with a bar while they come.
+
+    Interrupted, it asks no more, and has what is known; where that is still
+    on its way and takes too long, ``report`` is given what is known.
+    """
+    found: dict[str, Outcome[Value]] = {}
+    outcomes = stream(current().until_interrupted(ids))
+
+    def known() -> BatchResult[Value]:
+        texts = map(id_text, ids)
+        return BatchResult((found[text] for text in texts if text in found), requests=outcomes.requests)
+
+    with bar(title, len(ids)) as advance, current().patiently(None if report is None else lambda: report(known())):
+        async with outcomes:
             async for outcome in outcomes:
                 found[id_text(outcome.id)] = outcome
                 advance()
-    return BatchResult((found[id_text(id_)] for id_ in ids), requests=outcomes.requests)
+        return known()
 
 
-def reported(result: BatchResult[Value], columns: Sequence[str], how: Format) -> int:
-    """Write a result, say the counts, and return the exit code."""
-    rows = [row_of_outcome(outcome) for outcome in result.values()]
-    write(rows, ("id", "outcome", *columns, "error", "message"), how)
-    say(str(tally_of(result)))
+async def answered(
+    title: str,
+    ids: Sequence[Id],
+    stream: Callable[[Iterable[Id]], Outcomes[Value]],
+    columns: Sequence[str],
+    how: Format,
+) -> int:
+    """Ask about all, write what came, say the counts, and return the exit code."""
+
+    def report(result: BatchResult[Value]) -> None:
+        rows = [row_of_outcome(outcome) for outcome in result.values()]
+        write(rows, ("id", "outcome", *columns, "error", "message"), how)
+        rest = len(ids) - len(result)
+        say(f"{tally_of(result)}{f'; {rest:,} have no answer' if rest else ''}")
+
+    result = await collected(title, ids, stream, report)
+    report(result)
     return exit_code_of_batch(result.values())

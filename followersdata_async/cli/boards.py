@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..models import Change, OrderState
+from .progress import shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -97,8 +98,9 @@ def _name_of(state: OrderState | None) -> str:
 @contextmanager
 def live(board: Board, how: Format) -> Iterator[None]:
     """Show the view on standard error, if it is a terminal that no rows are written to."""
-    if not sys.stderr.isatty() or (how in {"jsonl", "csv"} and sys.stdout.isatty()):
+    if how in {"jsonl", "csv"} and sys.stdout.isatty():
         yield
         return
-    with Live(get_renderable=board.__rich__, console=Console(stderr=True), transient=True):
+    view = Live(get_renderable=board.__rich__, console=Console(stderr=True), transient=True, redirect_stdout=False)
+    with shown(view):
         yield

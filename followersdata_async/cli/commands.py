@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, Parameter
 
 from ..client import AsyncClient
-from ..errors import FollowersDataError
 from ..orders import Order
 from ..pacing import PollPolicy
 from . import exits
-from .batches import collected, reported
-from .input import UsageError, ids_from
+from .balances import shown as shown_balance
+from .balances import watched as watched_balance
+from .batches import answered
+from .catalogues import Choice, compared, listed
+from .examples import EXAMPLES
+from .interrupts import current
 from .ledgers import ledger, place, poll, track
 from .options import (
     DEFAULT_CONSENT,
     DEFAULT_FIELDS,
     DEFAULT_PACE,
     DEFAULT_PANEL,
+    DEFAULT_SOURCE,
     ConsentOptions,
     Ids,
     OrderFields,
     Panel,
     PanelOptions,
+    SourceOptions,
 )
 from .ordering import placed
-from .progress import say
-from .render import Format, row_of, write, write_one
+from .profiles import profile
+from .progress import working
+from .render import Format, row_of, write_one
+from .running import run as run_command
 from .sandboxes import check_sandbox, sandbox
 
 if TYPE_CHECKING:
@@ -47,48 +52,80 @@ if TYPE_CHECKING:
 app: App = App(
     name="followersdata",
     help="Order from a social-media panel and follow the orders. "
-    "The key is read from FOLLOWERSDATA_API_KEY, the address from FOLLOWERSDATA_API_URL or --url.",
+    "The key is read from FOLLOWERSDATA_API_KEY, the file that FOLLOWERSDATA_API_KEY_FILE names, or a profile.",
     help_format="plaintext",
+    help_epilogue=EXAMPLES[""],
     version_flags=["--version"],
 )
-app.command(place)
-app.command(track)
-app.command(poll)
+app.command(place, help_epilogue=EXAMPLES["place"])
+app.command(track, help_epilogue=EXAMPLES["track"])
+app.command(poll, help_epilogue=EXAMPLES["poll"])
 app.command(ledger)
-app.command(sandbox)
+app.command(profile)
+app.command(sandbox, help_epilogue=EXAMPLES["sandbox"])
 
 
-@app.command
-async def services(*, panel: PanelOptions = DEFAULT_PANEL, format: Format = "table") -> int:
-    """Show the catalogue.
+@app.command(help_epilogue=EXAMPLES["services"])
+async def services(
+    *,
+    search: str | None = None,
+    max_rate: Decimal | None = None,
+    sort: Literal["service", "name", "type", "category", "rate", "min", "max"] | None = None,
+    diff: Path | None = None,
+    panel: PanelOptions = DEFAULT_PANEL,
+    format: Format = "table",
+) -> int:
+    """Show the catalogue, or what has changed in it.
 
     Parameters
     ----------
+    search
+        Only services whose name, category or type has all of these words.
+    max_rate
+        Only services that cost at most this for a thousand.
+    sort
+        By what to sort; without it as the panel does.
+    diff
+        Show what is different from this file, which --format json or jsonl has written.
     format
         How it is written to standard output.
     """
+    choice = Choice(search=search, max_rate=max_rate, sort=sort)
     async with panel.client() as client:
-        rows = [row_of(service) for service in await client.services()]
-    columns = ("service", "name", "type", "category", "rate", "min", "max", "refill", "cancel")
-    write(rows, columns, format)
-    return exits.WELL
+        with working("reading the catalogue …"):
+            catalogue = await client.services()
+    return listed(catalogue, choice, format) if diff is None else compared(diff, catalogue, choice, format)
 
 
-@app.command
-async def balance(*, panel: PanelOptions = DEFAULT_PANEL, format: Format = "table") -> int:
+@app.command(help_epilogue=EXAMPLES["balance"])
+async def balance(
+    *,
+    watch: Annotated[bool, Parameter(negative=())] = False,
+    every: float = 60.0,
+    alert_below: Decimal | None = None,
+    panel: PanelOptions = DEFAULT_PANEL,
+    format: Format = "table",
+) -> int:
     """Show what the account has.
 
     Parameters
     ----------
+    watch
+        Look again and again, and write a line of JSON for each change, until Ctrl-C.
+    every
+        With --watch: seconds between two looks.
+    alert_below
+        Below this, say so and ring; without --watch the exit code is 7 then.
     format
-        How it is written to standard output.
+        How it is written to standard output, without --watch.
     """
     async with panel.client() as client:
-        write_one(row_of(await client.balance()), ("balance", "currency"), format)
-    return exits.WELL
+        if watch:
+            return await watched_balance(client, every, alert_below)
+        return await shown_balance(client, alert_below, format)
 
 
-@app.command
+@app.command(help_epilogue=EXAMPLES["add"])
 async def add(
     *,
     service: str,
@@ -110,16 +147,18 @@ async def add(
     async with panel.client() as client:
 
         async def send(order: Order, _: Decimal | None) -> int:
-            write_one(row_of(await client.add(order)), ("order", "charge", "currency"), format)
+            with working("ordering …"), current().patiently():
+                receipt = await client.add(order)
+            write_one(row_of(receipt), ("order", "charge", "currency"), format)
             return exits.WELL
 
         return await placed(client, service, order, consent, format, send)
 
 
-@app.command
+@app.command(help_epilogue=EXAMPLES["status"])
 async def status(
     *ids: Ids,
-    file: Path | None = None,
+    source: SourceOptions = DEFAULT_SOURCE,
     panel: PanelOptions = DEFAULT_PANEL,
     format: Format = "table",
 ) -> int:
@@ -129,19 +168,17 @@ async def status(
     ----------
     ids
         The orders' ids; - reads them from standard input.
-    file
-        A file with an id on each line.
     format
         How it is written to standard output.
     """
     columns = ("status", "charge", "start_count", "remains", "currency")
-    return await _batch("status", ids_from(ids, file), panel, lambda client: client.stream_status, columns, format)
+    return await _batch("status", source.ids(ids), panel, lambda client: client.stream_status, columns, format)
 
 
-@app.command
+@app.command(help_epilogue=EXAMPLES["watch"])
 async def watch(
     *ids: Ids,
-    file: Path | None = None,
+    source: SourceOptions = DEFAULT_SOURCE,
     until_final: Annotated[bool, Parameter(negative=())] = False,
     shortest_delay: float = DEFAULT_PACE.shortest_delay,
     longest_delay: float = DEFAULT_PACE.longest_delay,
@@ -154,8 +191,6 @@ async def watch(
     ----------
     ids
         The orders' ids; - reads them from standard input.
-    file
-        A file with an id on each line.
     until_final
         Write nothing of an order until it is final.
     shortest_delay
@@ -168,15 +203,15 @@ async def watch(
     from .watching import watched
 
     pace = PollPolicy(shortest_delay=shortest_delay, longest_delay=longest_delay)
-    asked = ids_from(ids, file)
+    asked = source.ids(ids)
     async with panel.client() as client:
         return await watched(client, asked, pace, format, until_final=until_final)
 
 
-@app.command
+@app.command(help_epilogue=EXAMPLES["refill"])
 async def refill(
     *ids: Ids,
-    file: Path | None = None,
+    source: SourceOptions = DEFAULT_SOURCE,
     panel: PanelOptions = DEFAULT_PANEL,
     format: Format = "table",
 ) -> int:
@@ -186,18 +221,16 @@ async def refill(
     ----------
     ids
         The orders' ids; - reads them from standard input.
-    file
-        A file with an id on each line.
     format
         How it is written to standard output.
     """
-    return await _batch("refill", ids_from(ids, file), panel, lambda client: client.stream_refill, ("refill",), format)
+    return await _batch("refill", source.ids(ids), panel, lambda client: client.stream_refill, ("refill",), format)
 
 
-@app.command
+@app.command(help_epilogue=EXAMPLES["refill-status"])
 async def refill_status(
     *ids: Ids,
-    file: Path | None = None,
+    source: SourceOptions = DEFAULT_SOURCE,
     panel: PanelOptions = DEFAULT_PANEL,
     format: Format = "table",
 ) -> int:
@@ -207,20 +240,18 @@ async def refill_status(
     ----------
     ids
         The refills' ids, not the orders'; - reads them from standard input.
-    file
-        A file with an id on each line.
     format
         How it is written to standard output.
     """
     return await _batch(
-        "refill status", ids_from(ids, file), panel, lambda client: client.stream_refill_status, ("status",), format
+        "refill status", source.ids(ids), panel, lambda client: client.stream_refill_status, ("status",), format
     )
 
 
-@app.command
+@app.command(help_epilogue=EXAMPLES["cancel"])
 async def cancel(
     *ids: Ids,
-    file: Path | None = None,
+    source: SourceOptions = DEFAULT_SOURCE,
     panel: PanelOptions = DEFAULT_PANEL,
     format: Format = "table",
 ) -> int:
@@ -230,17 +261,13 @@ async def cancel(
     ----------
     ids
         The orders' ids; - reads them from standard input.
-    file
-        A file with an id on each line.
     format
         How it is written to standard output.
     """
-    return await _batch(
-        "cancel", ids_from(ids, file), panel, lambda client: client.stream_cancel, ("accepted",), format
-    )
+    return await _batch("cancel", source.ids(ids), panel, lambda client: client.stream_cancel, ("accepted",), format)
 
 
-@app.command
+@app.command(help_epilogue=EXAMPLES["demo"])
 async def demo(
     *,
     durable: Annotated[bool, Parameter(negative=())] = False,
@@ -273,6 +300,19 @@ async def demo(
     return await run_demo(count, latency, dialect, format)
 
 
+@app.command(help_epilogue=EXAMPLES["completion"])
+def completion(shell: Literal["bash", "zsh", "fish", "powershell"]) -> int:
+    """Write the script that completes commands and options in a shell.
+
+    Parameters
+    ----------
+    shell
+        Which shell.
+    """
+    sys.stdout.write(app.generate_completion(prog_name="followersdata", shell=shell))
+    return exits.WELL
+
+
 _MANY = 10_000
 _FEW = 200
 
@@ -286,39 +326,9 @@ async def _batch(
     how: Format,
 ) -> int:
     async with panel.client() as client:
-        result = await collected(title, ids, stream(client))
-    return reported(result, columns, how)
+        return await answered(title, ids, stream(client), columns, how)
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command; every error becomes a line on standard error and an exit code."""
-    try:
-        code = app(
-            arguments,
-            exit_on_error=False,
-            print_error=False,
-            result_action="return_value",
-        )
-    except CycloptsError as error:
-        return _failed(f"{error} See followersdata --help.", exits.USAGE)
-    except (UsageError, ValueError, TypeError) as error:
-        return _failed(str(error), exits.USAGE)
-    except ImportError as error:
-        if "needs its extra" not in str(error):
-            raise
-        return _failed(str(error), exits.CONFIGURATION)
-    except FollowersDataError as error:
-        return _failed(str(error), exits.exit_code_of(error))
-    except KeyboardInterrupt:
-        return _failed("interrupted", exits.INTERRUPTED)
-    except BrokenPipeError:
-        # Whoever read the output has left; Python would complain again when it flushes at exit.
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return exits.REFUSED
-    return code if isinstance(code, int) else exits.WELL
-
-
-def _failed(text: str, code: int) -> int:
-    say(f"followersdata: {text}")
-    return code
+    """Run one command."""
+    return run_command(app, arguments)

@@ -12,6 +12,7 @@ from ..orders import CustomComments, Default, Package
 from ..sandbox import Sandbox
 from .batches import Tally, collected, tally_of
 from .exits import SOME_FAILED, WELL
+from .interrupts import current
 from .progress import say
 from .render import Format, write, write_one
 
@@ -55,12 +56,13 @@ async def demo(orders: int, latency: float, dialect: str, how: Format) -> int:
     """Run every step, and write what came; as JSON, the bulk status alone."""
     async with (
         Sandbox(seed=1, serve=True, latency=latency, dialect=dialect, past=orders) as sandbox,
-        AsyncClient(sandbox.key, url=sandbox.url) as panel,
+        current().watch(AsyncClient(sandbox.key, url=sandbox.url)) as panel,
     ):
         say(f"sandbox at {sandbox.url}")
         say(f"catalogue: {len(await panel.services())} services")
         before = (await panel.balance()).balance
-        placed = [(await panel.add(order)).order for order in _ORDERS[:orders]]
+        with current().patiently():
+            placed = [(await panel.add(order)).order for order in _ORDERS[:orders]]
         after = await panel.balance()
         say(f"placed {len(placed)} orders; balance {before} → {after.balance} {after.currency}")
         ids: list[Id] = [*range(1, orders - len(placed) + 1), *placed]

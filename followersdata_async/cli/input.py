@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import sys
 from typing import TYPE_CHECKING
 
@@ -21,13 +22,16 @@ class UsageError(Exception):
     """Something in the command line or in a file that it names is wrong."""
 
 
-def ids_from(arguments: Iterable[str], file: Path | None) -> list[Id]:
-    """The ids, each once, in the order of their first mention.
+def ids_from(arguments: Iterable[str], file: Path | None, column: str | None = None) -> list[Id]:
+    """The ids, each once, in the order of their first mention; of a CSV file, those in a column.
 
     Raises:
         UsageError: there are none, or one cannot be read; of a file, with the line's number.
     """
-    ids = unique(_each(arguments, file))
+    if column is not None and file is None:
+        msg = "--column is the column of a CSV file: name it with --file"
+        raise UsageError(msg)
+    ids = unique(_each(arguments, file, column))
     if not ids:
         msg = "no ids: give them as arguments, with --file, or on standard input with -"
         raise UsageError(msg)
@@ -47,7 +51,7 @@ def lines_of(file: Path) -> list[str]:
         raise UsageError(msg) from error
 
 
-def _each(arguments: Iterable[str], file: Path | None) -> Iterator[Id]:
+def _each(arguments: Iterable[str], file: Path | None, column: str | None) -> Iterator[Id]:
     for argument in arguments:
         if argument == STANDARD_INPUT:
             text = _decoded(sys.stdin.buffer.read(), "standard input")
@@ -59,8 +63,26 @@ def _each(arguments: Iterable[str], file: Path | None) -> Iterator[Id]:
             raise UsageError(msg)
         else:
             yield _id_of(argument, "argument")
-    if file is not None:
+    if file is not None and column is not None:
+        yield from _ids_in_column(file, column)
+    elif file is not None:
         yield from _ids_of(lines_of(file), str(file))
+
+
+def _ids_in_column(file: Path, column: str) -> Iterator[Id]:
+    """The ids in a CSV file's column, by the name in its first row; rows without one are passed over."""
+    rows = csv.DictReader(lines_of(file), strict=True)
+    try:
+        names = rows.fieldnames or ()
+        if column not in names:
+            msg = f"{file} has no column {column!r}; it has {', '.join(map(repr, names)) or 'none'}"
+            raise UsageError(msg)
+        for row in rows:
+            if text := (row[column] or "").strip():
+                yield _id_of(text, f"{file}:{rows.line_num}")
+    except csv.Error as error:
+        msg = f"{file}:{rows.line_num}: this is no CSV: {error}"
+        raise UsageError(msg) from error
 
 
 def _ids_of(lines: Iterable[str], name: str) -> Iterator[Id]:

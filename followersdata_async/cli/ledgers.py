@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from ..orders import Order
-from .input import ids_from
+from .examples import EXAMPLES
 from .options import (
     DEFAULT_CONSENT,
     DEFAULT_DATABASE,
     DEFAULT_FIELDS,
     DEFAULT_PANEL,
+    DEFAULT_SOURCE,
     ConsentOptions,
     Database,
     Ids,
     OrderFields,
     PanelOptions,
+    SourceOptions,
 )
 from .ordering import placed
 from .render import Format
@@ -59,21 +60,19 @@ async def place(
         return await placed(client, service, order, consent, format, send)
 
 
-async def track(*ids: Ids, file: Path | None = None, db: Database = DEFAULT_DATABASE) -> int:
+async def track(*ids: Ids, source: SourceOptions = DEFAULT_SOURCE, db: Database = DEFAULT_DATABASE) -> int:
     """Follow orders that were placed elsewhere; those of `place` are followed anyway.
 
     Parameters
     ----------
     ids
         The orders' ids; - reads them from standard input.
-    file
-        A file with an id on each line.
     db
         The ledger: sqlite:///file.db or postgresql://user@host/database.
     """
     from .records import tracked
 
-    return await tracked(ids_from(ids, file), db)
+    return await tracked(source.ids(ids), db)
 
 
 async def poll(
@@ -103,10 +102,15 @@ async def poll(
         return await (polled_once(client, db, max_batches, format) if once else polled(client, db))
 
 
-ledger: App = App(name="ledger", help="Orders on record: look, and settle what nobody knew.", help_format="plaintext")
+ledger: App = App(
+    name="ledger",
+    help="Orders on record: look, and settle what nobody knew.",
+    help_format="plaintext",
+    help_epilogue=EXAMPLES["ledger"],
+)
 
 
-@ledger.command(name="show")
+@ledger.command(name="show", help_epilogue=EXAMPLES["ledger show"])
 async def ledger_show(ref: str, *, db: Database = DEFAULT_DATABASE, format: Format = "table") -> int:
     """Show what is on record for a ref.
 
@@ -124,7 +128,7 @@ async def ledger_show(ref: str, *, db: Database = DEFAULT_DATABASE, format: Form
     return await shown(ref, db, format)
 
 
-@ledger.command(name="unknown")
+@ledger.command(name="unknown", help_epilogue=EXAMPLES["ledger unknown"])
 async def ledger_unknown(*, db: Database = DEFAULT_DATABASE, format: Format = "table") -> int:
     """List the orders of which nobody knows whether they were placed, with the money at risk.
 
@@ -140,7 +144,7 @@ async def ledger_unknown(*, db: Database = DEFAULT_DATABASE, format: Format = "t
     return await listed(db, format)
 
 
-@ledger.command(name="resolve")
+@ledger.command(name="resolve", help_epilogue=EXAMPLES["ledger resolve"])
 async def ledger_resolve(
     ref: str,
     *,
@@ -169,7 +173,7 @@ async def ledger_resolve(
     return await settled(ref, order, db, format, placed=not not_placed)
 
 
-@ledger.command(name="upgrade")
+@ledger.command(name="upgrade", help_epilogue=EXAMPLES["ledger upgrade"])
 async def ledger_upgrade(*, db: Database = DEFAULT_DATABASE) -> int:
     """Bring a ledger of an older version to this one's schema.
 

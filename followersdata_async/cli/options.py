@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import os
+from pathlib import Path
 from typing import Annotated, TypeAlias, final
 
 from attrs import frozen
 from cyclopts import Parameter
 
 from ..client import AsyncClient
+from ..integrations.logging import log_to
+from ..models import Id
 from ..pacing import PollPolicy
+from .accounts import credentials
+from .input import ids_from
+from .interrupts import current
 from .ordering import Consent, Fields
 
 
@@ -19,28 +27,74 @@ class Panel:
 
     Parameters
     ----------
+    profile
+        Which of the panels of `followersdata profile`; without it the environment's, else `main`.
     url
-        The API's full address; without it FOLLOWERSDATA_API_URL, else followersdata.com's.
+        The API's full address; without it the profile's, or FOLLOWERSDATA_API_URL, else followersdata.com's.
     concurrency
         Requests in flight at once.
     timeout
         Seconds for one request, with its retries.
     batch_size
         Ids in one request, 1 to 100.
+    verbose
+        Say what is sent and what comes, and show where in the program an error arose.
     """
 
+    profile: str | None = None
     url: str | None = None
     concurrency: int = 16
     timeout: float = 60.0
     batch_size: int = 100
+    verbose: Annotated[bool, Parameter(alias="-v", negative=())] = False
 
     def client(self) -> AsyncClient:
-        """A client with these settings; the key comes from the environment."""
-        return AsyncClient(url=self.url, concurrency=self.concurrency, timeout=self.timeout, batch_size=self.batch_size)
+        """A client with these settings; the key comes from the profile or the environment."""
+        key, url = credentials(self.profile, self.url, os.environ)
+        client = AsyncClient(
+            key, url=url, concurrency=self.concurrency, timeout=self.timeout, batch_size=self.batch_size
+        )
+        if self.verbose:
+            client.events.add(log_to(_logger()))
+        return current().watch(client)
+
+
+def _logger() -> logging.Logger:
+    """Lines on standard error, with the time of day."""
+    logger = logging.getLogger("followersdata_async.cli")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
+    logger.handlers = [handler]
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    return logger
+
+
+@final
+@frozen(kw_only=True)
+class Source:
+    """Where ids come from, besides arguments.
+
+    Parameters
+    ----------
+    file
+        A file with an id on each line, or with --column a CSV file.
+    column
+        The column of --file that has the ids.
+    """
+
+    file: Path | None = None
+    column: str | None = None
+
+    def ids(self, arguments: tuple[str, ...]) -> list[Id]:
+        """These, and those of the arguments; `-` is standard input."""
+        return ids_from(arguments, self.file, self.column)
 
 
 PanelOptions: TypeAlias = Annotated[Panel, Parameter(name="*")]
 DEFAULT_PANEL = Panel()
+SourceOptions: TypeAlias = Annotated[Source, Parameter(name="*")]
+DEFAULT_SOURCE = Source()
 OrderFields: TypeAlias = Annotated[Fields, Parameter(name="*", negative=())]
 DEFAULT_FIELDS = Fields()
 ConsentOptions: TypeAlias = Annotated[Consent, Parameter(name="*", negative=())]

@@ -16,7 +16,8 @@ from ..models import Service, id_text
 from ..orders import Raw, TypedOrder, for_service
 from .exits import INTERRUPTED, WELL
 from .input import UsageError, lines_of
-from .progress import say
+from .interrupts import current
+from .progress import say, working
 from .render import Format, Row, write_one
 
 _LISTS = ("comments", "usernames", "hashtags", "keywords", "groups")
@@ -166,7 +167,9 @@ async def placed(
     send: Callable[[TypedOrder | Raw, Decimal | None], Awaitable[int]],
 ) -> int:
     """Check the order, show its price, ask, and send it."""
-    row = _row_of_service(await client.services(), service)
+    with working("reading the catalogue …"):
+        catalogue = await client.services()
+    row = _row_of_service(catalogue, service)
     order = for_service(row, **fields.given())
     if problems := order.problems(row):
         raise UsageError("; ".join(problems))
@@ -201,6 +204,7 @@ def _agreed(ask: Callable[[], str]) -> bool:
     sys.stderr.write("Place it? [y/N] ")
     sys.stderr.flush()
     try:
-        return ask().strip().casefold() in {"y", "yes"}
-    except EOFError:
+        with current().asking():
+            return ask().strip().casefold() in {"y", "yes"}
+    except (EOFError, KeyboardInterrupt):
         return False

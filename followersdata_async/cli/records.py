@@ -10,6 +10,7 @@ from ..ledger import Ledger, ReceiptState
 from .boards import Board, live
 from .exits import NETWORK, REFUSED, SOME_FAILED, UNKNOWN, WELL
 from .input import UsageError
+from .interrupts import current
 from .progress import say, working
 from .render import Format, Row, row_of, write, write_line, write_one
 
@@ -35,9 +36,10 @@ _CODES = {
 
 async def recorded(client: AsyncClient, order: Order, cost: Decimal | None, ref: str, db: str, how: Format) -> int:
     """Place an order under a ref, write its receipt, and return the exit code that it stands for."""
-    async with Ledger(db) as ledger:
-        with working(f"ordering {ref} …"):
-            receipt = await ledger.place(client, order, ref=ref, cost=cost)
+    with current().patiently():
+        async with Ledger(db) as ledger:
+            with working(f"ordering {ref} …"):
+                receipt = await ledger.place(client, order, ref=ref, cost=cost)
     write_one(row_of(receipt), COLUMNS, how)
     if receipt.state is ReceiptState.UNKNOWN:
         say(f"nobody knows whether it was placed: look at the panel, then `followersdata ledger resolve {ref} …`")

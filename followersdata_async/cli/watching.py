@@ -10,6 +10,7 @@ from ..models import Change
 from .batches import tally_of
 from .boards import Board, live
 from .exits import exit_code_of_batch
+from .interrupts import current
 from .progress import say
 from .render import Format, row_of, row_of_outcome, write, write_line
 
@@ -30,7 +31,7 @@ async def watched(client: AsyncClient, ids: Sequence[Id], pace: PollPolicy, how:
     board = Board({None: len(ids)})
     tell = _teller(how)
     async with client.watch(ids, pace=pace, include_failures=True) as changes:
-        with live(board, how):
+        with live(board, how), current().stopped_here():
             async for event in changes:
                 board.note(event, changes.requests)
                 if isinstance(event, Change) and (event.after.is_final or not until_final):

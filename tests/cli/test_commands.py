@@ -333,15 +333,15 @@ def test_a_refused_key_is_exit_3_and_one_request(
     assert "wrong-secret" not in captured.err + captured.out
 
 
-def test_an_interrupt_is_exit_130(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_before_anything_was_sent_is_exit_130(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     """Said in a word."""
 
-    def interrupt(*_: object, **__: object) -> None:
+    def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("followersdata_async.cli.commands.app", interrupt)
+    monkeypatch.setattr("followersdata_async.cli.options.Panel.client", interrupt)
     assert main(["balance"]) == 130
-    assert capsys.readouterr().err == "followersdata: interrupted\n"
+    assert capsys.readouterr().err == "followersdata: interrupted; nothing was sent\n"
 
 
 def test_a_taken_port_is_exit_2(sandbox: Sandbox, capsys: Captured) -> None:

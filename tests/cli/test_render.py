@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from decimal import Decimal
 
 import pytest
 
-from followersdata_async.cli.progress import bar
 from followersdata_async.cli.render import plain, row_of_outcome
 from followersdata_async.errors import NotSentError, OrderNotFoundError
 from followersdata_async.models import Failed, Ok, OrderState, OrderStatus, Outcome, Refill, Refused, Unreported
@@ -44,15 +42,3 @@ def test_a_value_is_shown_as_json_has_it(value: object, shown: object) -> None:
 def test_an_outcome_is_a_row(outcome: Outcome[OrderStatus], row: dict[str, object]) -> None:
     """Its id, what it is, and the value or the error."""
     assert row_of_outcome(outcome) == row
-
-
-def test_a_bar_is_shown_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pipe gets no control characters."""
-    for terminal in (True, False):
-        screen = io.StringIO()
-        monkeypatch.setattr(screen, "isatty", lambda terminal=terminal: terminal)
-        monkeypatch.setattr("sys.stderr", screen)
-        with bar("status", 2) as advance:
-            advance()
-            advance()
-        assert ("2/2" in screen.getvalue()) is terminal

@@ -1,0 +1,170 @@
+"""Panels that are remembered by a name: their address, and their key in a file that nobody else can read."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, final
+
+from attrs import frozen
+from platformdirs import user_config_path
+
+from ..errors import ConfigurationError
+from ..settings import KEY_FILE_VARIABLE, KEY_VARIABLE, url_from
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+DEFAULT = "main"
+_SERVICE = "followersdata"
+
+
+@final
+@frozen(kw_only=True)
+class Account:
+    """A panel under a name. ``key`` is ``None`` where the system's keyring has it."""
+
+    name: str
+    url: str
+    key: str | None
+
+
+@final
+@frozen
+class Accounts:
+    """The file of them."""
+
+    file: Path
+
+    def all(self) -> dict[str, Account]:
+        """Each by its name.
+
+        Raises:
+            ConfigurationError: others can read the file, or it cannot be read.
+        """
+        return {name: _account(name, entry, self.file) for name, entry in self._entries().items()}
+
+    def account(self, name: str) -> Account:
+        """One of them, with its key.
+
+        Raises:
+            ConfigurationError: there is none of this name, or the keyring has no key for it.
+        """
+        known = self.all()
+        if name not in known:
+            names = ", ".join(sorted(known)) or "none"
+            msg = f"there is no profile {name!r}, but {names}: add it with `followersdata profile add {name}`"
+            raise ConfigurationError(msg)
+        account = known[name]
+        if account.key is not None:
+            return account
+        return Account(name=name, url=account.url, key=_key_in_keyring(name))
+
+    def add(self, account: Account, *, keyring: bool) -> None:
+        """Remember one, in place of another of its name; with ``keyring``, its key is there and not in the file.
+
+        Raises:
+            ConfigurationError: the file cannot be written, or there is no keyring.
+        """
+        entries = self._entries()
+        if keyring:
+            _keyring().set_password(_SERVICE, account.name, account.key)
+        entries[account.name] = {"url": account.url, "key": None if keyring else account.key}
+        self._write(entries)
+
+    def remove(self, name: str) -> None:
+        """Forget one, and its key.
+
+        Raises:
+            ConfigurationError: there is none of this name, or the file cannot be written.
+        """
+        account = self.all().get(name)
+        if account is None:
+            self.account(name)
+            return
+        if account.key is None:
+            _keyring().delete_password(_SERVICE, name)
+        self._write({key: entry for key, entry in self._entries().items() if key != name})
+
+    def _entries(self) -> dict[str, Any]:
+        try:
+            with self.file.open(encoding="utf-8") as opened:
+                _check_private(opened.fileno(), self.file)
+                entries = json.load(opened)
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            msg = f"the profiles in {self.file} cannot be read: {error}"
+            raise ConfigurationError(msg) from error
+        if not isinstance(entries, dict):
+            msg = f"{self.file} is no file of profiles: move it away, and add them again"
+            raise ConfigurationError(msg)
+        return entries
+
+    def _write(self, entries: Mapping[str, Any]) -> None:
+        """All at once, and never with a moment in which others could read it."""
+        try:
+            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            number, name = tempfile.mkstemp(dir=self.file.parent)
+            with os.fdopen(number, "w", encoding="utf-8") as opened:
+                json.dump(entries, opened, indent=2)
+            Path(name).replace(self.file)
+        except OSError as error:
+            msg = f"the profiles cannot be written to {self.file}: {error.strerror or error}"
+            raise ConfigurationError(msg) from error
+
+
+def accounts() -> Accounts:
+    """Those of this user."""
+    return Accounts(user_config_path(_SERVICE) / "profiles.json")
+
+
+def credentials(profile: str | None, url: str | None, environment: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """Key and address for a client, ``None`` for what it reads from the environment.
+
+    A named profile comes first, then the environment, then the profile
+    ``main``. A profile's key is never sent to the environment's address.
+    """
+    if profile is None and any(environment.get(name) for name in (KEY_VARIABLE, KEY_FILE_VARIABLE)):
+        return None, url
+    if profile is None and DEFAULT not in accounts().all():
+        return None, url
+    account = accounts().account(profile or DEFAULT)
+    return account.key, url or account.url
+
+
+def _check_private(number: int, file: Path) -> None:
+    mode = os.fstat(number).st_mode
+    if sys.platform != "win32" and mode & (stat.S_IRWXG | stat.S_IRWXO):
+        msg = f"{file} has keys, and others can read it (mode {stat.S_IMODE(mode):o}): chmod 600 {file}"
+        raise ConfigurationError(msg)
+
+
+def _account(name: str, entry: object, file: Path) -> Account:
+    if isinstance(entry, dict):
+        url, key = entry.get("url"), entry.get("key")
+        if isinstance(url, str) and isinstance(key, str | None):
+            return Account(name=name, url=url_from(url, {}), key=key)
+    msg = f"the profile {name!r} in {file} has no url and key: add it again"
+    raise ConfigurationError(msg)
+
+
+def _keyring() -> Any:  # noqa: ANN401 - a library that need not be there
+    try:
+        import keyring
+    except ImportError as error:
+        msg = "the system's keyring needs its extra: pip install 'followersdata_async[keyring]'"
+        raise ConfigurationError(msg) from error
+    return keyring
+
+
+def _key_in_keyring(name: str) -> str:
+    key = _keyring().get_password(_SERVICE, name)
+    if not isinstance(key, str):
+        msg = f"the keyring has no key for the profile {name!r}: add it again with `followersdata profile add {name}`"
+        raise ConfigurationError(msg)
+    return key

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import pytest
 
 from followersdata_async.errors import ConfigurationError, InsufficientFundsError
 from followersdata_async.settings import DEFAULT_URL, Settings, key_from, url_from
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SECRET = "very-secret-key-0123456789"
 
@@ -31,6 +35,34 @@ def test_the_key_is_not_in_the_repr() -> None:
 def test_the_key_is_the_given_one_or_the_environments(given: str | None, environment: dict[str, str], key: str) -> None:
     """The argument wins."""
     assert key_from(given, environment) == key
+
+
+def test_the_key_may_be_in_a_file_that_the_environment_names(tmp_path: Path) -> None:
+    """As secrets are mounted, with or without a line's end; the variable with the key itself wins."""
+    (tmp_path / "key").write_text(SECRET + "\n")
+    environment = {"FOLLOWERSDATA_API_KEY_FILE": str(tmp_path / "key"), "FOLLOWERSDATA_API_KEY": ""}
+    assert key_from(None, environment) == SECRET
+    assert key_from(None, environment | {"FOLLOWERSDATA_API_KEY": "its"}) == "its"
+    assert key_from("mine", environment) == "mine"
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "which cannot be read: No such file or directory"),
+        (b"\xff\xfe", "which cannot be read: it is no text"),
+        (b"", "no API key: "),
+        (SECRET.encode() + b"\nanother", "the API key has a blank or a control character"),
+    ],
+)
+def test_a_key_file_without_one_key_says_what_is_wrong(tmp_path: Path, content: bytes | None, says: str) -> None:
+    """And repeats nothing of it."""
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        key_from(None, {"FOLLOWERSDATA_API_KEY_FILE": str(file)})
+    assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize("given", [None, "", "  "])

@@ -7,17 +7,18 @@ import os
 import stat
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, final
 
-from attrs import frozen
+from attrs import field, frozen
 from platformdirs import user_config_path
 
 from ..errors import ConfigurationError
 from ..settings import KEY_FILE_VARIABLE, KEY_VARIABLE, url_from
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 DEFAULT = "main"
 _SERVICE = "followersdata"
@@ -30,7 +31,7 @@ class Account:
 
     name: str
     url: str
-    key: str | None
+    key: str | None = field(repr=False)
 
 
 @final
@@ -72,7 +73,8 @@ class Accounts:
         """
         entries = self._entries()
         if keyring:
-            _keyring().set_password(_SERVICE, account.name, account.key)
+            with _keyring() as ring:
+                ring.set_password(_SERVICE, account.name, account.key)
         entries[account.name] = {"url": account.url, "key": None if keyring else account.key}
         self._write(entries)
 
@@ -87,7 +89,8 @@ class Accounts:
             self.account(name)
             return
         if account.key is None:
-            _keyring().delete_password(_SERVICE, name)
+            with _keyring() as ring:
+                ring.delete_password(_SERVICE, name)
         self._write({key: entry for key, entry in self._entries().items() if key != name})
 
     def _entries(self) -> dict[str, Any]:
@@ -153,17 +156,25 @@ def _account(name: str, entry: object, file: Path) -> Account:
     raise ConfigurationError(msg)
 
 
-def _keyring() -> Any:  # noqa: ANN401 - a library that need not be there
+@contextmanager
+def _keyring() -> Iterator[Any]:
+    """The system's keyring, a library that need not be there."""
     try:
         import keyring
+        from keyring.errors import KeyringError
     except ImportError as error:
         msg = "the system's keyring needs its extra: pip install 'followersdata_async[keyring]'"
         raise ConfigurationError(msg) from error
-    return keyring
+    try:
+        yield keyring
+    except KeyringError as error:
+        msg = f"the system's keyring does not work here: {error}; leave --keyring out to keep the key in a file"
+        raise ConfigurationError(msg) from error
 
 
 def _key_in_keyring(name: str) -> str:
-    key = _keyring().get_password(_SERVICE, name)
+    with _keyring() as ring:
+        key = ring.get_password(_SERVICE, name)
     if not isinstance(key, str):
         msg = f"the keyring has no key for the profile {name!r}: add it again with `followersdata profile add {name}`"
         raise ConfigurationError(msg)

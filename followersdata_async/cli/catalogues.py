@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from operator import attrgetter
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Any, final
 
 from attrs import frozen
 
@@ -19,7 +20,7 @@ from .progress import say
 from .render import Format, row_of, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from ..models import Service
@@ -71,14 +72,15 @@ def listed(catalogue: Sequence[Service], choice: Choice, how: Format) -> int:
 
 def compared(file: Path, catalogue: Sequence[Service], choice: Choice, how: Format) -> int:
     """Write what has changed since a file was written: a row for each fact."""
-    diff = services_diff(choice.of(_catalogue_in(file)), choice.of(catalogue))
+    old, new = choice.of(_catalogue_in(file)), choice.of(_as_written(catalogue))
+    diff = services_diff(old, new)
     rows = [_row("added", one, None, None, None) for one in diff.added]
     rows += [_row("removed", one, None, None, None) for one in diff.removed]
-    rows += [_row("repriced", new, "rate", old.rate, new.rate) for old, new in diff.repriced]
-    for old, new in diff.changed:
-        before, after = row_of(old), row_of(new)
+    rows += [_row("repriced", is_, "rate", was.rate, is_.rate) for was, is_ in diff.repriced]
+    for was, is_ in diff.changed:
+        before, after = row_of(was), row_of(is_)
         facts = [name for name in after if name not in {"service", "rate", "kind"} and before[name] != after[name]]
-        rows += [_row("changed", new, name, before[name], after[name]) for name in facts]
+        rows += [_row("changed", is_, name, before[name], after[name]) for name in facts]
     write(rows, DIFF_COLUMNS, how)
     say(
         f"{len(diff.added):,} added, {len(diff.removed):,} removed, "
@@ -95,14 +97,24 @@ def _row(change: str, service: Service, what: str | None, before: object, after:
 def _catalogue_in(file: Path) -> list[Service]:
     """What a file has: a list, or an object on each line."""
     try:
-        body = file.read_bytes().strip()
+        text = file.read_text("utf-8").strip()
+        rows = json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines()]
+        return _services_of(rows)
     except OSError as error:
         msg = f"{file}: {error.strerror or error}"
         raise UsageError(msg) from error
-    if not body.startswith(b"["):
-        body = b"[" + b",".join(body.splitlines()) + b"]"
-    try:
-        return answers.services(encoding.services_request(), Answer(status=200, body=body), Words({}))
-    except FollowersDataError as error:
+    except (ValueError, TypeError, FollowersDataError) as error:
         msg = f"{file} is no catalogue that --format json or jsonl has written: {error}"
         raise UsageError(msg) from error
+
+
+def _as_written(catalogue: Iterable[Service]) -> list[Service]:
+    """A catalogue as a file would have it, which knows no numbers with a point but texts."""
+    return _services_of([row_of(service) for service in catalogue])
+
+
+def _services_of(rows: Iterable[Mapping[str, Any]]) -> list[Service]:
+    """Services from their rows, read like a panel's answer."""
+    told = [{name: row[name] for name in row if name not in {"kind", "extra"}} | row.get("extra", {}) for row in rows]
+    answer = Answer(status=200, body=json.dumps(told).encode())
+    return answers.services(encoding.services_request(), answer, Words({}))

@@ -1,0 +1,139 @@
+"""A choice of the catalogue, and what has changed in it."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from followersdata_async.cli import main
+from followersdata_async.cli.catalogues import Choice
+from followersdata_async.models import Service, ServiceKind
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from followersdata_async.sandbox import Sandbox
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
+    monkeypatch.setenv("FOLLOWERSDATA_API_KEY", sandbox.key)
+    monkeypatch.setenv("FOLLOWERSDATA_API_URL", sandbox.url)
+
+
+def written(capsys: Captured, *arguments: str) -> Any:
+    """What ``services`` writes as JSON."""
+    assert main(["services", "--format", "json", *arguments]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def a_service(number: int | str, **facts: Any) -> Service:
+    """A service of the catalogue."""
+    usual: dict[str, Any] = {"name": f"Service {number}", "type": "Default", "kind": ServiceKind.DEFAULT}
+    usual |= {"category": "One", "rate": Decimal(1), "min": 1, "max": 10, "refill": True, "cancel": True}
+    return Service(service=number, **usual | facts)
+
+
+CATALOGUE = [
+    a_service(3, name="Instagram Followers", rate=Decimal("0.90")),
+    a_service("b", name="instagram likes", rate=Decimal(2)),
+    a_service(1, name="Views", category="Instagram", rate=Decimal(10), max=None),
+    a_service("A", name="Views", category=None, type="Package", rate=Decimal("2.01"), max=5),
+]
+
+
+@pytest.mark.parametrize(
+    ("choice", "ids"),
+    [
+        (Choice(), [3, "b", 1, "A"]),
+        (Choice(search="INSTAGRAM"), [3, "b", 1]),
+        (Choice(search="likes insta"), ["b"]),
+        (Choice(search="package"), ["A"]),
+        (Choice(search="tiktok"), []),
+        (Choice(max_rate=Decimal(2)), [3, "b"]),
+        (Choice(search="instagram", max_rate=Decimal(1)), [3]),
+        (Choice(sort="rate"), [3, "b", "A", 1]),
+        (Choice(sort="service"), [1, 3, "A", "b"]),
+        (Choice(sort="name"), [3, "b", 1, "A"]),
+        (Choice(sort="category"), [1, 3, "b", "A"]),
+        (Choice(sort="max"), ["A", 3, "b", 1]),
+    ],
+)
+def test_a_choice_of_services(choice: Choice, ids: list[int | str]) -> None:
+    """All words, in any order and case; sorted as people sort, and those without a value last."""
+    assert [service.service for service in choice.of(CATALOGUE)] == ids
+
+
+def test_the_command_says_how_many_there_are(capsys: Captured) -> None:
+    """Only where some were left out."""
+    assert main(["services", "--search", "followers", "--max-rate", "2", "--sort", "rate", "--format", "json"]) == 0
+    captured = capsys.readouterr()
+    rates = [Decimal(row["rate"]) for row in json.loads(captured.out)]
+    assert rates == sorted(rates)
+    assert captured.err == f"{len(rates)} of 24 services\n"
+    assert main(["services", "--format", "json"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("how", ["json", "jsonl"])
+def test_a_catalogue_is_compared_with_one_that_was_written(capsys: Captured, tmp_path: Path, how: str) -> None:
+    """A row for each fact that is another."""
+    rows = written(capsys)
+    assert rows[0]["service"] == 1
+    rows[0] |= {"rate": "0.80", "name": "Old name"}
+    gone = rows.pop(1)
+    rows.append({**rows[0], "service": 99, "name": "No longer sold"})
+    file = tmp_path / "old"
+    file.write_text(json.dumps(rows) if how == "json" else "".join(json.dumps(row) + "\n" for row in rows))
+    assert main(["services", "--diff", str(file), "--format", "json"]) == 0
+    captured = capsys.readouterr()
+    usual = {"what": None, "before": None, "after": None}
+    assert json.loads(captured.out) == [
+        {"change": "added", "service": 2, "name": gone["name"], **usual},
+        {"change": "removed", "service": 99, "name": "No longer sold", **usual},
+        {"change": "repriced", "service": 1, "name": "Followers", "what": "rate", "before": "0.80", "after": "0.90"},
+        {"change": "changed", "service": 1, "name": "Followers", "what": "name", "before": "Old name",
+         "after": "Followers"},
+    ]  # fmt: skip
+    assert captured.err == "1 added, 1 removed, 1 repriced, 1 changed\n"
+    # Of both, only what was chosen.
+    assert main(["services", "--diff", str(file), "--search", "no longer", "--format", "json"]) == 0
+    assert [row["service"] for row in json.loads(capsys.readouterr().out)] == [99]
+
+
+def test_what_was_written_a_moment_ago_has_not_changed(capsys: Captured, tmp_path: Path) -> None:
+    """In both formats that can be read back."""
+    for how in ("json", "jsonl"):
+        assert main(["services", "--format", how]) == 0
+        (tmp_path / how).write_text(capsys.readouterr().out)
+        assert main(["services", "--diff", str(tmp_path / how), "--format", "json"]) == 0
+        captured = capsys.readouterr()
+        assert (json.loads(captured.out), captured.err) == ([], "0 added, 0 removed, 0 repriced, 0 changed\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (None, "No such file"),
+        (b"service,name\n1,a\n", "is no catalogue that --format json or jsonl has written"),
+        (b'[{"id": 1}]', "is no catalogue"),
+        (b'{"error": "x"}', "is no catalogue"),
+        (b"\xff", "is no catalogue"),
+    ],
+)
+def test_a_file_that_is_no_catalogue_is_exit_2(
+    capsys: Captured, tmp_path: Path, content: bytes | None, says: str
+) -> None:
+    """With its name."""
+    if content is not None:
+        (tmp_path / "old").write_bytes(content)
+    assert main(["services", "--diff", str(tmp_path / "old")]) == 2
+    captured = capsys.readouterr()
+    assert says in captured.err
+    assert str(tmp_path / "old") in captured.err
+    assert captured.out == ""

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LINES: Mapping[str, tuple[str, ...]] = {
-    "": ("demo", "profile add main", "balance", "status 23501 23502 --format json", "COMMAND --help"),
+    "": ("demo", "profile add main", "balance", "status 23501 23502 --format json", "status --help"),
     "services": (
         "services --search instagram --max-rate 2 --sort rate",
         "services --format json > old.json",
@@ -16,9 +16,9 @@ _LINES: Mapping[str, tuple[str, ...]] = {
     ),
     "balance": ("balance", "balance --alert-below 50", "balance --watch --every 300 --alert-below 50"),
     "add": (
-        "add --service 1 --link https://example.com/p/1 --quantity 1000 --dry-run",
-        "add --service 1 --link https://example.com/p/1 --quantity 1000",
-        "add --service 2 --link https://example.com/p/1 --comments-file comments.txt --yes",
+        "add --service 1 --link https://x.example --quantity 90 --dry-run",
+        "add --service 1 --link https://x.example --quantity 90",
+        "add --service 2 --link https://x.example --comments-file c.txt",
     ),
     "status": (
         "status 23501 23502",
@@ -31,14 +31,14 @@ _LINES: Mapping[str, tuple[str, ...]] = {
     "cancel": ("cancel 23501", "cancel --file ids.txt --format json"),
     "demo": ("demo", "demo --orders 100000 --latency 0.2", "demo --durable"),
     "place": (
-        "place --ref cart-81 --service 1 --link https://example.com/p/1 --quantity 1000",
-        "place --ref cart-82 --service 3 --link https://example.com/p/2 --yes --db postgresql://shop@db/shop",
+        "place --ref cart-81 --service 3 --link https://x.example/p",
+        "place --ref cart-82 --service 3 --link https://x.example/q --yes",
     ),
     "track": ("track 23501 23502", "track --file orders.csv --column id"),
     "poll": ("poll", "poll --once --max-batches 100"),
     "ledger": ("ledger unknown",),
     "ledger show": ("ledger show cart-81",),
-    "ledger unknown": ("ledger unknown --format json",),
+    "ledger unknown": ("ledger unknown --format json", "ledger unknown --db postgresql://shop@db/shop"),
     "ledger resolve": ("ledger resolve cart-81 --order 23501", "ledger resolve cart-81 --not-placed"),
     "ledger upgrade": ("ledger upgrade --db postgresql://shop@db/shop",),
     "profile": ("profile add main",),
@@ -50,7 +50,7 @@ _LINES: Mapping[str, tuple[str, ...]] = {
     "profile list": ("profile list",),
     "profile remove": ("profile remove spare",),
     "sandbox": ("sandbox", "sandbox --speed 1000 --latency 0.05", "sandbox --dialect strict --state panel.jsonl"),
-    "completion": ("completion bash > ~/.local/share/bash-completion/completions/followersdata",),
+    "completion": ("completion bash > ~/.followersdata.bash",),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import sys
 from typing import TYPE_CHECKING
 
@@ -44,8 +45,12 @@ def lines_of(file: Path) -> list[str]:
     Raises:
         UsageError: it cannot be read.
     """
+    return _text_of(file).splitlines()
+
+
+def _text_of(file: Path) -> str:
     try:
-        return _decoded(file.read_bytes(), str(file)).splitlines()
+        return _decoded(file.read_bytes(), str(file))
     except OSError as error:
         msg = f"{file}: {error.strerror or error}"
         raise UsageError(msg) from error
@@ -71,17 +76,18 @@ def _each(arguments: Iterable[str], file: Path | None, column: str | None) -> It
 
 def _ids_in_column(file: Path, column: str) -> Iterator[Id]:
     """The ids in a CSV file's column, by the name in its first row; rows without one are passed over."""
-    rows = csv.DictReader(lines_of(file), strict=True)
+    rows = csv.DictReader(io.StringIO(_text_of(file), newline=""), strict=True)
     try:
-        names = rows.fieldnames or ()
-        if column not in names:
-            msg = f"{file} has no column {column!r}; it has {', '.join(map(repr, names)) or 'none'}"
+        names = list(rows.fieldnames or ())
+        if names.count(column) != 1:
+            how_many = "two columns" if column in names else "no column"
+            msg = f"{file} has {how_many} {column!r}; it has {', '.join(map(repr, names)) or 'none'}"
             raise UsageError(msg)
         for row in rows:
             if text := (row[column] or "").strip():
                 yield _id_of(text, f"{file}:{rows.line_num}")
     except csv.Error as error:
-        msg = f"{file}:{rows.line_num}: this is no CSV: {error}"
+        msg = f"{file} is no CSV after line {rows.line_num}: {error}"
         raise UsageError(msg) from error
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Literal
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 Format = Literal["table", "json", "jsonl", "csv"]
 Row = Mapping[str, object]
 
+_TEXTS = frozenset({"name", "type", "category", "link", "error", "message", "url", "before", "after"})
+_JOINED = (("error", ": ", "message"), ("charge", " ", "currency"), ("balance", " ", "currency"))
 _UNCUT = 100_000
 """Columns of a table that no terminal cuts."""
 
@@ -88,12 +90,34 @@ def write_line(row: Row) -> None:
     sys.stdout.write(json.dumps(row, default=str) + "\n")
 
 
-def write_table(rows: Iterable[Row], columns: Sequence[str]) -> None:
-    """Write a table: fitted to a terminal, uncut for everything else."""
-    table = Table(box=SIMPLE_HEAD)
+def write_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
+    """Write a table: fitted to a terminal, with every column and uncut for everything else."""
+    width: int | None = _UNCUT
+    word_gap = " "
+    if sys.stdout.isatty():
+        width, word_gap = None, "\n"
+        rows, columns = [_joined(row) for row in rows], _used(columns, rows)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for column in columns:
-        table.add_column(column.replace("_", " "))
+        # Whatever is short is whole, amounts above all; texts take the room that is left.
+        table.add_column(column.replace("_", word_gap), no_wrap=column not in _TEXTS, overflow="fold")
     for row in rows:
         table.add_row(*(Text("" if row.get(column) is None else str(row[column])) for column in columns))
-    width = None if sys.stdout.isatty() else _UNCUT
     Console(file=sys.stdout, width=width, highlight=False).print(table)
+
+
+def _joined(row: Row) -> Row:
+    """A row with an error's words behind its class, and the currency behind the amount."""
+    joined = {
+        first: f"{row[first]}{between}{row[second]}"
+        for first, between, second in _JOINED
+        if row.get(first) is not None and row.get(second) is not None
+    }
+    return {**row, **joined}
+
+
+def _used(columns: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    """The columns that some row has something in and that are not joined to another; of no rows, all."""
+    used = [column for column in columns if any(row.get(column) is not None for row in rows)] or columns
+    behind = {second for first, _, second in _JOINED if first in used}
+    return [column for column in used if column not in behind]

@@ -26,7 +26,7 @@ async def sandbox(
     past: int = 1_000_000,
     services: int = 24,
     speed: float = 1.0,
-    balance: tuple[str, ...] = (),
+    balance: Annotated[tuple[str, ...], Parameter(negative=())] = (),
     quota: int | None = None,
     quota_per: float = 1.0,
     quota_says: Literal["header", "status", "text"] = "header",

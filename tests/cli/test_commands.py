@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 from decimal import Decimal
@@ -257,6 +258,76 @@ def test_unreadable_standard_input_is_exit_2_too(capsys: Captured, monkeypatch: 
     typed(monkeypatch, b"1\n2 2\n")
     assert main(["status", "-"]) == 2
     assert "standard input:2: the id '2 2'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "text", ["\ufeffref,id,price\r\na,1,9\r\nb,,9\r\n\r\nc, 2 ,9\r\n", 'id,"a, b"\n1,"x\ny"\n2,z\n']
+)
+def test_ids_from_a_column_of_a_csv_file(capsys: Captured, tmp_path: Path, text: str) -> None:
+    """As spreadsheets write it; rows without an id are passed over."""
+    file = tmp_path / "orders.csv"
+    file.write_text(text, encoding="utf-8", newline="")
+    assert main(["status", "3", "--file", str(file), "--column", "id", "--format", "json"]) == 0
+    assert [row["id"] for row in json.loads(capsys.readouterr().out)] == ["3", "1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("ref,order\n1,2\n", "orders.csv has no column 'id'; it has 'ref', 'order'"),
+        ("", "orders.csv has no column 'id'; it has none"),
+        ("id,ref,id\n1,a,2\n", "orders.csv has two columns 'id'"),
+        ('id\n"1\n', "orders.csv is no CSV after line "),
+        ("ref,id\na,1\nb,2 2\n", "orders.csv:3: the id '2 2' has"),
+        ("id\n\n", "no ids: give them as arguments"),
+    ],
+)
+def test_a_csv_file_without_readable_ids_is_exit_2(
+    sandbox: Sandbox, capsys: Captured, tmp_path: Path, content: str, says: str
+) -> None:
+    """With the line's number; nothing is sent."""
+    file = tmp_path / "orders.csv"
+    file.write_text(content, encoding="utf-8")
+    before = sandbox.requests
+    assert main(["cancel", "--file", str(file), "--column", "id"]) == 2
+    captured = capsys.readouterr()
+    assert says in captured.err
+    assert (captured.out, sandbox.requests) == ("", before)
+
+
+def test_a_column_needs_a_file(capsys: Captured) -> None:
+    """And is not passed over."""
+    assert main(["status", "1", "--column", "id"]) == 2
+    assert "--column is the column of a CSV file: name it with --file" in capsys.readouterr().err
+
+
+# --- what is said
+
+
+@pytest.mark.parametrize("option", ["--verbose", "-v"])
+def test_verbose_says_what_is_sent_and_what_comes(sandbox: Sandbox, capsys: Captured, option: str) -> None:
+    """On standard error, each line with its time; never the key, and data as ever."""
+    assert main(["status", "1", "2", option, "--format", "json"]) == 0
+    captured = capsys.readouterr()
+    assert len(json.loads(captured.out)) == 2
+    lines = captured.err.splitlines()[:-1]
+    assert len(lines) >= 2
+    assert all(re.match(r"\d\d:\d\d:\d\d (DEBUG|INFO) +", line) for line in lines)
+    assert any("status" in line for line in lines)
+    assert sandbox.key not in captured.err
+
+
+def test_verbose_shows_where_an_error_arose(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the one line that there is without it."""
+    monkeypatch.setenv("FOLLOWERSDATA_API_KEY", "wrong-secret")
+    assert main(["balance"]) == 3
+    short = capsys.readouterr().err.splitlines()
+    assert main(["balance", "--verbose"]) == 3
+    said = capsys.readouterr().err.splitlines()
+    assert len(short) == 1
+    assert "Traceback (most recent call last):" in said
+    assert said[-1] == short[0]
+    assert not any("wrong-secret" in line for line in said)
 
 
 # --- exit codes

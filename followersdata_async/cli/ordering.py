@@ -201,10 +201,10 @@ def _price(order: TypedOrder | Raw, row: Service) -> Decimal | None:
 
 
 def _agreed(ask: Callable[[], str]) -> bool:
-    sys.stderr.write("Place it? [y/N] ")
-    sys.stderr.flush()
     try:
         with current().asking():
+            sys.stderr.write("Place it? [y/N] ")
+            sys.stderr.flush()
             return ask().strip().casefold() in {"y", "yes"}
     except (EOFError, KeyboardInterrupt):
         return False

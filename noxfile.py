@@ -80,6 +80,13 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session(python=RUNNING)
+def terminal(session: nox.Session) -> None:
+    """The command line in a real terminal; needs tmux."""
+    session.install(".[all]", *group("pytest"))
+    session.run("pytest", *alone("tests/terminal"), *session.posargs)
+
+
+@nox.session(python=RUNNING)
 def benchmarks(session: nox.Session) -> None:
     """Side by side with what a user would write instead; arguments after ``--`` go to the benchmarks."""
     session.install(".[all]", *group("benchmarks"))

@@ -59,7 +59,8 @@ class AsyncClient:
     """A panel of followersdata.com's kind, for ``async with``; on asyncio and on trio.
 
     Args:
-        api_key: The panel's key; ``None`` reads ``FOLLOWERSDATA_API_KEY``.
+        api_key: The panel's key; ``None`` reads ``FOLLOWERSDATA_API_KEY``, or the
+            file that ``FOLLOWERSDATA_API_KEY_FILE`` names.
         url: The API's full address; ``None`` reads ``FOLLOWERSDATA_API_URL``,
             else https://followersdata.com/api/v2. ``http://`` is for this machine only.
         http: A lent ``httpx.AsyncClient`` (or ``httpx2.AsyncClient``): used, never

@@ -34,7 +34,8 @@ PLACE = ["--service", "3", "--link", "https://example.com/p/1"]
 
 @pytest.fixture(name="panel")
 def _panel(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    with Sandbox(serve=True, past=30_000) as panel:
+    # Its time stands still: on a slow machine orders would move on.
+    with Sandbox(serve=True, past=30_000, speed=0) as panel:
         monkeypatch.setenv("FOLLOWERSDATA_API_KEY", panel.key)
         monkeypatch.setenv("FOLLOWERSDATA_API_URL", panel.url)
         yield panel

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import platform
+import shutil
+from pathlib import Path
 
 import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "venv"
-nox.options.sessions = ["lint", "typing", "tests", "description", "clients"]
+nox.options.sessions = ["lint", "typing", "tests", "description", "clients", "docs"]
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 SUPPORTED = nox.project.python_versions(PROJECT)
@@ -84,6 +86,63 @@ def terminal(session: nox.Session) -> None:
     """The command line in a real terminal; needs tmux."""
     session.install(".[all]", *group("pytest"))
     session.run("pytest", *alone("tests/terminal"), *session.posargs)
+
+
+@nox.session(python=RUNNING)
+def package(session: nox.Session) -> None:
+    """Wheel and sdist in ``dist``, checked, and the bill of materials of what they need in ``build``."""
+    session.install(*group("package"))
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build", "--installer", "uv")
+    distributions = [str(path) for path in Path("dist").iterdir()]
+    session.run("twine", "check", "--strict", *distributions)
+    session.run("check-wheel-contents", *(path for path in distributions if path.endswith(".whl")))
+    session.run("pytest", *alone("tests/package"), *session.posargs)
+    needed = installed(session, "")
+    Path("build").mkdir(exist_ok=True)
+    session.run(
+        "cyclonedx-py", "environment", needed, "--pyproject", "pyproject.toml", "--mc-type", "library",
+        "--output-reproducible", "--output-file", "build/sbom.json",
+    )  # fmt: skip
+
+
+@nox.session(python=PYTHONS)
+def extras(session: nox.Session) -> None:
+    """The package alone and with each extra, each in an environment of its own: it imports, and nothing conflicts."""
+    session.install("uv")
+    for extra in ["", *PROJECT["project"]["optional-dependencies"]]:
+        python = installed(session, extra)
+        session.run("uv", "pip", "check", "--quiet", "--python", python)
+        session.run(python, "-I", "tests/package/smoke.py", extra, external=True)
+
+
+def installed(session: nox.Session, extra: str) -> str:
+    """The Python of a fresh environment that has the package with an extra, and nothing else."""
+    folder = Path(session.create_tmp()) / (extra or "alone")
+    session.run("uv", "venv", "--quiet", "--clear", "--python", f"{session.bin}/python", str(folder))
+    python = str(next(path for path in (folder / "bin/python", folder / "Scripts/python.exe") if path.exists()))
+    session.run("uv", "pip", "install", "--quiet", "--python", python, f".[{extra}]" if extra else ".")
+    return python
+
+
+@nox.session(python=RUNNING)
+def lowest(session: nox.Session) -> None:
+    """The tests with the lowest versions that pyproject.toml allows, of what it names."""
+    session.install("uv")
+    lowest_versions = f"{session.create_tmp()}/lowest.txt"
+    session.run(
+        "uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct", "--extra", "all",
+        "--python", f"{session.bin}/python", "--output-file", lowest_versions, "pyproject.toml",
+    )  # fmt: skip
+    session.install(".[all]", *group("tests"), "--constraint", lowest_versions)
+    session.run("pytest", *AT_ONCE, *session.posargs)
+
+
+@nox.session(python=RUNNING)
+def docs(session: nox.Session) -> None:
+    """The documentation site, built strictly into ``site``, and every link in it followed."""
+    session.install(".", *group("docs"))
+    session.run("pytest", *alone("tests/site"))
 
 
 @nox.session(python=RUNNING)

@@ -49,25 +49,47 @@ def test_every_document_that_code_cites_is_there(source: Path) -> None:
 def test_the_exit_codes_are_explained() -> None:
     """Each in its line."""
     text = (ROOT / "docs/command-line.md").read_text("utf-8")
-    for code in (0, 1, 2, 3, 4, 5, 6, 130):
+    for code in (0, 1, 2, 3, 4, 5, 6, 7, 130):
         assert f"| {code} |" in text
 
 
-def test_the_examples_of_the_readme_run(
-    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+@pytest.mark.parametrize(
+    ("document", "count", "printed"),
+    [
+        ("README.md", 8, ["30001 OrderState.PENDING", "\n1000 OrderState."]),
+        ("docs/tutorial.md", 4, ["100 requests, 10000 answers", "no-such-order Refused(", "the panel took 1 order"]),
+        (
+            "docs/bulk-status.md",
+            3,
+            ["[1, 2, 'no-such-order']", "no-such-order the panel said no: Incorrect order ID\n1"],
+        ),
+        ("docs/never-twice.md", 1, ["order 1\n", "ask a person to look for https://example.com/p/1", "[1, 2]"]),
+        ("docs/other-panels.md", 1, []),
+        ("docs/moving.md", 2, ["Balance(balance=Decimal('"]),
+        ("docs/errors.md", 1, ["Incorrect order ID"]),
+    ],
+)
+def test_the_examples_of_a_document_run(  # noqa: PLR0917 - pytest names them
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    document: str,
+    count: int,
+    printed: list[str],
 ) -> None:
     """From the first to the last, against a sandbox."""
+    sandbox.reset()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FOLLOWERSDATA_API_KEY", sandbox.key)
     monkeypatch.setenv("FOLLOWERSDATA_API_URL", sandbox.url)
-    document = Sybil(parsers=[PythonCodeBlockParser()]).parse(ROOT / "README.md")
-    examples = list(document.examples())
+    examples = list(Sybil(parsers=[PythonCodeBlockParser()]).parse(ROOT / document).examples())
     for example in examples:
         example.evaluate()
-    assert len(examples) == 8
+    assert len(examples) == count
     out = capsys.readouterr().out
-    assert "30001 OrderState.PENDING" in out
-    assert "\n1000 OrderState." in out
+    for text in printed:
+        assert text in out
 
 
 def test_the_examples_of_the_other_documents_are_python_and_import_what_is_there() -> None:
@@ -79,7 +101,7 @@ def test_the_examples_of_the_other_documents_are_python_and_import_what_is_there
             imports += re.findall(r"^from followersdata_async.*", text, re.MULTILINE)
     for line in imports:
         exec(line, {})  # noqa: S102 - of our own documents
-    assert len(imports) == 11
+    assert len(imports) == 20
 
 
 def blocks(document: str, language: str) -> list[str]:
@@ -150,6 +172,14 @@ def test_the_guide_to_observing_lists_every_event_and_metric() -> None:
     assert len(names) == 7 + 10
     for name in names:
         assert f"`{name}`" in text, name
+
+
+def test_every_promise_has_a_test_that_is_there() -> None:
+    """By its file and name."""
+    cited = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs/reliability.md").read_text("utf-8"))
+    assert len(cited) >= 15
+    for file, name in cited:
+        assert f"def {name}(" in (ROOT / file).read_text("utf-8"), name
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ class PostgresRateLimit:
     A wait that is cancelled has used up its turn. When a panel asks one client
     to wait, each other one sends at most one more request.
 
-    Args:
+    Attributes:
         where: ``postgresql://user@host/database``.
         requests: How many requests.
         per: In how many seconds.

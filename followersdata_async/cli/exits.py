@@ -8,6 +8,7 @@ from ..errors import (
     AuthenticationError,
     ConfigurationError,
     FollowersDataError,
+    LedgerError,
     OutcomeUnknownError,
     PanelError,
 )
@@ -33,7 +34,8 @@ def exit_code_of(error: FollowersDataError) -> int:
     """The code for a command that ended in an error."""
     if isinstance(error, (ConfigurationError, AuthenticationError)):
         return CONFIGURATION
-    if isinstance(error, OutcomeUnknownError):
+    # With a receipt, an order was being sent, and its record does not say what became of it.
+    if isinstance(error, OutcomeUnknownError) or (isinstance(error, LedgerError) and error.receipt is not None):
         return UNKNOWN
     return REFUSED if isinstance(error, PanelError) else NETWORK
 

@@ -5,40 +5,48 @@ Needs the extra ``fastapi``: ``pip install 'followersdata_async[fastapi]'``.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import cache
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, TypeAlias, TypedDict, cast
 
 try:
     from fastapi import Depends, FastAPI
 except ImportError as _error:
-    msg = "this integration needs its extra: pip install 'followersdata_async[fastapi]'"
-    raise ImportError(msg) from _error
+    _msg = "this integration needs its extra: pip install 'followersdata_async[fastapi]'"
+    raise ImportError(_msg) from _error
 
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
+from starlette.websockets import WebSocket, WebSocketState
 
 from ..client import AsyncClient
 from ..errors import (
     AuthenticationError,
     ConfigurationError,
     ConflictError,
+    DecodeError,
     FollowersDataError,
     InsufficientFundsError,
     InvalidOrderError,
+    InvalidRequestError,
     LedgerError,
     NotSentError,
     NotSupportedError,
     OrderNotFoundError,
     OutcomeUnknownError,
+    PanelError,
+    PanelUnavailableError,
+    PartialFailureError,
     PollTimeoutError,
     RateLimitedError,
     RefillNotFoundError,
     RequestTimeoutError,
     ServiceNotFoundError,
     TemporaryPanelError,
+    TransportError,
 )
 from .responses import EventStreamResponse, NdjsonResponse
 
@@ -47,6 +55,7 @@ __all__ = [
     "NdjsonResponse",
     "Panel",
     "PanelDep",
+    "PanelState",
     "install_error_handlers",
     "lifespan",
     "panel_named",
@@ -58,13 +67,20 @@ Panel: TypeAlias = AsyncClient | Callable[[], AsyncClient]
 
 Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any] | None]]
 
-MAIN = "main"
+_LOGGER = logging.getLogger(__name__)
+_MAIN = "main"
 _STATE = "followersdata_panels"
+
+
+class PanelState(TypedDict):
+    """What ``lifespan`` adds to the app's state; a state of your own that has more inherits from it."""
+
+    followersdata_panels: Mapping[str, AsyncClient]
 
 
 def lifespan(
     panels: Panel | Mapping[str, Panel] | None = None, *, inner: Lifespan | None = None
-) -> Callable[[FastAPI], AbstractAsyncContextManager[dict[str, Any]]]:
+) -> Callable[[FastAPI], AbstractAsyncContextManager[PanelState]]:
     """A lifespan that opens clients before the first request, and closes them after the last.
 
     Args:
@@ -76,21 +92,22 @@ def lifespan(
     Raises:
         ConfigurationError: there is no panel, or none of several is named ``main``.
     """
-    named = panels if isinstance(panels, Mapping) else {MAIN: AsyncClient if panels is None else panels}
-    if MAIN not in named:
-        msg = f"one of the panels is named {MAIN!r}, for PanelDep; these are {', '.join(named) or 'none'}"
+    named = panels if isinstance(panels, Mapping) else {_MAIN: AsyncClient if panels is None else panels}
+    if _MAIN not in named:
+        msg = f"one of the panels is named {_MAIN!r}, for PanelDep; these are {', '.join(named) or 'none'}"
         raise ConfigurationError(msg)
 
     @asynccontextmanager
-    async def opened(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+    async def opened(app: FastAPI) -> AsyncIterator[PanelState]:
         async with AsyncExitStack() as stack:
             clients = {
                 name: await stack.enter_async_context(panel if isinstance(panel, AsyncClient) else panel())
                 for name, panel in named.items()
             }
             setattr(app.state, _STATE, clients)
+            stack.callback(delattr, app.state, _STATE)
             state = None if inner is None else await stack.enter_async_context(inner(app))
-            yield {**(state or {}), _STATE: clients}
+            yield cast("PanelState", {**(state or {}), _STATE: clients})
 
     return opened
 
@@ -121,7 +138,7 @@ def panel_named(name: str) -> Callable[[HTTPConnection], AsyncClient]:
     return panel
 
 
-PanelDep = Annotated[AsyncClient, Depends(panel_named(MAIN))]
+PanelDep = Annotated[AsyncClient, Depends(panel_named(_MAIN))]
 """The client of a route or a WebSocket: ``async def show(order: int, panel: PanelDep) -> OrderStatus``."""
 
 
@@ -142,46 +159,73 @@ def _open_in(holder: HTTPConnection | FastAPI) -> Mapping[str, AsyncClient]:
 def install_error_handlers(app: FastAPI) -> None:
     """Answer this library's errors as problem details (RFC 9457), with a fitting status, and never the key.
 
-    ``retry`` says whether the same request may be sent again: ``false`` where
-    an order may have been placed. ``Retry-After`` is the panel's.
+    ``retry`` says whether sending the same request again is safe and may help:
+    ``false`` where an order may have been placed. ``Retry-After`` is the panel's.
+    Each is logged, as an ERROR where a person has to do something, else as a
+    WARNING. A WebSocket that was accepted is closed with 1011.
     """
-    app.add_exception_handler(FollowersDataError, _problem)
+    app.add_exception_handler(FollowersDataError, _answered)
 
 
-async def _problem(request: Request, error: Exception) -> JSONResponse:
-    retry_after = getattr(error, "retry_after", None)
+async def _answered(connection: HTTPConnection, error: Exception) -> JSONResponse | None:
+    status, title = next(_PROBLEMS[class_] for class_ in type(error).__mro__ if class_ in _PROBLEMS)
+    _LOGGER.log(_level_of(error), "%s: %s", type(error).__name__, error)
+    if isinstance(connection, WebSocket) and connection.application_state is WebSocketState.CONNECTED:
+        await connection.close(_INTERNAL_ERROR, title)
+        return None
     problem = {
         "type": f"urn:followersdata:{type(error).__name__}",
-        "title": (type(error).__doc__ or "").partition("\n")[0].rstrip("."),
-        "status": _status_of(error),
+        "title": title,
+        "status": status,
         "detail": str(error),
-        "instance": request.url.path,
-        "retry": not isinstance(error, OutcomeUnknownError),
+        "instance": connection.url.path,
+        "retry": _may_be_repeated(error),
     }
-    headers = {} if retry_after is None else {"Retry-After": str(math.ceil(retry_after))}
-    return JSONResponse(problem, _status_of(error), headers, media_type="application/problem+json")
+    retry_after = getattr(error, "retry_after", None)
+    is_time = retry_after is not None and 0 <= retry_after < math.inf
+    headers = {"Retry-After": str(math.ceil(retry_after))} if is_time else {}
+    return JSONResponse(problem, status, headers, media_type="application/problem+json")
 
 
-_STATUSES: Mapping[type[FollowersDataError], int] = {
-    InvalidOrderError: 422,
-    NotSupportedError: 422,
-    OrderNotFoundError: 404,
-    RefillNotFoundError: 404,
-    ServiceNotFoundError: 404,
-    ConflictError: 409,
-    InsufficientFundsError: 402,
-    RateLimitedError: 503,
-    TemporaryPanelError: 503,
-    NotSentError: 503,
-    LedgerError: 503,
-    RequestTimeoutError: 504,
-    PollTimeoutError: 504,
-    AuthenticationError: 500,
-    ConfigurationError: 500,
-    FollowersDataError: 502,
+_INTERNAL_ERROR = 1011
+
+_PROBLEMS: Mapping[type[FollowersDataError], tuple[int, str]] = {
+    InvalidRequestError: (502, "The panel does not know this request"),
+    InvalidOrderError: (422, "The order cannot be placed like this"),
+    NotSupportedError: (422, "Not for this service or order"),
+    OrderNotFoundError: (404, "There is no such order"),
+    RefillNotFoundError: (404, "There is no such refill"),
+    ServiceNotFoundError: (404, "There is no such service"),
+    ConflictError: (409, "Not now"),
+    InsufficientFundsError: (402, "The account's balance does not cover it"),
+    RateLimitedError: (503, "The panel wants fewer requests"),
+    TemporaryPanelError: (503, "The panel asks to come back later"),
+    NotSentError: (503, "The panel cannot be reached"),
+    LedgerError: (503, "The ledger cannot be used"),
+    RequestTimeoutError: (504, "The panel did not answer in time"),
+    PollTimeoutError: (504, "Not all orders are final yet"),
+    AuthenticationError: (500, "The panel refuses the service's account"),
+    ConfigurationError: (500, "The service is not set up"),
+    OutcomeUnknownError: (502, "Nobody knows whether it was done"),
+    DecodeError: (502, "The panel's answer cannot be read"),
+    PanelUnavailableError: (502, "The panel gives no usable answer"),
+    PartialFailureError: (502, "Some of it came to nothing"),
+    PanelError: (502, "The panel said no"),
+    FollowersDataError: (502, "The panel could not be used"),
 }
 """Of each class, or of the nearest above it. The panel is behind the service: its 401 and 429 are not the caller's."""
 
 
-def _status_of(error: Exception) -> int:
-    return next(_STATUSES[class_] for class_ in type(error).__mro__ if class_ in _STATUSES)
+def _may_be_repeated(error: Exception) -> bool:
+    """Whether it may pass, and ordered nothing; a ledger's error with a receipt is about an order that was sent."""
+    return isinstance(error, _PASSING) and getattr(error, "receipt", None) is None
+
+
+_PASSING = (TransportError, ConflictError, RateLimitedError, TemporaryPanelError, PollTimeoutError, LedgerError)
+
+
+def _level_of(error: Exception) -> int:
+    return logging.ERROR if isinstance(error, _FOR_A_PERSON) else logging.WARNING
+
+
+_FOR_A_PERSON = (AuthenticationError, ConfigurationError, InsufficientFundsError, LedgerError, OutcomeUnknownError)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias, final
 
 import anyio
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from anyio import CancelScope
+    from starlette.background import BackgroundTask
     from starlette.types import Receive, Scope, Send
 
     from ..dispatch import Outcomes
@@ -36,25 +38,39 @@ class _StreamResponse(Response):
     tasks when the caller leaves.
     """
 
-    def __init__(self, stream: Stream, *, status_code: int = 200, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(None, status_code, headers)
+    def __init__(
+        self,
+        stream: Stream,
+        *,
+        status_code: int = 200,
+        headers: Mapping[str, str] | None = None,
+        background: BackgroundTask | None = None,
+    ) -> None:
+        super().__init__(None, status_code, {**_UNBUFFERED, **(headers or {})}, background=background)
         del self.headers["content-length"]
         self._stream = stream
         self._has_begun = False
+        self._has_ended = False
+        self._turn = anyio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI passes it
         """Send what comes. What goes wrong before the first value is raised, for an answer of its own."""
-        fault: FollowersDataError | None = None
+        fault: Exception | None = None
         async with anyio.create_task_group() as group:
             group.start_soon(_left, receive, group.cancel_scope)
+            group.start_soon(self._keep_alive, send)
             try:
                 await self._send_all(send)
-            except FollowersDataError as error:
+            except _LeftError:
+                pass
+            # Whatever it is, it is raised outside of the group, which would wrap it.
+            except Exception as error:  # noqa: BLE001
                 fault = error
             group.cancel_scope.cancel()
-        # Outside of the group, which would wrap it.
         if fault is not None:
             raise fault
+        if self.background is not None:
+            await self.background()
 
     async def _send_all(self, send: Send) -> None:
         end = self._end()
@@ -75,10 +91,20 @@ class _StreamResponse(Response):
             raise value.error
 
     async def _send(self, send: Send, body: bytes, *, more: bool = True) -> None:
-        if not self._has_begun:
-            self._has_begun = True
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        await send({"type": "http.response.body", "body": body, "more_body": more})
+        async with self._turn:
+            if self._has_ended:
+                return
+            self._has_ended = not more
+            try:
+                if not self._has_begun:
+                    self._has_begun = True
+                    await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+                await send({"type": "http.response.body", "body": body, "more_body": more})
+            except OSError as error:
+                raise _LeftError from error
+
+    async def _keep_alive(self, send: Send) -> None:
+        """Send what keeps an answer alive in which nothing happens, if there is such a thing."""
 
     def _line(self, value: object) -> bytes:
         raise NotImplementedError
@@ -88,6 +114,14 @@ class _StreamResponse(Response):
 
     def _end(self) -> bytes:
         raise NotImplementedError
+
+
+class _LeftError(Exception):
+    """Whoever asked has left, and the server says so when something is sent to it."""
+
+
+_UNBUFFERED = {"X-Accel-Buffering": "no"}
+"""For nginx, which would keep a stream back."""
 
 
 async def _left(receive: Receive, scope: CancelScope) -> None:
@@ -123,12 +157,31 @@ class EventStreamResponse(_StreamResponse):
     """The same as server-sent events: a message for each value, and ``done`` or ``failed`` at the end.
 
     A browser's ``EventSource`` asks again when an answer ends: close it then.
+    Once it has begun, a comment is sent every ``heartbeat`` seconds, as
+    proxies close what is silent for long: orders that are watched may be.
     """
 
     media_type = "text/event-stream"
 
-    def __init__(self, stream: Stream, *, status_code: int = 200, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(stream, status_code=status_code, headers={"Cache-Control": "no-store", **(headers or {})})
+    def __init__(
+        self,
+        stream: Stream,
+        *,
+        status_code: int = 200,
+        headers: Mapping[str, str] | None = None,
+        background: BackgroundTask | None = None,
+        heartbeat: float = 15.0,
+    ) -> None:
+        headers = {"Cache-Control": "no-store", **(headers or {})}
+        super().__init__(stream, status_code=status_code, headers=headers, background=background)
+        self._heartbeat = heartbeat
+
+    async def _keep_alive(self, send: Send) -> None:
+        with suppress(_LeftError):
+            while True:
+                await anyio.sleep(self._heartbeat)
+                if self._has_begun:
+                    await self._send(send, b":\n\n")
 
     def _line(self, value: object) -> bytes:
         return f"data: {json.dumps(to_json(value))}\n\n".encode()

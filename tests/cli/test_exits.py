@@ -11,12 +11,16 @@ from followersdata_async.errors import (
     DecodeError,
     FollowersDataError,
     InsufficientFundsError,
+    LedgerError,
     NotSentError,
     OrderNotFoundError,
     OutcomeUnknownError,
     PanelUnavailableError,
 )
+from followersdata_async.ledger.receipts import Receipt, ReceiptState
 from followersdata_async.models import Failed, Ok, Outcome, Refused, Unreported
+
+RECEIPT = Receipt(ref="cart-81", panel="main", state=ReceiptState.PLACED, fields={}, order=23501, intended_at=0.0)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +33,8 @@ from followersdata_async.models import Failed, Ok, Outcome, Refused, Unreported
         (PanelUnavailableError(), 4),
         (DecodeError(), 4),
         (OutcomeUnknownError(), 5),
+        (LedgerError(), 4),
+        (LedgerError(receipt=RECEIPT), 5),
     ],
 )
 def test_an_error_has_its_code(error: FollowersDataError, code: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import socket
 import subprocess
 import sys
@@ -15,8 +17,10 @@ import httpx
 import jsonschema
 import pytest
 import uvicorn
-from fastapi import Depends, FastAPI, WebSocket
+from fastapi import Depends, FastAPI, Request, WebSocket
 from fastapi.testclient import TestClient
+from starlette.testclient import WebSocketDenialResponse
+from starlette.websockets import WebSocketDisconnect
 
 from followersdata_async import (
     AsyncClient,
@@ -49,6 +53,7 @@ from followersdata_async import (
     orders,
 )
 from followersdata_async.integrations.fastapi import PanelDep, install_error_handlers, lifespan, panel_named, panels_of
+from followersdata_async.ledger.receipts import Receipt, ReceiptState
 from followersdata_async.sandbox import Sandbox
 
 ORDER = orders.Default(service=1, link="https://example.com/p/1", quantity=1000)
@@ -87,6 +92,12 @@ def service(**settings: Any) -> FastAPI:
     @app.get("/balance")
     async def balance(panel: Annotated[AsyncClient, Depends(panel_named("spare"))]) -> Balance:
         return await panel.balance()
+
+    @app.websocket("/live/{order}")
+    async def follow(socket: WebSocket, order: int, panel: PanelDep, *, early: bool = False) -> None:
+        if not early:
+            await socket.accept()
+        await panel.status(order)
 
     @app.websocket("/live")
     async def live(socket: WebSocket, panel: PanelDep) -> None:
@@ -140,6 +151,16 @@ def test_panels_are_reached_by_name_and_from_websockets(client: TestClient) -> N
         assert socket.receive_json() == "1000.00000"
 
 
+def test_an_error_closes_a_websocket(client: TestClient) -> None:
+    """With the code for "the server could not", and a reason; one that is not accepted yet gets the problem."""
+    with client.websocket_connect("/live/1000000000") as socket, pytest.raises(WebSocketDisconnect) as caught:
+        socket.receive_json()
+    assert (caught.value.code, caught.value.reason) == (1011, "There is no such order")
+    with pytest.raises(WebSocketDenialResponse) as denied, client.websocket_connect("/live/1000000000?early=true"):
+        pass
+    assert (denied.value.status_code, denied.value.json()["title"]) == (404, "There is no such order")
+
+
 def test_a_dependency_can_be_overridden(sandbox: Sandbox) -> None:
     """By the function of its name, which is the same each time."""
     app = service(panels=lambda: client_of(sandbox))
@@ -173,12 +194,14 @@ def test_a_lifespan_runs_inside_with_open_clients_and_keeps_its_state(sandbox: S
     app = service(panels=lambda: client_of(sandbox), inner=mine)
 
     @app.get("/mine")
-    async def show(panel: PanelDep) -> int:
-        return len(await panel.services())
+    async def show(panel: PanelDep, request: Request) -> list[int]:
+        return [len(await panel.services()), request.state.mine]
 
     with TestClient(app) as client:
-        assert client.get("/mine").json() == 24
+        assert client.get("/mine").json() == [24, 7]
     assert seen == ["1000.00000"] * 2
+    with pytest.raises(ConfigurationError, match="has no open panel"):
+        panels_of(app)
 
 
 def test_an_app_without_its_lifespan_says_what_is_missing() -> None:
@@ -221,11 +244,14 @@ STATUSES: dict[FollowersDataError, int] = {
     LedgerError("the database is away"): 503,
     ConfigurationError("no key"): 500,
 }
+PASSING = {"ConflictError", "RateLimitedError", "TemporaryPanelError", "NotSentError", "RequestTimeoutError"}
+PASSING |= {"PanelUnavailableError", "PollTimeoutError", "LedgerError"}
+"""Errors of which the same request may come to something else, and which ordered nothing."""
 
 
 @pytest.mark.parametrize(("error", "status"), STATUSES.items(), ids=lambda value: type(value).__name__)
 def test_an_error_is_a_problem_with_a_fitting_status(error: FollowersDataError, status: int) -> None:
-    """As RFC 9457 has it, with the panel's Retry-After; only an unknown order must not be sent again."""
+    """As RFC 9457 has it, with the panel's Retry-After, and whether it is safe and of use to ask again."""
     app = FastAPI()
     install_error_handlers(app)
 
@@ -244,9 +270,52 @@ def test_an_error_is_a_problem_with_a_fitting_status(error: FollowersDataError, 
         "status": status,
         "detail": str(error),
         "instance": "/broken",
-        "retry": not isinstance(error, OutcomeUnknownError),
+        "retry": type(error).__name__ in PASSING,
     }
-    assert answer.json()["title"]
+    assert re.fullmatch(r"[A-Z][\w' ]+", answer.json()["title"])
+
+
+def test_an_order_that_could_not_be_written_down_is_not_to_be_repeated() -> None:
+    """It was sent: only its record is missing."""
+    receipt = Receipt(ref="cart-81", panel="main", state=ReceiptState.PLACED, fields={}, order=7, intended_at=0.0)
+    app = FastAPI()
+    install_error_handlers(app)
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise LedgerError(receipt=receipt)
+
+    assert TestClient(app).get("/broken").json()["retry"] is False
+
+
+@pytest.mark.parametrize("asked", [-3.0, math.inf, math.nan])
+def test_a_time_that_is_none_is_no_header(asked: float) -> None:
+    """What a program puts into an error may be anything."""
+    app = FastAPI()
+    install_error_handlers(app)
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise RateLimitedError("Too many requests", retry_after=asked)
+
+    assert "retry-after" not in TestClient(app).get("/broken").headers
+
+
+@pytest.mark.parametrize(
+    ("error", "level"), [(InsufficientFundsError(), "ERROR"), (PanelUnavailableError(), "WARNING")]
+)
+def test_an_error_is_logged(error: FollowersDataError, level: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Else nobody would hear of it: as an answer it is none of the server's."""
+    app = FastAPI()
+    install_error_handlers(app)
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise error
+
+    TestClient(app).get("/broken")
+    (record,) = [record for record in caplog.records if record.name.startswith("followersdata_async")]
+    assert (record.levelname, record.getMessage()) == (level, f"{type(error).__name__}: {error}")
 
 
 def test_every_class_of_error_has_a_status() -> None:

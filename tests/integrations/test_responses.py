@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from followersdata_async import AsyncClient, AuthenticationError
+from starlette.background import BackgroundTask
+
+from followersdata_async import AsyncClient, AuthenticationError, orders
 from followersdata_async.integrations.responses import EventStreamResponse, NdjsonResponse
 from followersdata_async.sandbox import Sandbox
 
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from followersdata_async.integrations.responses import _StreamResponse
 
 pytestmark = pytest.mark.anyio
+
+
+ORDER = orders.Default(service=1, link="https://example.com/p/1", quantity=1000)
 
 
 class Server:
@@ -127,6 +132,56 @@ async def test_who_leaves_ends_the_stream() -> None:
     async with client_of(sandbox, concurrency=2) as panel:
         await server.run(NdjsonResponse(panel.stream_status(range(1, 5_001))))
         assert sandbox.requests <= 1 + 2 + 2
+
+
+async def test_a_server_that_says_so_by_failing_ends_the_stream_too() -> None:
+    """Sending to nobody is no error of the app's."""
+    sandbox = Sandbox(past=100_000)
+
+    async def sending() -> None:
+        raise OSError
+
+    async with client_of(sandbox, concurrency=2) as panel:
+        await Server(sending).run(NdjsonResponse(panel.stream_status(range(1, 5_001))))
+        assert sandbox.requests <= 1 + 2 + 2
+
+
+@pytest.mark.parametrize("kind", [NdjsonResponse, EventStreamResponse])
+async def test_a_callers_mistake_is_raised_as_itself(kind: type[_StreamResponse]) -> None:
+    """And not as a group of one, which no error handler would know."""
+    server = Server()
+    async with client_of(Sandbox()) as panel:
+        with pytest.raises(ValueError, match="has a comma"):
+            await server.run(kind(panel.stream_status(["1,2"])))
+    assert server.sent == []
+
+
+@pytest.mark.parametrize("kind", [NdjsonResponse, EventStreamResponse])
+async def test_a_background_task_runs_when_all_is_sent(kind: type[_StreamResponse]) -> None:
+    """As of any other response."""
+    server, seen = Server(), []
+    async with client_of(Sandbox(past=1)) as panel:
+        task = BackgroundTask(lambda: seen.append(server.sent[-1]["more_body"]))
+        await server.run(kind(panel.stream_status([1]), background=task))
+    assert seen == [False]
+
+
+async def test_events_in_which_nothing_happens_are_kept_alive() -> None:
+    """Proxies close what is silent; an order that is watched may be silent for minutes."""
+    sandbox, alive = Sandbox(), anyio.Event()
+    server: Server
+
+    async def sending() -> None:
+        if server.sent[-1]["body"] == b":\n\n":
+            alive.set()
+
+    server = Server(sending)
+    async with client_of(sandbox) as panel, anyio.create_task_group() as group:
+        order = (await panel.add(ORDER)).order
+        group.start_soon(server.run, EventStreamResponse(panel.watch([order]), heartbeat=0.001))
+        await alive.wait()
+        assert server.sent[1]["body"].startswith(b"data: ")
+        server.gone.set()
 
 
 @pytest.mark.parametrize("kind", [NdjsonResponse, EventStreamResponse])

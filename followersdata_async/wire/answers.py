@@ -45,7 +45,7 @@ def services(request: Request, answer: Answer, words: Words) -> list[Service]:
     payload = payload_of(request, answer, words)
     if isinstance(payload, str) and folded(payload) == "emptydata":
         return []
-    rows = list(payload.values()) if isinstance(payload, Mapping) else payload
+    rows = list(payload.values()) if isinstance(payload, dict) else payload
     if not isinstance(rows, list):
         raise unreadable(request, "the catalogue is not a list")
     return [_whole(request, row, _service) for row in rows]
@@ -73,7 +73,7 @@ def order_statuses(
 def refills(request: Request, answer: Answer, words: Words, asked: Sequence[Id]) -> Mapping[str, Outcome[Refill]]:
     """Each order's refill (panel-api §6.2)."""
     payload = payload_of(request, answer, words)
-    return _outcomes(request, words, payload, asked, _REFILL_ROWS, _refill, nested="refill")
+    return _outcomes(request, words, payload, asked, _REFILL_ROWS, _refill, nested=("refill", "status"))
 
 
 def refill_statuses(
@@ -89,10 +89,10 @@ def cancellations(
 ) -> Mapping[str, Outcome[Cancellation]]:
     """Each order's cancellation (panel-api §8.2)."""
     payload = payload_of(request, answer, words)
-    if isinstance(payload, Mapping) and isinstance(accepted := payload.get("canceled"), list):
+    if isinstance(payload, dict) and isinstance(accepted := payload.get("canceled"), list):
         payload = [{"order": id_, "cancel": True} for id_ in accepted]
         return _outcomes(request, words, payload, asked, _CANCEL_ROWS, _cancellation, nothing=True)
-    return _outcomes(request, words, payload, asked, _CANCEL_ROWS, _cancellation, nested="cancel")
+    return _outcomes(request, words, payload, asked, _CANCEL_ROWS, _cancellation, nested=("cancel", "status"))
 
 
 def one(request: Request, id_: Id, outcomes: Mapping[str, Outcome[T]]) -> T:
@@ -130,7 +130,7 @@ def _outcomes(
     shape: Shape,
     read: RowReader[T],
     *,
-    nested: str = "status",
+    nested: Sequence[str] = ("status",),
     nothing: bool = False,
 ) -> Mapping[str, Outcome[T]]:
     """Each row's outcome by its id's text. ``nothing``: even of a write, an empty answer is one."""
@@ -146,7 +146,9 @@ def _outcomes(
     return {text: _outcome(request, words, ids[text], row, read, nested) for text, row in rows.items()}
 
 
-def _outcome(request: Request, words: Words, id_: Id, row: object, read: RowReader[T], nested: str) -> Outcome[T]:
+def _outcome(
+    request: Request, words: Words, id_: Id, row: object, read: RowReader[T], nested: Sequence[str]
+) -> Outcome[T]:
     refused = _row_refusal(row, words, nested)
     if refused is not None:
         culprit, texts = refused
@@ -160,14 +162,14 @@ def _outcome(request: Request, words: Words, id_: Id, row: object, read: RowRead
         return Failed(id_, DecodeError("the row cannot be read", action=request.action, problems=error.problems))
 
 
-def _row_refusal(row: object, words: Words, nested: str) -> tuple[object, list[str]] | None:
-    """What in a row says no, and its texts: the row itself, or what stands under its main field."""
+def _row_refusal(row: object, words: Words, nested: Sequence[str]) -> tuple[object, list[str]] | None:
+    """What in a row says no, and its texts: the row itself, or what stands under one of its main fields."""
     texts = row_texts(row, words)
     if texts is not None:
         return row, texts
-    if not isinstance(row, Mapping):
+    if not isinstance(row, dict):
         return None
-    for name in {nested: None, "status": None}:
+    for name in nested:
         inner = row.get(name)
         # A status is a free word, which may look like a refusal; an error under it is an object.
         texts = None if name == "status" and isinstance(inner, str) else row_texts(inner, words)
@@ -194,7 +196,7 @@ def _sole(payload: object) -> object:
 
 
 def _mapping(row: object) -> Mapping[str, object]:
-    if not isinstance(row, Mapping):
+    if not isinstance(row, dict):
         raise UnreadableError(("an object was expected",))
     return row
 
@@ -203,18 +205,18 @@ def _mapping(row: object) -> Mapping[str, object]:
 
 
 def _service(row: object) -> Service:
-    fields = {"type": "", **_mapping(row)}
-    return structured(fields, Service, kind=text_of(fields["type"]))
+    fields = _mapping(row)
+    return structured(fields if "type" in fields else {**fields, "type": ""}, Service)
 
 
 def _placed_order(row: object) -> PlacedOrder:
     fields = _mapping(row)
-    if isinstance(inner := fields.get("order"), Mapping):
+    if isinstance(inner := fields.get("order"), dict):
         fields = inner
     for name in ("order", "order_id", "orderId", "id"):
         if not _is_no_id(fields.get(name)):
             rest = {key: value for key, value in fields.items() if key != name}
-            return structured(rest, PlacedOrder, order=fields[name])
+            return structured({**rest, "order": fields[name]}, PlacedOrder)
     raise UnreadableError(("the answer has no order id",))
 
 
@@ -224,28 +226,28 @@ def _is_no_id(value: object) -> bool:
 
 
 def _order_status(row: object) -> OrderStatus:
-    fields = dict(_mapping(row))
+    fields = _mapping(row)
     if "start_counter" in fields:
+        fields = dict(fields)
         fields.setdefault("start_count", fields.pop("start_counter"))
-    return structured(fields, OrderStatus, state=_status_word(fields))
+    return structured(_with_status(fields), OrderStatus)
 
 
 def _refill_status(row: object) -> RefillStatus:
     fields = _mapping(row)
-    if isinstance(inner := fields.get("status"), Mapping):
+    if isinstance(inner := fields.get("status"), dict):
         fields = {**fields, **inner}
-    return structured(fields, RefillStatus, state=_status_word(fields))
+    return structured(_with_status(fields), RefillStatus)
 
 
-def _status_word(fields: Mapping[str, object]) -> str:
-    word = text_of(fields.get("status"))
-    if word is None:
+def _with_status(fields: Mapping[str, object]) -> Mapping[str, object]:
+    if text_of(fields.get("status")) is None:
         raise UnreadableError(("the row has no status",))
-    return word
+    return fields
 
 
 def _refill(row: object) -> Refill:
-    fields = row if isinstance(row, Mapping) else {"refill": row}
+    fields = row if isinstance(row, dict) else {"refill": row}
     given = fields.get("refill")
     if not _is_no_id(given) and given is not True:
         return structured(fields, Refill)
@@ -255,7 +257,7 @@ def _refill(row: object) -> Refill:
 
 
 def _cancellation(row: object) -> Cancellation:
-    fields = row if isinstance(row, Mapping) else {"cancel": row}
+    fields = row if isinstance(row, dict) else {"cancel": row}
     if "cancel" not in fields and not _says_success(fields):
         raise UnreadableError(("the row does not say whether the cancellation was accepted",))
     if "cancel" in fields and (fields["cancel"] is None or flag_of(fields["cancel"]) is False):

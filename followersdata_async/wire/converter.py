@@ -6,27 +6,16 @@ where it has none, that is a problem, and all problems of a row come at once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
+from functools import cache
 from typing import Any, TypeVar
 
 from attrs import fields_dict
 from cattrs import BaseValidationError, Converter, transform_error
-from cattrs.gen import make_dict_structure_fn
+from cattrs.gen import make_dict_structure_fn, override
 
-from ..models import (
-    Balance,
-    Cancellation,
-    Id,
-    OrderState,
-    OrderStatus,
-    PlacedOrder,
-    Refill,
-    RefillState,
-    RefillStatus,
-    Service,
-    ServiceKind,
-)
+from ..models import Id, OrderState, RefillState, ServiceKind
 from .scalars import (
     count_of,
     flag_of,
@@ -41,21 +30,24 @@ from .scalars import (
 Model = TypeVar("Model")
 
 
-def structured(row: Mapping[str, object], model: type[Model], **derived: object) -> Model:
-    """The model that a row's fields make, with fields derived from others; unknown ones go to ``extra``.
+def structured(row: Mapping[str, object], model: type[Model]) -> Model:
+    """The model that a row's fields make; those that it does not know go to ``extra``.
 
     Raises:
         UnreadableError: with a line for each field that does not fit.
     """
-    known = _FIELDS[model] - derived.keys()
-    values = {name: value for name, value in row.items() if name in known} | derived
-    if "extra" in known:
-        values["extra"] = {name: value for name, value in row.items() if name not in known}
+    kind: Any = model  # mypy does not take a class for hashable
+    known, read = _reader(kind)
+    if not row.keys() <= known:
+        row = {name: value for name, value in row.items() if name in known} | {
+            "extra": {name: value for name, value in row.items() if name not in known}
+        }
     try:
-        return _CONVERTER.structure(values, model)
+        value: Model = read(row, model)
     except BaseValidationError as error:
         problems = tuple(transform_error(error, path="row", format_exception=_problem))
-    raise UnreadableError(problems)
+        raise UnreadableError(problems) from None
+    return value
 
 
 class UnreadableError(ValueError):
@@ -99,34 +91,35 @@ def _optional_id(value: object, _: object) -> Id | None:
     return None if value is None else id_of(value)
 
 
+@cache
+def _reader(model: type[Any]) -> tuple[frozenset[str], Callable[[Mapping[str, object], Any], Any]]:
+    """A model's fields as rows name them, and what reads them: made when the first row comes, as it takes long."""
+    derived: dict[str, Any] = {
+        name: override(rename=source) for name, source in _SOURCES.items() if name in fields_dict(model)
+    }
+    read = make_dict_structure_fn(model, _converter(), **derived)
+    return frozenset(fields_dict(model)) - {"extra", *derived}, read
+
+
+_SOURCES = {"state": "status", "kind": "type"}
+"""Fields that are read off another one's word."""
+
+
+@cache
 def _converter() -> Converter:
+    """Made when the first row comes, as importing would take longer."""
     converter = Converter()
     converter.register_structure_hook(Decimal, _money)
-    converter.register_structure_hook(Decimal | None, lambda value, _: number_of(value))
-    converter.register_structure_hook(int | None, lambda value, _: count_of(value))
-    converter.register_structure_hook(bool | None, lambda value, _: flag_of(value))
+    converter.register_structure_hook(Decimal | None, number_of)
+    converter.register_structure_hook(int | None, count_of)
+    converter.register_structure_hook(bool | None, flag_of)
     converter.register_structure_hook(str, _text)
-    converter.register_structure_hook(str | None, lambda value, _: text_of(value))
+    converter.register_structure_hook(str | None, text_of)
     converter.register_structure_hook(Id, lambda value, _: id_of(value))
     converter.register_structure_hook(Id | None, _optional_id)
     converter.register_structure_hook_func(lambda type_: type_ == tuple[Id, ...], _children)
-    converter.register_structure_hook(OrderState, lambda word, _: order_state_of(word))
-    converter.register_structure_hook(RefillState, lambda word, _: refill_state_of(word))
-    converter.register_structure_hook(ServiceKind, lambda word, _: service_kind_of(word))
+    converter.register_structure_hook(OrderState, order_state_of)
+    converter.register_structure_hook(RefillState, refill_state_of)
+    converter.register_structure_hook(ServiceKind, service_kind_of)
     converter.register_structure_hook_func(lambda type_: type_ == Mapping[str, object], lambda value, _: value)
-    for model in _MODELS:
-        converter.register_structure_hook(model, make_dict_structure_fn(model, converter))
     return converter
-
-
-_MODELS: tuple[type[Any], ...] = (
-    Balance,
-    Cancellation,
-    OrderStatus,
-    PlacedOrder,
-    Refill,
-    RefillStatus,
-    Service,
-)
-_FIELDS: dict[type[Any], frozenset[str]] = {model: frozenset(fields_dict(model)) for model in _MODELS}
-_CONVERTER = _converter()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -22,6 +21,8 @@ from ..errors import (
 from .scalars import count_of, flag_of, folded, text_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .messages import Answer, Request
     from .refusals import Words
 
@@ -97,7 +98,7 @@ def refusal(
 
 def _names_an_order(row: object) -> bool:
     """Whether a refusal of an order has an order's id beside it: then one of the two is a lie."""
-    return isinstance(row, Mapping) and (count_of(row.get("order")) or 0) > 0
+    return isinstance(row, dict) and (count_of(row.get("order")) or 0) > 0
 
 
 def row_texts(row: object, words: Words) -> list[str] | None:
@@ -235,7 +236,7 @@ def _refusal_texts(request: Request, answer: Answer, payload: object) -> list[st
 
 def _is_bare_error(row: object) -> bool:
     """Whether a row is an error that belongs to no id."""
-    return isinstance(row, Mapping) and not {"order", "refill", "cancel", "id"} & row.keys()
+    return isinstance(row, dict) and not {"order", "refill", "cancel", "id"} & row.keys()
 
 
 def _has_rows(request: Request, answer: Answer, payload: object) -> bool:
@@ -243,24 +244,31 @@ def _has_rows(request: Request, answer: Answer, payload: object) -> bool:
     if answer.status >= _SERVER_ERROR:
         return False
     if isinstance(payload, list):
-        return bool(payload) and all(isinstance(row, Mapping) for row in payload)
+        return bool(payload) and all(isinstance(row, dict) for row in payload)
     asked = {id_ for _, value in request.fields for id_ in value.split(",")}
-    return isinstance(payload, Mapping) and not asked.isdisjoint(payload)
+    return isinstance(payload, dict) and not asked.isdisjoint(payload)
 
 
 def _error_texts(row: object) -> list[str] | None:
     """The texts of an error form (panel-api §10.1), maybe none of them; ``None`` for all else."""
-    if not isinstance(row, Mapping):
+    if not isinstance(row, dict):
         return None
-    if (
-        _says_error(row.get("error"))
-        or _says_error(row.get("errors"))
-        or _says_failed(row)
-        or ("success" in row and flag_of(row["success"]) is False)
-        or (_family_code(row) and "order" not in row)
-    ):
+    if not row.keys().isdisjoint(_ERROR_FIELDS) and _field_says_error(row):
+        return _texts_in(row)
+    if _may_say_no(row.get("status")) and (_says_failed(row) or (_family_code(row) and "order" not in row)):
         return _texts_in(row)
     return None
+
+
+_ERROR_FIELDS = frozenset({"error", "errors", "success"})
+
+
+def _field_says_error(row: Mapping[str, object]) -> bool:
+    return (
+        _says_error(row.get("error"))
+        or _says_error(row.get("errors"))
+        or ("success" in row and flag_of(row["success"]) is False)
+    )
 
 
 def _says_error(value: object) -> bool:
@@ -270,6 +278,15 @@ def _says_error(value: object) -> bool:
 
 
 _NO_ERROR = frozenset({"", "0", "false", "no", "none", "null"})
+
+
+def _may_say_no(status: object) -> bool:
+    """Whether a ``status`` is worth a second look: nearly all are the words of an order's state."""
+    return folded(status)[:1] in _FIRST_OF_A_NO if isinstance(status, str) else status is not None
+
+
+_FIRST_OF_A_NO = frozenset("ef+.0123456789")
+"""What a word for "failed" begins with, or a number."""
 
 
 def _says_failed(row: Mapping[str, object]) -> bool:
@@ -293,7 +310,7 @@ _FIRST_CODE, _LAST_CODE = 101, 114
 
 def _texts_in(row: object) -> list[str]:
     """All texts that could explain an error, the most telling first."""
-    if not isinstance(row, Mapping):
+    if not isinstance(row, dict):
         return []
     return [text for name in ("error", "errors", "message", "msg", "detail") for text in _flat(row.get(name))]
 
@@ -304,7 +321,7 @@ def _flat(value: object, depth: int = 0) -> list[str]:
         return [] if value.strip().isdecimal() else [value]
     if depth == _DEEPEST:
         return []
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list):
         return [text for part in value for text in _flat(part, depth + 1)]
@@ -315,14 +332,14 @@ _DEEPEST = 3
 
 
 def _codes(row: object) -> list[str]:
-    if not isinstance(row, Mapping):
+    if not isinstance(row, dict):
         return []
     return [text.strip() for name in ("status", "code", "error") if (text := text_of(row.get(name)))]
 
 
 def _unwrapped(payload: object) -> object:
     """What stands in ``data``, where that is all the answer has."""
-    if isinstance(payload, Mapping) and "data" in payload and payload.keys() <= _WRAPPING:
+    if isinstance(payload, dict) and "data" in payload and payload.keys() <= _WRAPPING:
         return payload["data"]
     return payload
 

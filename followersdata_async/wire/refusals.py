@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import final
 
 from attrs import field, frozen
@@ -181,7 +182,12 @@ English and PerfectPanel's keys, then Turkish, Portuguese, Russian (whose й
 counts as an accented и) and Vietnamese.
 """
 
-_PATTERNS = tuple((class_, re.compile(rf"\b(?:{'|'.join(phrases)})\b")) for class_, phrases in _TABLE)
+
+@cache
+def _patterns() -> Sequence[tuple[type[PanelError], re.Pattern[str]]]:
+    """Compiled for the first refusal: that takes longer than importing all of this."""
+    return [(class_, re.compile(rf"\b(?:{'|'.join(phrases)})\b")) for class_, phrases in _TABLE]
+
 
 _CODES: Mapping[str, type[PanelError]] = {
     "101": InvalidRequestError,
@@ -216,7 +222,7 @@ class Words:
         for words, class_ in self.own.items():
             if _plain(words) in plain:
                 return class_
-        for class_, pattern in _PATTERNS:
+        for class_, pattern in _patterns():
             if pattern.search(plain):
                 return class_
         return None

@@ -7,13 +7,15 @@ whole, unless its order can prove what belongs to what.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import final
+from typing import TYPE_CHECKING, final
 
 from attrs import frozen
 
 from .scalars import id_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
 
 
 class UnmatchableError(ValueError):
@@ -41,7 +43,7 @@ def rows_by_id(payload: object, asked: Sequence[str], shape: Shape) -> Mapping[s
     Raises:
         UnmatchableError: nothing says what belongs to which id.
     """
-    if isinstance(payload, Mapping):
+    if isinstance(payload, dict):
         return _rows_of_map(payload, asked, shape)
     if isinstance(payload, list):
         return _rows_of_list(payload, asked, shape)
@@ -54,7 +56,7 @@ def _rows_of_map(payload: Mapping[str, object], asked: Sequence[str], shape: Sha
         return {id_: payload[id_] for id_ in asked if id_ in payload}
     if not payload.keys().isdisjoint(shape.flat):
         return _flat_row(payload, asked, shape)
-    if all(isinstance(row, Mapping) for row in payload.values()):
+    if all(isinstance(row, dict) for row in payload.values()):
         return {}
     msg = "the answer names none of the ids asked"
     raise UnmatchableError(msg)
@@ -72,7 +74,7 @@ def _flat_row(payload: Mapping[str, object], asked: Sequence[str], shape: Shape)
 
 
 def _rows_of_list(payload: list[object], asked: Sequence[str], shape: Shape) -> Mapping[str, object]:
-    rows = [row for row in payload if isinstance(row, Mapping)]
+    rows = [row for row in payload if isinstance(row, dict)]
     named = [row for row in rows if shape.key in row]
     if named:
         return _named_rows(named, shape.key, asked)

@@ -1,9 +1,13 @@
-"""Single values as panels send them, each with a reader of its own (panel-api §2.1, §5.4, §11)."""
+"""Single values as panels send them, each with a reader of its own (panel-api §2.1, §5.4, §11).
+
+A second argument is nothing to them: cattrs names the type that it wants.
+"""
 
 from __future__ import annotations
 
 import re
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ..models import OrderState, RefillState, ServiceKind
@@ -16,25 +20,29 @@ _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?")
 _DOTTED_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+,[0-9]+")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 
+_FIRST_SIGNS = frozenset("+-.0123456789")
+"""What a number begins with; most texts that are none begin with something else."""
+
 _MOST_DIGITS = 4000
 """Python refuses to turn longer numbers into ``int``; no panel counts that far."""
 
 
-def number_of(value: object) -> Decimal | None:
+def number_of(value: object, _: object = None) -> Decimal | None:
     """An exact number, or ``None`` for words, blanks and whatever is none.
 
     A comma is a thousands separator before groups of three, else the decimal
     sign: ``"1,234.50"`` is 1234.50, ``"1,250"`` is 1250, ``"0,27"`` is 0.27.
     """
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
+    if isinstance(value, str):
+        return Decimal(value) if _PLAIN.fullmatch(value) else _written(value.strip())
+    if isinstance(value, int) and not isinstance(value, bool):
         return Decimal(value)
-    if isinstance(value, Decimal):
-        return value if value.is_finite() else None
-    if not isinstance(value, str):
+    return value if isinstance(value, Decimal) and value.is_finite() else None
+
+
+def _written(text: str) -> Decimal | None:
+    if text[:1] not in _FIRST_SIGNS:
         return None
-    text = value.strip()
     if _PLAIN.fullmatch(text):
         return Decimal(text)
     if _THOUSANDS.fullmatch(text):
@@ -46,8 +54,10 @@ def number_of(value: object) -> Decimal | None:
     return None
 
 
-def count_of(value: object) -> int | None:
+def count_of(value: object, _: object = None) -> int | None:
     """A whole number, or ``None`` for everything else: fractions, words, blanks."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS:
+        return int(value)
     number = number_of(value)
     if number is None or number.adjusted() > _MOST_DIGITS:
         return None
@@ -55,7 +65,7 @@ def count_of(value: object) -> int | None:
     return int(whole) if whole == number else None
 
 
-def flag_of(value: object) -> bool | None:
+def flag_of(value: object, _: object = None) -> bool | None:
     """Yes, no, or ``None`` for "not said"."""
     if isinstance(value, bool):
         return value
@@ -96,7 +106,7 @@ _DECIMAL_ID = re.compile(r"0|[1-9][0-9]{0,39}")
 _NO_ID = re.compile(r"[\s,]")
 
 
-def text_of(value: object) -> str | None:
+def text_of(value: object, _: object = None) -> str | None:
     """A text, a number as its text, or ``None``."""
     if isinstance(value, str):
         return value
@@ -107,25 +117,32 @@ def text_of(value: object) -> str | None:
 
 def folded(text: str) -> str:
     """A word without case, ``_``, ``-`` and blanks: how panels' spellings are compared."""
+    return _folded_word(text) if len(text) <= _LONGEST_WORD else _folded(text)
+
+
+def _folded(text: str) -> str:
     return _SEPARATORS.sub("", text.casefold())
 
 
 _SEPARATORS = re.compile(r"[\s_-]+")
+_LONGEST_WORD = 40
+_folded_word = lru_cache(maxsize=512)(_folded)
+"""Panels have few words, and say them again and again; long texts are not kept."""
 
 
-def order_state_of(word: str) -> OrderState:
+def order_state_of(word: object, _: object = None) -> OrderState:
     """What an order's status word means; ``UNKNOWN`` for words nobody told us."""
-    return _ORDER_STATES.get(folded(word), OrderState.UNKNOWN)
+    return _ORDER_STATES.get(folded(text_of(word) or ""), OrderState.UNKNOWN)
 
 
-def refill_state_of(word: str) -> RefillState:
+def refill_state_of(word: object, _: object = None) -> RefillState:
     """What a refill's status word means; ``UNKNOWN`` for words nobody told us."""
-    return _REFILL_STATES.get(folded(word), RefillState.UNKNOWN)
+    return _REFILL_STATES.get(folded(text_of(word) or ""), RefillState.UNKNOWN)
 
 
-def service_kind_of(type_: str | None) -> ServiceKind:
+def service_kind_of(word: object, _: object = None) -> ServiceKind:
     """What a service's type word means; ``UNKNOWN`` for words nobody told us."""
-    return _SERVICE_KINDS.get(folded(type_ or ""), ServiceKind.UNKNOWN)
+    return _SERVICE_KINDS.get(folded(text_of(word) or ""), ServiceKind.UNKNOWN)
 
 
 _ORDER_STATES = {

@@ -24,7 +24,7 @@ settings.load_profile("unhurried")
 
 
 # What these need is installed in sessions of their own.
-collect_ignore = ["browser", "clients", "description", "site", "terminal"]
+collect_ignore = ["browser", "clients", "description", "package", "site", "terminal"]
 
 _NUMBERS = itertools.count()
 

@@ -7,6 +7,7 @@ from typing import Generic, TypeAlias, TypeVar, final
 
 from attrs import define, frozen
 
+from .batching import in_order
 from .errors import (
     AuthenticationError,
     FollowersDataError,
@@ -16,7 +17,7 @@ from .errors import (
     RefillNotFoundError,
 )
 from .line import Bulk, Line
-from .models import Cancellation, Failed, Id, OrderStatus, Outcome, Refill, RefillStatus, Refused, Unreported, id_text
+from .models import Cancellation, Failed, Id, OrderStatus, Outcome, Refill, RefillStatus, Refused, id_text
 from .wire import answers, encoding
 from .wire.messages import Answer, Request, Trail
 from .wire.refusals import Words
@@ -38,11 +39,6 @@ class Batch(Generic[T]):
     def action(self) -> str:
         """The action of its requests."""
         return self.encode(()).action
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether its requests may be sent again, and so dropped."""
-        return self.encode(()).repeatable
 
 
 STATUS: Batch[OrderStatus] = Batch(encoding.statuses_request, answers.order_statuses, encoding.status_request)
@@ -88,8 +84,7 @@ async def answered(line: Line, batch: Batch[T], chunk: Sequence[Id]) -> Answered
         found = await _Chunk(line, batch, trail).found(chunk)
     except AuthenticationError as error:
         return Answered(outcomes=[Refused(id_, error) for id_ in chunk], requests=trail.requests, fatal=error)
-    outcomes = [found.get(id_text(id_), Unreported(id_)) for id_ in chunk]
-    return Answered(outcomes=outcomes, requests=trail.requests)
+    return Answered(outcomes=in_order(chunk, found), requests=trail.requests)
 
 
 _ABOUT_IDS = (OrderNotFoundError, RefillNotFoundError, InvalidRequestError)

@@ -43,13 +43,14 @@ def checked_iterable(ids: object) -> None:
 
 
 def merged(asked: Sequence[Id], outcomes: Mapping[str, Outcome[T]], *, requests: int) -> BatchResult[T]:
+    """The outcomes of all chunks as one result: one for each id asked, in that order."""
+    return BatchResult(in_order(asked, outcomes), requests=requests)
+
+
+def in_order(asked: Sequence[Id], outcomes: Mapping[str, Outcome[T]]) -> list[Outcome[T]]:
     """One outcome for each id asked, in that order.
 
     ``outcomes`` is keyed by the ids' texts. An id without an outcome is
     unreported; an outcome for an id that nobody asked is dropped.
     """
-    found = ((id_, outcomes.get(id_text(id_))) for id_ in asked)
-    return BatchResult(
-        (Unreported(id_) if outcome is None else outcome for id_, outcome in found),
-        requests=requests,
-    )
+    return [outcomes.get(id_text(id_)) or Unreported(id_) for id_ in asked]

@@ -84,13 +84,12 @@ class Outcomes(AsyncIterator[Outcome[T]]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop asking: reads on their way are dropped, writes are finished."""
+        """Stop asking: reads on their way are dropped; writes are finished, as their transport keeps them."""
         if self._group is None or self._results is None:
             return
         self._leaving = True
         self._results.close()
-        if self._batch.repeatable:
-            self._group.cancel_scope.cancel()
+        self._group.cancel_scope.cancel()
         # The body's own exception goes on by itself; the group is told of none, so it wraps none.
         try:
             await self._group.__aexit__(None, None, None)
@@ -109,11 +108,14 @@ class Outcomes(AsyncIterator[Outcome[T]]):
             RuntimeError: not inside ``async with``.
         """
         while not self._ready:
-            self._ready.extend((await self.next_chunk()).outcomes)
+            chunk = await self.next_chunk()
+            if chunk is None:
+                raise StopAsyncIteration
+            self._ready.extend(chunk.outcomes)
         return self._ready.popleft()
 
-    async def next_chunk(self) -> Answered[T]:
-        """The next chunk's outcomes."""
+    async def next_chunk(self) -> Answered[T] | None:
+        """The next chunk's outcomes; ``None`` at the end."""
         if self._results is None:
             msg = "use it as: async with panel.stream_…(ids) as outcomes, or panel.watch(ids) as changes"
             raise RuntimeError(msg)
@@ -122,7 +124,7 @@ class Outcomes(AsyncIterator[Outcome[T]]):
         except anyio.EndOfStream:
             if self._fault is not None:
                 raise self._fault from None
-            raise StopAsyncIteration from None
+            return None
         self.requests += chunk.requests
         return chunk
 
@@ -192,18 +194,20 @@ class Given:
         return ids
 
     async def _fill(self, ids: list[Id]) -> None:
-        if self._iterator is None:
-            self._iterator = aiter(self._ids) if isinstance(self._ids, AsyncIterable) else iter(self._ids)
-        while len(ids) < self._size and (id_ := await self._one()) is not _END:
-            text = id_text(id_)
-            if text not in self._in_flight:
-                self._in_flight.add(text)
-                ids.append(id_)
-
-    async def _one(self) -> Any:  # noqa: ANN401 - whatever a user's iterable yields is checked by id_text
         if isinstance(self._ids, AsyncIterable):
-            return await anext(self._iterator, _END)
-        return next(self._iterator, _END)
+            self._iterator = aiter(self._ids) if self._iterator is None else self._iterator
+            while len(ids) < self._size and (id_ := await anext(self._iterator, _END)) is not _END:
+                self._take(id_, ids)
+        else:
+            self._iterator = iter(self._ids) if self._iterator is None else self._iterator
+            while len(ids) < self._size and (id_ := next(self._iterator, _END)) is not _END:
+                self._take(id_, ids)
+
+    def _take(self, id_: Any, ids: list[Id]) -> None:  # noqa: ANN401 - id_text checks what a user's iterable gives
+        text = id_text(id_)
+        if text not in self._in_flight:
+            self._in_flight.add(text)
+            ids.append(id_)
 
     def landed(self, ids: Sequence[Id]) -> None:
         """These ids are in flight no more."""
@@ -211,6 +215,21 @@ class Given:
 
 
 _END = object()
+
+
+@final
+class _Listed:
+    """Chunks of ids that are all there, each once."""
+
+    def __init__(self, ids: Sequence[Id], size: int) -> None:
+        self._chunks = (list(ids[start : start + size]) for start in range(0, len(ids), size))
+
+    async def next(self) -> list[Id]:
+        """The next ids, at most a chunk of them; none at the end."""
+        return next(self._chunks, [])
+
+    def landed(self, ids: Sequence[Id]) -> None:
+        """Nothing: no id comes again."""
 
 
 async def gathered(
@@ -226,10 +245,10 @@ async def gathered(
     if not asked:
         return batching.merged(asked, known, requests=0)
     width = min(concurrency, -(-len(asked) // batch_size))
-    async with Outcomes(line, batch, Given(asked, batch_size), width=width, method=method) as outcomes:
+    async with Outcomes(line, batch, _Listed(asked, batch_size), width=width, method=method) as outcomes:
         try:
-            async for outcome in outcomes:
-                known[id_text(outcome.id)] = outcome
+            while (chunk := await outcomes.next_chunk()) is not None:
+                known |= {id_text(outcome.id): outcome for outcome in chunk.outcomes}
         except AuthenticationError as error:
             error.result = _with_unsent(asked, known, requests=outcomes.requests)
             raise

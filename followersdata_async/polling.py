@@ -99,6 +99,8 @@ class Changes(AsyncIterator[E], Generic[E]):
             except AuthenticationError as error:
                 error.result = self.known
                 raise
+            if chunk is None:
+                raise StopAsyncIteration
             events = self._orders.noted(chunk.outcomes, self._clock())
             self._ready.extend(event for event in events if isinstance(event, self._told))
         return self._ready.popleft()

@@ -66,7 +66,11 @@ class FakeTransport:
         self.closed += 1
 
     async def send(self, request: Request, trail: Trail) -> Answer:
-        """Note the request, wait at the gate if there is one, and answer."""
+        """Note the request, wait at the gate if there is one, and answer; a write is not cut off."""
+        with anyio.CancelScope(shield=not request.repeatable):
+            return await self._answered(request, trail)
+
+    async def _answered(self, request: Request, trail: Trail) -> Answer:
         trail.begin()
         trail.leave()
         self.requests.append(request)

@@ -22,6 +22,7 @@ from followersdata_async.errors import (
     PanelUnavailableError,
     RateLimitedError,
 )
+from followersdata_async.limits import RateLimit
 from followersdata_async.models import Failed, Ok, Refused, Unreported, id_text
 from followersdata_async.pacing import RetryPolicy
 
@@ -314,6 +315,58 @@ async def test_leaving_early_finishes_writes_that_are_on_their_way() -> None:
         assert transport.in_flight == 3
         transport.gate.set()
     assert (transport.in_flight, len(transport.requests), transport.answered) == (0, 3, 3)
+
+
+class _Stalling:
+    """A source that gives some ids, and then nothing more."""
+
+    def __init__(self, ids: int) -> None:
+        self._left = ids
+
+    def __aiter__(self) -> _Stalling:
+        return self
+
+    async def __anext__(self) -> int:
+        if not self._left:
+            await anyio.sleep_forever()
+        self._left -= 1
+        return self._left
+
+
+@anyio_test
+async def test_leaving_a_stream_of_writes_sends_nothing_more() -> None:
+    """Neither what waits for a limiter's turn, nor what a source has not given yet: it may never come."""
+    transport = FakeTransport(lambda request: answer([{"order": id_, "cancel": 1} for id_ in ids_in(request)]))
+    way = line(transport)
+    way.limiter = RateLimit(1, per=3600.0)
+    with anyio.fail_after(10):
+        async with Outcomes(way, CANCEL, Given(_Stalling(7), 1), width=4, method="stream_cancel") as outcomes:
+            await anext(outcomes)
+            await anyio.wait_all_tasks_blocked()
+        async with Outcomes(way, CANCEL, Given(_Stalling(7), 100), width=4, method="stream_cancel"):
+            await anyio.wait_all_tasks_blocked()
+    assert len(transport.requests) == 1
+
+
+class _Letters(list[int]):
+    """Ids, and an iterator over them that is false at its end."""
+
+    def __iter__(self) -> _Letters:  # type: ignore[override]  # it is its own iterator
+        return self
+
+    def __next__(self) -> int:
+        if not self:
+            raise StopIteration
+        return self.pop(0)
+
+
+@anyio_test
+async def test_an_iterator_that_is_false_at_its_end_is_read_once() -> None:
+    """Else it would be asked, and refilled, for ever."""
+    transport = FakeTransport()
+    async with stream(line(transport), _Letters([1, 2, 3]), batch_size=2) as outcomes:
+        assert sorted([outcome.id async for outcome in outcomes]) == [1, 2, 3]
+    assert [ids_in(request) for request in transport.requests] == [["1", "2"], ["3"]]
 
 
 @anyio_test

@@ -164,7 +164,7 @@ def install_error_handlers(app: FastAPI) -> None:
     Each is logged, as an ERROR where a person has to do something, else as a
     WARNING. A WebSocket that was accepted is closed with 1011.
     """
-    app.add_exception_handler(FollowersDataError, _answered)
+    app.add_exception_handler(FollowersDataError, _answered)  # type: ignore[arg-type]  # it takes both kinds
 
 
 async def _answered(connection: HTTPConnection, error: Exception) -> JSONResponse | None:
@@ -181,9 +181,9 @@ async def _answered(connection: HTTPConnection, error: Exception) -> JSONRespons
         "instance": connection.url.path,
         "retry": _may_be_repeated(error),
     }
-    retry_after = getattr(error, "retry_after", None)
-    is_time = retry_after is not None and 0 <= retry_after < math.inf
-    headers = {"Retry-After": str(math.ceil(retry_after))} if is_time else {}
+    retry_after: float | None = getattr(error, "retry_after", None)
+    is_told = retry_after is not None and 0 <= retry_after < math.inf
+    headers = {"Retry-After": str(math.ceil(retry_after or 0))} if is_told else {}
     return JSONResponse(problem, status, headers, media_type="application/problem+json")
 
 

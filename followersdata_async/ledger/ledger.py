@@ -18,6 +18,7 @@ from ..errors import (
     NotSentError,
     PanelError,
 )
+from ..finishing import finished
 from ..models import id_text
 from ..orders import Raw
 from ..pacing import PollPolicy
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
     from ..client import AsyncClient
+    from ..finishing import Hold
     from ..models import Id, OrderState
     from ..orders import Order
     from .following import Recorded
@@ -126,7 +128,7 @@ class Ledger:
         sent when everything broke is ``UNKNOWN``, and never sent again.
 
         A caller that is cancelled waits until the answer is on record, at most
-        the client's ``timeout``.
+        the client's ``timeout`` and ``attempt_timeout`` together.
 
         Args:
             panel: The client of the panel that it is ordered from.
@@ -143,13 +145,19 @@ class Ledger:
             ConfigurationError: the client is not open; nothing was sent.
         """
         receipt = self._intent(order, ref=ref, name=name, cost=cost, balance_before=balance_before)
-        async with self._alone(ref):
+
+        async def placed(hold: Hold) -> Receipt:
+            hold()
             async with self._database.transaction() as connection:
+                recorded = receipt
                 if not await store.intend(connection, receipt, sending=True):
-                    receipt = await self._same(connection, receipt)
+                    recorded = await self._same(connection, receipt)
                     if not await store.begin_sending(connection, ref, now=self._clock()):
-                        return receipt
-            return await self._sent(panel, order, receipt)
+                        return recorded
+            return await self._sent(panel, order, recorded)
+
+        async with self._alone(ref):
+            return await finished(placed)
 
     async def intend(
         self,
@@ -183,13 +191,18 @@ class Ledger:
             LookupError: there is no such ref, or its transaction is not committed.
             LedgerError, ConfigurationError: as of ``place``.
         """
-        async with self._alone(ref):
+
+        async def sent(hold: Hold) -> Receipt:
+            hold()
             async with self._database.transaction() as connection:
                 receipt = await self._on_record(connection, ref)
                 if not await store.begin_sending(connection, ref, now=self._clock()):
                     return receipt
             fields = dict(receipt.fields)
             return await self._sent(panel, Raw(service=fields.pop("service"), extra=fields), receipt)
+
+        async with self._alone(ref):
+            return await finished(sent)
 
     # --- looking
 
@@ -389,14 +402,12 @@ class Ledger:
     async def _sent(self, panel: AsyncClient, order: Order, receipt: Receipt) -> Receipt:
         """Send an order that is on record as being sent, and write down what became of it."""
         receipt = evolve(receipt, sent_at=self._clock(), error=None, message=None)
-        mistake: Exception | None = None
-        with anyio.CancelScope(shield=True):
-            receipt, mistake = await _answered(panel, order, receipt)
-            receipt = evolve(receipt, settled_at=self._clock())
-            async with self._database.transaction(receipt) as connection:
-                await store.settle(connection, receipt)
-                if receipt.order is not None:
-                    await following.adopt(connection, receipt.panel, [receipt.order], now=self._clock())
+        receipt, mistake = await _answered(panel, order, receipt)
+        receipt = evolve(receipt, settled_at=self._clock())
+        async with self._database.transaction(receipt) as connection:
+            await store.settle(connection, receipt)
+            if receipt.order is not None:
+                await following.adopt(connection, receipt.panel, [receipt.order], now=self._clock())
         if mistake is not None:
             raise mistake
         return receipt
@@ -425,17 +436,20 @@ class Ledger:
 
 
 async def _answered(panel: AsyncClient, order: Order, receipt: Receipt) -> tuple[Receipt, Exception | None]:
-    """What became of an order, and the caller's mistake if it was one that let nothing leave."""
+    """What became of an order, and what is to be raised besides: a mistake of the caller's, or what is not ours."""
     try:
         placed = await panel.add(order)
     except NotSentError as error:
         return _failed(receipt, ReceiptState.NOT_SENT, error), None
-    except (ConfigurationError, ValueError, TypeError) as error:
+    except ConfigurationError as error:
         return _failed(receipt, ReceiptState.NOT_SENT, error), error
     except PanelError as error:
         return _failed(receipt, ReceiptState.REFUSED, error), None
     except FollowersDataError as error:
         return _failed(receipt, ReceiptState.UNKNOWN, error), None
+    # A lent client's hook or a limiter of the user's may raise anything, at any moment: that proves nothing.
+    except Exception as error:  # noqa: BLE001
+        return _failed(receipt, ReceiptState.UNKNOWN, error), error
     return (
         evolve(
             receipt,

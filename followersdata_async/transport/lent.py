@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import anyio
 
 from ..errors import ConfigurationError
+from ..finishing import finished, unheld
 from ..wire.encoding import form
 from ..wire.envelope import unusable
 from .body import UnusableBodyError
@@ -16,6 +17,7 @@ from .headers import headers_for
 from .receiving import received
 
 if TYPE_CHECKING:
+    from ..finishing import Hold
     from ..settings import Settings
     from ..wire.messages import Answer, Request, Trail
 
@@ -70,14 +72,21 @@ class LentTransport:
                 msg = "the lent client is closed: keep it open for as long as this one"
                 raise ConfigurationError(msg)
             try:
-                with anyio.fail_after(self._settings.attempt_timeout, shield=not request.repeatable):
-                    return await self._exchange(request, trail)
+                return await self._in_time(request, trail)
             except UnusableBodyError as error:
                 raise unusable(request, None, str(error)) from error
             except self._foreign as error:
                 late = isinstance(error, (TimeoutError, self._library.TimeoutException))
                 what = "no whole answer in time" if late else described(error)
                 raise lost(request, what, late=late, sent=trail.sent) from error
+
+    async def _in_time(self, request: Request, trail: Trail) -> Answer:
+        async def exchange(hold: Hold) -> Answer:
+            hold()
+            with anyio.fail_after(self._settings.attempt_timeout):
+                return await self._exchange(request, trail)
+
+        return await (exchange(unheld) if request.repeatable else finished(exchange))
 
     async def _exchange(self, request: Request, trail: Trail) -> Answer:
         outgoing = self._client.build_request(

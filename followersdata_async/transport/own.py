@@ -8,6 +8,7 @@ import anyio
 import httpx
 
 from ..errors import NotSentError
+from ..finishing import finished, unheld
 from ..wire.encoding import form
 from ..wire.envelope import unusable
 from .body import UnusableBodyError
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
     from ..errors import OutcomeUnknownError, TransportError
+    from ..finishing import Hold
     from ..settings import Settings
     from ..wire.messages import Answer, Request, Trail
     from .pool import Pool
@@ -68,8 +70,7 @@ class OwnTransport:
         trail.begin()
         async with self._pool.lease() as shard:
             try:
-                with anyio.fail_after(self._settings.attempt_timeout) as scope:
-                    return await self._exchange(shard, request, _Watch(trail, None if request.repeatable else scope))
+                return await self._in_time(shard, request, trail)
             except UnusableBodyError as error:
                 raise unusable(request, None, str(error)) from error
             except self._foreign as error:
@@ -78,6 +79,13 @@ class OwnTransport:
                 late = isinstance(error, self._late)
                 what = f"no whole answer within {self._settings.attempt_timeout:g} s" if late else described(error)
                 raise _failure(request, trail, what, late=late) from error
+
+    async def _in_time(self, shard: httpx.AsyncBaseTransport, request: Request, trail: Trail) -> Answer:
+        async def exchange(hold: Hold) -> Answer:
+            with anyio.fail_after(self._settings.attempt_timeout):
+                return await self._exchange(shard, request, _Watch(trail, hold))
+
+        return await (exchange(unheld) if request.repeatable else finished(exchange))
 
     async def _exchange(self, shard: httpx.AsyncBaseTransport, request: Request, watch: _Watch) -> Answer:
         watch.trail.hand_over()
@@ -119,12 +127,12 @@ def _timeouts(settings: Settings) -> dict[str, float]:
 class _Watch:
     """A trace hook: it notes when the first byte of the request leaves, and closes what httpcore forgets.
 
-    ``scope`` is shielded from then on: that of a write.
+    ``hold`` is called then, for what must not be cut off any more.
     """
 
-    def __init__(self, trail: Trail, scope: anyio.CancelScope | None) -> None:
+    def __init__(self, trail: Trail, hold: Hold) -> None:
         self.trail = trail
-        self._scope = scope
+        self._hold = hold
         self._connection: Any = None
 
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
@@ -133,8 +141,7 @@ class _Watch:
             self.trail.hold()
         elif event.endswith("send_request_headers.started"):
             self.trail.leave()
-            if self._scope is not None:
-                self._scope.shield = True
+            self._hold()
         elif event.endswith("connect_tcp.complete"):
             self._connection = info["return_value"]
         elif event.endswith("start_tls.failed") and self._connection is not None:

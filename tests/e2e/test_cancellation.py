@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import anyio
+import httpx
 import pytest
 from fakes import FakeTransport, answer, line, row
 from sockets import response, serving
@@ -74,6 +77,25 @@ async def test_a_cancelled_write_that_has_left_is_finished() -> None:
             released.set()
         await panel.balance()
         assert (len(server.forms), server.connections) == (2, 1)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("lent", [False, True], ids=["own", "lent"])
+async def test_a_time_limit_of_asyncios_loses_no_order(*, lent: bool) -> None:
+    """``wait_for`` cancels the task, which no scope's shield holds off: the order's id comes late, but it comes."""
+    released = anyio.Event()
+
+    async def script(stream: SocketStream, _: bytes) -> None:
+        await released.wait()
+        await stream.send(response(b'{"order": 1}'))
+
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(serving(script))
+        http = await stack.enter_async_context(httpx.AsyncClient()) if lent else None
+        panel = await stack.enter_async_context(AsyncClient("sandbox-key", url=server.url, http=http))
+        asyncio.get_running_loop().call_later(0.1, released.set)
+        placed = await asyncio.wait_for(panel.add(ORDER), 0.03)
+        assert (placed.order, len(server.forms)) == (1, 1)
 
 
 async def test_a_cancelled_read_is_dropped() -> None:

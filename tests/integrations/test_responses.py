@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-
 from starlette.background import BackgroundTask
 
 from followersdata_async import AsyncClient, AuthenticationError, orders

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ from followersdata_async.ledger import Ledger, ReceiptState
 from followersdata_async.ledger.engines import engine_for
 
 if TYPE_CHECKING:
+    import httpx
+
     from followersdata_async.ledger import Receipt
     from followersdata_async.sandbox import Sandbox
 
@@ -135,6 +138,43 @@ async def test_a_cancelled_caller_leaves_a_whole_record(where: str, panel: Async
 
             await ledger.place(Breaking(panel, before=cancel), ORDER, ref="cart-81")  # type: ignore[arg-type]
         assert (await ledger.receipt("cart-81")).order == 1
+    assert len(sandbox.ledger()) == 1
+
+
+async def test_a_task_that_asyncio_cancels_leaves_a_whole_record(
+    where: str, panel: AsyncClient, sandbox: Sandbox
+) -> None:
+    """As a server does at its end: no scope's shield holds that off."""
+    arrived, released = anyio.Event(), anyio.Event()
+
+    async def wait() -> None:
+        arrived.set()
+        await released.wait()
+
+    async with Ledger(where) as ledger:
+        broken = Breaking(panel, before=wait)
+        task = asyncio.create_task(ledger.place(broken, ORDER, ref="cart-81"))  # type: ignore[arg-type]
+        await arrived.wait()
+        task.cancel()
+        await asyncio.sleep(0)
+        released.set()
+        assert (await task).order == 1
+        assert (await ledger.receipt("cart-81")).state is ReceiptState.PLACED
+    assert len(sandbox.ledger()) == 1
+
+
+async def test_what_is_not_ours_proves_nothing(where: str, sandbox: Sandbox) -> None:
+    """A lent client's hook fails after the panel took the order: it is on record as unknown, and not sent again."""
+
+    async def hook(_: httpx.Response) -> None:
+        json.loads(b"")
+
+    async with Ledger(where) as ledger, sandbox.http() as http:
+        http.event_hooks = {"response": [hook]}
+        async with AsyncClient(sandbox.key, url=sandbox.url, http=http) as panel:
+            with pytest.raises(json.JSONDecodeError):
+                await ledger.place(panel, ORDER, ref="cart-81")
+            assert (await ledger.place(panel, ORDER, ref="cart-81")).state is ReceiptState.UNKNOWN
     assert len(sandbox.ledger()) == 1
 
 

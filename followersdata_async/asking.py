@@ -72,7 +72,7 @@ async def alone(line: Line, batch: Batch[T], id_: Id) -> T:
     request = batch.encode_one(id_)
 
     def read(request: Request, answer: Answer, words: Words) -> T:
-        return answers.one(request, id_, batch.read(request, answer, words, (id_,)))
+        return answers.one(request, id_, lambda: batch.read(request, answer, words, (id_,)))
 
     return await line.ask(request, read, Trail())
 
@@ -87,6 +87,8 @@ async def answered(line: Line, batch: Batch[T], chunk: Sequence[Id]) -> Answered
     return Answered(outcomes=in_order(chunk, found), requests=trail.requests)
 
 
+_TRIED_ANEW = 2_000
+"""After so many single ids of an action; finding out again costs about seven requests."""
 _ABOUT_IDS = (OrderNotFoundError, RefillNotFoundError, InvalidRequestError)
 """Refusals of a whole answer that one id of many may have caused, or that the panel takes single ids only."""
 
@@ -99,9 +101,11 @@ class _Chunk(Generic[T]):
     line: Line
     batch: Batch[T]
     trail: Trail
+    is_of_many: bool = False
 
     async def found(self, ids: Sequence[Id]) -> Found[T]:
         """The outcomes of ids, by their texts."""
+        self.is_of_many = len(ids) > 1
         found = await self._tried(ids)
         return await self._narrowed(ids, found) if isinstance(found, PanelError) else found
 
@@ -116,8 +120,7 @@ class _Chunk(Generic[T]):
             return error if request.repeatable else _refused(ids, error)
         except FollowersDataError as error:
             return _lost(ids, error)
-        if len(ids) > 1:
-            self.line.bulk[request.action] = Bulk.UNDERSTOOD
+        self.line.bulk[request.action] = Bulk.UNDERSTOOD
         return found
 
     async def _narrowed(self, ids: Sequence[Id], refusal: PanelError) -> Found[T]:
@@ -145,10 +148,17 @@ class _Chunk(Generic[T]):
         return {**of_left, **of_right}
 
     async def _one_by_one(self, ids: Sequence[Id]) -> Found[T]:
-        return {text: outcome for id_ in ids for text, outcome in (await self._single(id_)).items()}
+        """Each alone. Now and then it is tried anew whether the panel takes many: it may have had a bad moment."""
+        found = {text: outcome for id_ in ids for text, outcome in (await self._single(id_)).items()}
+        action = self.batch.action
+        self.line.singles[action] += len(ids)
+        if self.line.singles[action] >= _TRIED_ANEW:
+            self.line.singles[action] = 0
+            self.line.bulk[action] = Bulk.UNTRIED
+        return found
 
     async def _single(self, id_: Id) -> Found[T]:
-        """The outcome of one id, asked as a single one; whether that works is remembered."""
+        """The outcome of one id, asked as a single one; whether that works is remembered, if many were refused."""
         request = self.batch.encode_one(id_)
         try:
             found = await self._asked(request, [id_])
@@ -156,7 +166,8 @@ class _Chunk(Generic[T]):
             if isinstance(error, InvalidRequestError):
                 self.line.bulk[request.action] = Bulk.REFUSED
             return _lost([id_], error)
-        self.line.bulk[request.action] = Bulk.IGNORED
+        if self.is_of_many:
+            self.line.bulk[request.action] = Bulk.IGNORED
         return found
 
     async def _asked(self, request: Request, ids: Sequence[Id]) -> Found[T]:

@@ -21,7 +21,7 @@ from .models import Change, Failed, Refused, Unreported
 from .pacing import PollPolicy, RetryBudget, RetryPolicy
 from .polling import Changes, finals
 from .retrying import Retrying
-from .settings import Settings, key_from, url_from
+from .settings import Settings, environment_of, hidden, key_from, url_from
 from .transport import transport_for
 from .wire import answers, encoding
 from .wire.messages import Trail
@@ -121,9 +121,12 @@ class AsyncClient:
         refusals: Mapping[str, type[PanelError]] | None = None,
         on_event: Listener | None = None,
     ) -> None:
+        # A traceback shows what frames hold.
+        api_key = hidden(api_key)
+        environment = environment_of(os.environ)
         self._settings = settings = Settings(
-            api_key=key_from(api_key, os.environ),
-            url=url_from(url, os.environ),
+            api_key=key_from(api_key, environment),
+            url=url_from(url, environment),
             concurrency=concurrency,
             timeout=timeout,
             attempt_timeout=attempt_timeout,
@@ -166,7 +169,8 @@ class AsyncClient:
 
     def __repr__(self) -> str:
         """The address, never the key."""
-        return f"<AsyncClient of {self._settings.url}>"
+        settings: Settings | None = getattr(self, "_settings", None)
+        return f"<AsyncClient of {'nothing yet' if settings is None else settings.url}>"
 
     async def __aenter__(self) -> Self:
         """Open the client on the running event loop. It can be opened once."""

@@ -71,7 +71,12 @@ class Outcomes(AsyncIterator[Outcome[T]]):
         self._results: MemoryObjectReceiveStream[Answered[T]] | None = None
 
     async def __aenter__(self) -> Self:
-        """Start asking."""
+        """Start asking.
+
+        Raises:
+            ConfigurationError: the client was closed.
+        """
+        self._line.check_open()
         send, self._results = anyio.create_memory_object_stream[Answered[T]](0)
         self._group = anyio.create_task_group()
         await self._group.__aenter__()

@@ -303,6 +303,13 @@ class DecodeError(FollowersDataError):
 _PROBLEMS_SHOWN = 3
 
 
+def is_unknown(error: Exception) -> bool:
+    """Whether nobody knows what became of a write: no answer came, or one that cannot be read."""
+    return isinstance(error, OutcomeUnknownError) or (
+        isinstance(error, DecodeError) and error.action in {"add", "refill", "cancel"}
+    )
+
+
 class PollTimeoutError(FollowersDataError):
     """Orders were not final in time. ``result``: what is known of each so far, final or not."""
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol, TypeVar, final
 
-import anyio
 from attrs import define, field
 
+from .errors import ConfigurationError
+from .finishing import finished
 from .limits.postgres import AccountLimit, PostgresRateLimit
 from .listening import Asking, Listeners
 from .retrying import Retrying
@@ -17,8 +20,10 @@ from .wire.refusals import Words
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from .finishing import Hold
     from .wire.messages import Answer, Request, Trail
 
+_LOGGER = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -81,7 +86,8 @@ class Line:
     """What all requests of one client go through, and what was learned from them.
 
     ``proven``: the panel has accepted the key at least once. ``bulk``: how it
-    takes many ids, by action.
+    takes many ids, by action, and ``singles`` how many were asked one by one
+    since that was found out.
     """
 
     transport: Transport
@@ -91,9 +97,12 @@ class Line:
     events: Listeners = field(factory=Listeners)
     proven: bool = False
     bulk: dict[str, Bulk] = field(factory=dict)
+    singles: Counter[str] = field(factory=Counter)
+    is_closed: bool = False
 
     async def aclose(self) -> None:
-        """Let go of what was opened."""
+        """Let go of what was opened; nothing is sent any more."""
+        self.is_closed = True
         try:
             await self.transport.aclose()
         finally:
@@ -101,8 +110,23 @@ class Line:
             if isinstance(self.limiter, AccountLimit):
                 await self.limiter.aclose()
 
+    def check_open(self) -> None:
+        """Refuse what begins after the end: it would open connections that nobody closes.
+
+        Raises:
+            ConfigurationError: the client was closed.
+        """
+        if self.is_closed:
+            msg = "the client is closed: use it, and streams of it, inside its `async with`"
+            raise ConfigurationError(msg)
+
     async def ask(self, request: Request, read: Callable[[Request, Answer, Words], T], trail: Trail) -> T:
-        """The value that ``read`` makes of the answer, after as many attempts as allowed."""
+        """The value that ``read`` makes of the answer, after as many attempts as allowed.
+
+        Raises:
+            ConfigurationError: the client was closed meanwhile.
+        """
+        self.check_open()
         asking = Asking(self.events, request, self.retrying.budget)
 
         async def attempt() -> T:
@@ -121,12 +145,22 @@ class Line:
     async def _sent(self, request: Request, trail: Trail) -> Answer:
         answer = await self.transport.send(request, trail)
         if self.limiter is not None and (asked := pause_asked(answer)):
-            pausing = self.limiter.pause(min(asked, _LONGEST_PAUSE))
-            if pausing is not None:
-                # The answer is here: whoever is cancelled now would lose it, and with it an order.
-                with anyio.CancelScope(shield=True):
-                    await pausing
+            await self._pause(self.limiter, min(asked, _LONGEST_PAUSE))
         return answer
+
+    async def _pause(self, limiter: Limiter, duration: float) -> None:
+        """Tell the limiter. The answer is here: whatever happens now must not lose it, and with it an order."""
+
+        async def pause(hold: Hold) -> None:
+            hold()
+            pausing = limiter.pause(duration)
+            if pausing is not None:
+                await pausing
+
+        try:
+            await finished(pause)
+        except Exception:
+            _LOGGER.exception("the limiter could not be told to pause for %.1f s", duration)
 
 
 _LONGEST_PAUSE = 60.0

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from contextvars import Context, ContextVar, Token, copy_context
+from inspect import iscoroutinefunction
 from itertools import count
 from typing import TYPE_CHECKING, Self, final
 
 import anyio
 from attrs import define, field
 
-from .errors import FollowersDataError, OutcomeUnknownError, PanelError
+from .errors import FollowersDataError, OutcomeUnknownError, PanelError, is_unknown
 from .events import CallEnded, CallStarted, RequestEnded, RequestStarted
 from .models import Failed
 
@@ -59,8 +60,8 @@ class Listeners:
 
 
 def _check_listener(listener: object) -> None:
-    if not callable(listener):
-        msg = f"on_event is a function that takes an event, or None, not {listener!r}"
+    if not callable(listener) or iscoroutinefunction(listener):
+        msg = f"on_event is a function (no coroutine function) that takes an event, or None, not {listener!r}"
         raise TypeError(msg)
 
 
@@ -135,8 +136,7 @@ class Call:
 
 
 def _name_of(outcome: Outcome[object]) -> str:
-    is_unknown = isinstance(outcome, Failed) and isinstance(outcome.error, OutcomeUnknownError)
-    return "unknown" if is_unknown else outcome.outcome
+    return "unknown" if isinstance(outcome, Failed) and is_unknown(outcome.error) else outcome.outcome
 
 
 def _outcomes_of(error: BaseException | None) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
 from ssl import SSLContext
-from typing import TYPE_CHECKING, Literal, final
+from typing import TYPE_CHECKING, Literal, TypeVar, final
 from urllib.parse import SplitResult, urlsplit
 
 from attrs import field, frozen
@@ -16,10 +16,12 @@ from .batching import MOST_IDS
 from .checks import header_text, seconds, whole_number
 from .errors import ConfigurationError, PanelError
 from .pacing import RetryPolicy
-from .wire.refusals import Words
+from .wire.refusals import Words, letters_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+T = TypeVar("T")
 
 DEFAULT_URL = "https://followersdata.com/api/v2"
 KEY_VARIABLE = "FOLLOWERSDATA_API_KEY"
@@ -35,8 +37,8 @@ def _words(own: Mapping[str, type[PanelError]]) -> Words:
 
 
 def _check_word(text: object, class_: object) -> None:
-    if not isinstance(text, str) or not text.strip():
-        msg = f"refusals maps texts to classes, and {text!r} is no text"
+    if not isinstance(text, str) or not letters_of(text):
+        msg = f"refusals maps texts to classes, and {text!r} has no letter or digit"
         raise ValueError(msg)
     if not (isinstance(class_, type) and issubclass(class_, PanelError)):
         msg = f"refusals[{text!r}] must be PanelError or a subclass of it, not {class_!r}"
@@ -44,11 +46,33 @@ def _check_word(text: object, class_: object) -> None:
 
 
 @final
+class Secret(str):
+    """A text that hides in a traceback's frames, a debugger and a log: its ``repr`` does not show it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+def hidden(value: T) -> T | Secret:
+    """A text as a secret; whatever else as it is."""
+    return Secret(value) if isinstance(value, str) else value
+
+
+def environment_of(variables: Mapping[str, str]) -> Mapping[str, str]:
+    """What an environment says to clients, and nothing else of it; the key is hidden."""
+    names = (KEY_VARIABLE, KEY_FILE_VARIABLE, URL_VARIABLE)
+    said = {name: variables[name] for name in names if name in variables}
+    return said | {KEY_VARIABLE: Secret(said[KEY_VARIABLE])} if KEY_VARIABLE in said else said
+
+
+@final
 @frozen(kw_only=True)
 class Settings:
     """Everything a client is told once. Durations are in seconds."""
 
-    api_key: str = field(repr=False)
+    api_key: Secret = field(repr=False, converter=Secret)
     url: str
     concurrency: int = field(default=16, validator=whole_number(1))
     timeout: float = field(default=60.0, validator=seconds())
@@ -69,15 +93,15 @@ class Settings:
         return sha256(f"followersdata_async\0{self.url}\0{self.api_key}".encode()).hexdigest()
 
 
-def key_from(given: object, environment: Mapping[str, str]) -> str:
+def key_from(given: object, environment: Mapping[str, str]) -> Secret:
     """The key, as given, from the environment, or from the file that the environment names.
 
     Raises:
         TypeError: it is no text.
         ConfigurationError: there is none, the file cannot be read, or it has blanks or control characters.
     """
-    key = (environment.get(KEY_VARIABLE) or _key_in_file(environment)) if given is None else given
-    if not isinstance(key, str | None):
+    key = hidden((environment.get(KEY_VARIABLE) or _key_in_file(environment)) if given is None else given)
+    if not isinstance(key, Secret | None):
         msg = f"api_key is a text or None, not {type(key).__name__}"
         raise TypeError(msg)
     if key is None or not key.strip():
@@ -91,12 +115,12 @@ def key_from(given: object, environment: Mapping[str, str]) -> str:
 
 
 def _key_in_file(environment: Mapping[str, str]) -> str | None:
-    """The key as secrets are mounted: a file of one line."""
+    """The key as secrets are mounted: a file of one line, maybe with an editor's mark before it."""
     file = environment.get(KEY_FILE_VARIABLE)
     if not file:
         return None
     try:
-        return Path(file).read_text("utf-8").strip()
+        return Path(file).read_text("utf-8-sig").strip()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no text"
         msg = f"{KEY_FILE_VARIABLE} names {file}, which cannot be read: {reason}"
@@ -117,7 +141,8 @@ def url_from(given: object, environment: Mapping[str, str]) -> str:
     if problem := _problem_of(url):
         msg = f"the address {_shown(url)} {problem}; it looks like {DEFAULT_URL}"
         raise ConfigurationError(msg)
-    return url
+    scheme, mark, rest = url.partition("://")
+    return scheme.lower() + mark + rest
 
 
 def _problem_of(url: str) -> str | None:

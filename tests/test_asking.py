@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from fakes import FakeTransport, answer, ids_in, line, row
+from fakes import FakeTransport, answer, ids_in, line, row, rows
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -186,3 +186,33 @@ async def test_a_half_that_dies_fails_alone() -> None:
 
     result = await asked(FakeTransport(reply), HUNDRED)
     assert [type(outcome) for outcome in result.outcomes] == [Failed] * 50 + [Ok] * 50
+
+
+@anyio_test
+async def test_a_bad_moment_of_a_single_order_teaches_nothing() -> None:
+    """A very young order is unknown to one of a panel's machines, and known to the next."""
+    lagging = [True]
+
+    def reply(request: Request) -> Answer:
+        return answer({"error": "Incorrect order ID"}) if lagging and lagging.pop() else rows_of(request)
+
+    def rows_of(request: Request) -> Answer:
+        fields = dict(request.fields)
+        return answer(row()) if "order" in fields else answer({id_: row() for id_ in fields["orders"].split(",")})
+
+    way = line(FakeTransport(reply))
+    assert isinstance((await answered(way, STATUS, [1])).outcomes[0], Ok)
+    assert (await answered(way, STATUS, HUNDRED)).requests == 1
+
+
+@anyio_test
+async def test_whether_many_are_taken_is_tried_anew_now_and_then() -> None:
+    """A panel that once took single ids only need not be asked one by one for ever."""
+    transport = FakeTransport(single_only)
+    way = line(transport)
+    await answered(way, STATUS, HUNDRED)
+    transport.reply = lambda request: answer(row()) if "order" in dict(request.fields) else rows(request)
+    requests = [(await answered(way, STATUS, HUNDRED)).requests for _ in range(40)]
+    assert requests[0] == 100
+    assert requests[-1] == 1
+    assert sum(requests) < 2_300

@@ -318,6 +318,10 @@ async def test_a_bad_id_is_refused_before_a_byte_is_sent(router: respx.MockRoute
         ({"rate": 10}, TypeError),
         ({"transport": "requests"}, ValueError),
         ({"http2": 1}, TypeError),
+        ({"http": httpx.AsyncClient(), "proxy": "http://127.0.0.1:1"}, ConfigurationError),
+        ({"http": httpx.AsyncClient(), "http2": True}, ConfigurationError),
+        ({"http": httpx.AsyncClient(), "transport": "aiohttp"}, ConfigurationError),
+        ({"refusals": {"❌": InsufficientFundsError}}, ValueError),
     ],
 )
 def test_a_client_that_cannot_work_is_not_made(
@@ -356,6 +360,18 @@ async def test_a_client_is_used_between_opening_and_closing(router: respx.MockRo
         await panel.balance()
     with pytest.raises(ConfigurationError, match=r"^the client is closed"):
         panel.stream_status([1])
+    assert forms == []
+
+
+@anyio_test
+async def test_a_stream_ends_with_its_client(router: respx.MockRouter) -> None:
+    """One that begins afterwards would open connections that nobody closes."""
+    forms = replying(router, {"balance": "1"})
+    async with client() as panel:
+        streams = [panel.stream_status([1]), panel.stream_cancel([1]), panel.watch([1])]
+    for stream in streams:
+        with pytest.raises(ConfigurationError, match=r"^the client is closed"):
+            await stream.__aenter__()
     assert forms == []
 
 

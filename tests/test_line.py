@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 import pytest
 from fakes import FakeTransport, answer, line
@@ -99,3 +101,23 @@ async def test_an_order_is_not_lost_while_others_are_told_to_wait() -> None:
         group.cancel_scope.cancel()
         limiter.told.set()
     assert [(one.order, limiter.pauses) for one in placed] == [(7, [5.0])]
+
+
+class Odd:
+    """A limiter that lets everything through, and cannot be told to pause."""
+
+    async def wait(self) -> None:
+        """It is always somebody's turn."""
+
+    def pause(self, duration: float) -> Any:
+        """Nothing that can be awaited."""
+        return duration
+
+
+async def test_a_limiter_that_fails_loses_no_order(caplog: pytest.LogCaptureFixture) -> None:
+    """The answer is in hand; that the limiter is broken is for the log."""
+    way = line(FakeTransport(lambda _: answer({"order": 1}, retry_after="5")))
+    way.limiter = Odd()
+    placed = await way.ask(encoding.add_request({}), answers.placed_order, Trail())
+    assert placed.order == 1
+    assert "the limiter could not be told to pause for 5.0 s" in caplog.text

@@ -275,7 +275,11 @@ async def test_a_listener_that_comes_in_the_middle_is_told_of_what_begins_after(
     assert told == []
 
 
-@pytest.mark.parametrize("wrong", ["print", 7, object()])
+async def coroutine(event: object) -> None:
+    """What nobody would await."""
+
+
+@pytest.mark.parametrize("wrong", ["print", 7, object(), coroutine])
 def test_what_cannot_listen_is_refused(wrong: Any) -> None:
     """Before anything is sent."""
     with pytest.raises(TypeError, match="on_event"):

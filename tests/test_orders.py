@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -185,6 +185,7 @@ def traffic(**changes: Any) -> orders.WebTraffic:
         (lambda: traffic(runs=3), ValueError, "both runs and interval"),
         (lambda: orders.Raw(service=1, extra={"key": "x"}), ValueError, "extra may not hold key"),
         (lambda: orders.Raw(service=1, extra={"action": "add"}), ValueError, "extra may not hold action"),
+        (lambda: orders.Raw(service=1, extra={"service": "2"}), ValueError, "extra may not hold service"),
         (lambda: orders.Raw(service=1, extra={"quantity": 1}), TypeError, "extra maps texts to texts"),
         (lambda: orders.Raw(service=1, extra=[("a", "b")]), TypeError, "extra maps texts to texts"),
     ],
@@ -270,11 +271,15 @@ def test_problems_are_found_before_sending(
         (orders.Raw(service=1, extra={"quantity": "2000"}), row(), "1.80"),
         (orders.Raw(service=1, extra={"quantity": "2000", "runs": "2"}), row(), "3.60"),
         (orders.Raw(service=1), row(ServiceKind.PACKAGE), "0.90"),
+        (orders.Package(service=1, link=LINK, extra={"quantity": "1"}), row(ServiceKind.PACKAGE), "0.90"),
     ],
 )
 def test_the_price_is_exact(order: orders.TypedOrder | orders.Raw, service: Service, cost: str) -> None:
-    """Per 1000 and run; packages and subscriptions at their whole rate."""
+    """Per 1000 and run; packages and subscriptions at their whole rate. A program's own precision does not matter."""
     assert order.cost(service) == Decimal(cost)
+    with localcontext(prec=1):
+        exact = order.cost(service)
+    assert exact == Decimal(cost)
 
 
 @pytest.mark.parametrize(
@@ -284,6 +289,8 @@ def test_the_price_is_exact(order: orders.TypedOrder | orders.Raw, service: Serv
         (orders.Raw(service=2), "this is the row of 1"),
         (orders.Raw(service=1), "no quantity to tell the price from"),
         (orders.Raw(service=1, extra={"quantity": "many"}), "no quantity to tell the price from"),
+        (orders.Default(service=1, link=LINK, quantity=1, extra={"quantity": "9"}), "extra replaces quantity"),
+        (orders.CustomComments(service=1, link=LINK, comments="a", extra={"quantity": "9"}), "extra replaces quantity"),
     ],
 )
 def test_a_price_that_cannot_be_told_is_an_error(order: orders.TypedOrder | orders.Raw, says: str) -> None:
@@ -329,6 +336,22 @@ def test_an_unknown_kind_is_sent_as_it_is() -> None:
     order = orders.for_service(service, link=LINK, quantity=5, tags=["a", "b"], runs=None, extra={"coupon": "X"})
     assert order == orders.Raw(service=1, extra={"link": LINK, "quantity": "5", "tags": "a\nb", "coupon": "X"})
     assert orders.fields_of(ServiceKind.UNKNOWN) == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(Decimal("1.50"), "1.50"), (date(2026, 2, 1), "01/02/2026"), (iter(["a", "b"]), "a\nb"), ("a b", "a b")],
+)
+def test_a_field_of_an_unknown_kind_is_what_a_form_can_hold(value: object, text: str) -> None:
+    """Whatever can be written in one way alone."""
+    assert orders.for_service(row(ServiceKind.UNKNOWN), field=value).fields()["field"] == text
+
+
+@pytest.mark.parametrize("value", [True, 1.5, {"a": "b"}, object(), [1]])
+def test_a_field_of_an_unknown_kind_is_never_guessed(value: object) -> None:
+    """Nobody orders ``<object object at 0x…>``."""
+    with pytest.raises(TypeError):
+        orders.for_service(row(ServiceKind.UNKNOWN), field=value)
 
 
 @pytest.mark.parametrize(

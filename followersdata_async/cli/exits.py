@@ -9,8 +9,8 @@ from ..errors import (
     ConfigurationError,
     FollowersDataError,
     LedgerError,
-    OutcomeUnknownError,
     PanelError,
+    is_unknown,
 )
 from ..models import Failed, Ok
 
@@ -35,7 +35,7 @@ def exit_code_of(error: FollowersDataError) -> int:
     if isinstance(error, (ConfigurationError, AuthenticationError)):
         return CONFIGURATION
     # With a receipt, an order was being sent, and its record does not say what became of it.
-    if isinstance(error, OutcomeUnknownError) or (isinstance(error, LedgerError) and error.receipt is not None):
+    if is_unknown(error) or (isinstance(error, LedgerError) and error.receipt is not None):
         return UNKNOWN
     return REFUSED if isinstance(error, PanelError) else NETWORK
 
@@ -44,7 +44,7 @@ def exit_code_of_batch(outcomes: Iterable[Outcome[object]]) -> int:
     """The code for a command over many ids: an unknown outcome outweighs all others."""
     code = WELL
     for outcome in outcomes:
-        if isinstance(outcome, Failed) and isinstance(outcome.error, OutcomeUnknownError):
+        if isinstance(outcome, Failed) and is_unknown(outcome.error):
             return UNKNOWN
         if not isinstance(outcome, Ok):
             code = SOME_FAILED

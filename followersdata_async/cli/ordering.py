@@ -119,7 +119,10 @@ class Fields:
             if (file := fields.pop(f"{name}_file", None)) is not None:
                 fields[name] = lines_of(file)
         if self.extra:
-            fields["extra"] = dict(map(_pair, self.extra))
+            fields["extra"] = extra = dict(map(_pair, self.extra))
+            if len(extra) < len(self.extra):
+                msg = "--extra names a field twice: give each once"
+                raise UsageError(msg)
         return fields
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from decimal import Decimal
+from typing import Any, ClassVar, final
 
 from attrs import field, frozen
 from attrs import fields as attributes
@@ -12,9 +14,6 @@ from attrs.validators import instance_of, optional
 from ..checks import filled_text, whole_number
 from ..models import Service, ServiceKind
 from .typed import Raw, TypedOrder, as_text, check_drip_feed, lines_of, problem_of_id, problems_of_amount, some_lines
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 @final
@@ -281,19 +280,29 @@ def for_service(service: Service, **fields: object) -> TypedOrder | Raw:
     """An order of the class that the service's kind says; ``Raw`` where it is unknown.
 
     Raises:
-        TypeError: a field that the class does not have, or one is missing.
+        TypeError: a field that the class does not have, one is missing, or of no kind that a form can hold.
         ValueError: a field is out of its bounds.
     """
     class_ = _BY_KIND.get(service.kind)
     if class_ is None:
-        given = {name: as_text(value) for name, value in fields.items() if value is not None and name != "extra"}
-        extra: Any = fields.get("extra", {})
+        extra: Any = fields.pop("extra", {})
+        given = {name: _any_text(name, value) for name, value in fields.items() if value is not None}
         return Raw(service=service.service, extra={**given, **extra})
     if unknown := sorted(fields.keys() - fields_of(service.kind)):
         msg = f"{class_.__name__} takes {', '.join(fields_of(service.kind))}, and not {', '.join(unknown)}"
         raise TypeError(msg)
     order: TypedOrder = class_(service=service.service, **fields)
     return order
+
+
+def _any_text(name: str, value: object) -> str:
+    """A value of a field that nobody knows, as the form has it."""
+    if isinstance(value, (str, int, Decimal, date)) and not isinstance(value, bool):
+        return as_text(value)
+    if isinstance(value, Mapping) or not isinstance(value, Iterable):
+        msg = f"{name} is a text, a number, a date or lines, and not {type(value).__name__}"
+        raise TypeError(msg)
+    return as_text(lines_of(value))
 
 
 def fields_of(kind: ServiceKind) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import ClassVar, Protocol, final
 
 from attrs import Attribute, field, frozen
@@ -14,6 +14,7 @@ from ..checks import check_sendable
 from ..models import Id, Service, ServiceKind, id_text
 
 _THOUSAND = Decimal(1000)
+_EXACT = Context(prec=10_000)
 _FLAT_KINDS = frozenset({ServiceKind.PACKAGE, ServiceKind.CUSTOM_COMMENTS_PACKAGE, ServiceKind.SUBSCRIPTIONS})
 
 
@@ -38,8 +39,8 @@ def _extra_fields(_: object, attribute: Attribute[Mapping[str, str]], value: obj
         raise TypeError(msg)
     for part in (*value.keys(), *value.values()):
         check_sendable(attribute.name, part)
-    if taken := sorted({"key", "action"} & value.keys()):
-        msg = f"{attribute.name} may not hold {' or '.join(taken)}: the client sends those itself"
+    if taken := sorted({"key", "action", "service"} & value.keys()):
+        msg = f"{attribute.name} may not hold {' or '.join(taken)}: those are not fields of the panel's own"
         raise ValueError(msg)
 
 
@@ -67,8 +68,8 @@ def some_lines(_: object, attribute: Attribute[tuple[str, ...]], value: tuple[st
 
 def as_text(value: object) -> str:
     """A field as the form has it: lines joined, days as the panels write them."""
-    if isinstance(value, (list, tuple)):
-        return "\n".join(map(str, value))
+    if isinstance(value, tuple):
+        return "\n".join(value)
     return value.strftime("%d/%m/%Y") if isinstance(value, date) else str(value)
 
 
@@ -102,7 +103,7 @@ class TypedOrder:
         """
         if problem := problem_of_id(self.service, service):
             return (problem,)
-        found: list[str] = []
+        found = [f"extra replaces {name}, which is not checked: set the field itself" for name in self._replaced()]
         if service.kind not in {self.kind, ServiceKind.UNKNOWN}:
             found.append(f"service {service.service} is of the type {service.type!r}, not {self.kind.value!r}")
         amount, runs = self._amount(), self._runs()
@@ -119,12 +120,20 @@ class TypedOrder:
         the service's whole rate.
 
         Raises:
-            ValueError: it is the row of another service.
+            ValueError: it is the row of another service, or ``extra`` replaces a field.
         """
         _check_id(self.service, service)
+        if replaced := self._replaced():
+            msg = f"extra replaces {', '.join(replaced)}, so nobody can tell the price: set the field itself"
+            raise ValueError(msg)
         if self.kind in _FLAT_KINDS:
             return service.rate
         return _price(service, self._amount() or 0, self._runs())
+
+    def _replaced(self) -> list[str]:
+        """Fields of its own that ``extra`` replaces."""
+        own = {attribute.name for attribute in attributes(type(self))}
+        return sorted((own | {"quantity"} if self.counts else own) & self.extra.keys())
 
     def _amount(self) -> int | None:
         """How much is ordered, of one run."""
@@ -139,7 +148,8 @@ class TypedOrder:
 
 
 def _price(service: Service, amount: int, runs: int | None) -> Decimal:
-    return service.rate * amount * (1 if runs is None else runs) / _THOUSAND
+    """Exactly, whatever precision the program has set for its own amounts."""
+    return _EXACT.divide(_EXACT.multiply(service.rate, amount * (1 if runs is None else runs)), _THOUSAND)
 
 
 def problem_of_id(id_: Id, service: Service) -> str | None:

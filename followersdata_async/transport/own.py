@@ -136,7 +136,9 @@ class _Watch:
         self._connection: Any = None
 
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        """Look at one event of an exchange."""
+        """Look at one event of an exchange. What is sent to a proxy, to have a way through it, is not the request."""
+        if getattr(info.get("request"), "method", None) == b"CONNECT":
+            return
         if event.endswith("connect_tcp.started"):
             self.trail.hold()
         elif event.endswith("send_request_headers.started"):

@@ -30,10 +30,13 @@ _IDLE_SECONDS = 5.0
 
 
 class Pool:
-    """Our own connections to one panel, at most ``concurrency`` of them. Opened once, closed once."""
+    """Our own connections to one panel, at most ``concurrency`` of them. Opened once, closed once.
 
-    def __init__(self, settings: Settings, shard: Shard) -> None:
-        self._gate = anyio.CapacityLimiter(settings.concurrency)
+    ``gate`` lets as many requests through: pools of one client share theirs.
+    """
+
+    def __init__(self, settings: Settings, shard: Shard, gate: anyio.CapacityLimiter | None = None) -> None:
+        self._gate = gate or anyio.CapacityLimiter(settings.concurrency)
         context = _ssl_context(settings)
         shards = -(-settings.concurrency // CONNECTIONS_OF_A_SHARD)
         self._shards = [shard(settings, context) for _ in range(shards)]

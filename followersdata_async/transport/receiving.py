@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote, quote_plus
 
 from ..wire.messages import Answer
 from .body import Response, body_of, most_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
+
     from ..wire.messages import Request
 
 
@@ -40,19 +44,26 @@ async def received(response: WholeResponse, request: Request, key: str) -> Answe
         return Answer(status=response.status_code, headers=headers, body=body)
     return Answer(
         status=response.status_code,
-        headers={name: value.replace(key, _HIDDEN) for name, value in headers.items()},
+        headers={name: _scrubbed(value.encode(), key).decode() for name, value in headers.items()},
         body=_scrubbed(body, key),
     )
 
 
-def _scrubbed(body: bytes, key: str) -> bytes:
-    """The body without the key, as it is and as JSON writes it: some panels repeat it in their errors."""
-    for written in {key, json.dumps(key)[1:-1], key.replace("/", "\\/")}:
-        body = body.replace(written.encode(), _HIDDEN.encode())
-    return body
+def _scrubbed(said: bytes, key: str) -> bytes:
+    """What a panel said, without the key: some repeat it in their errors."""
+    for spelling in _spellings(key):
+        said = said.replace(spelling, _HIDDEN)
+    return said
 
 
-_HIDDEN = "***"
+@lru_cache(maxsize=16)
+def _spellings(key: str) -> AbstractSet[bytes]:
+    """The key as it is, and as JSON and forms write it."""
+    texts = (key, json.dumps(key)[1:-1], key.replace("/", "\\/"), quote_plus(key), quote(key, safe=""))
+    return {text.encode() for text in texts}
+
+
+_HIDDEN = b"***"
 _SHORTEST = 8
 
 

@@ -95,7 +95,7 @@ def cancellations(
     return _outcomes(request, words, payload, asked, _CANCEL_ROWS, _cancellation, nested=("cancel", "status"))
 
 
-def one(request: Request, id_: Id, outcomes: Mapping[str, Outcome[T]]) -> T:
+def one(request: Request, id_: Id, read: Callable[[], Mapping[str, Outcome[T]]]) -> T:
     """The value of the only id that was asked.
 
     Raises:
@@ -103,14 +103,15 @@ def one(request: Request, id_: Id, outcomes: Mapping[str, Outcome[T]]) -> T:
         DecodeError: of a read: the answer cannot be read, or does not mention it.
         OutcomeUnknownError: the same of a write.
     """
-    outcome = outcomes.get(id_text(id_), Unreported(id_))
-    if isinstance(outcome, Ok):
-        return outcome.value
-    if isinstance(outcome, Unreported):
-        raise unreadable(request, "the answer does not mention the id asked")
-    if isinstance(outcome.error, DecodeError):
-        raise unreadable(request, outcome.error.message, outcome.error.problems)
-    raise outcome.error
+    try:
+        outcome = read().get(id_text(id_), Unreported(id_))
+        if isinstance(outcome, Ok):
+            return outcome.value
+        if isinstance(outcome, Unreported):
+            raise unreadable(request, "the answer does not mention the id asked")
+        raise outcome.error
+    except DecodeError as error:
+        raise unreadable(request, error.message, error.problems) from None
 
 
 _STATUS_ROWS = Shape(key="order", flat=frozenset({"status", "charge", "remains", "start_count", "start_counter"}))

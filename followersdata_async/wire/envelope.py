@@ -18,7 +18,7 @@ from ..errors import (
     RateLimitedError,
     TemporaryPanelError,
 )
-from .scalars import count_of, flag_of, folded, text_of
+from .scalars import count_of, flag_of, folded, is_an_id, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,7 +98,7 @@ def refusal(
 
 def _names_an_order(row: object) -> bool:
     """Whether a refusal of an order has an order's id beside it: then one of the two is a lie."""
-    return isinstance(row, dict) and (count_of(row.get("order")) or 0) > 0
+    return isinstance(row, dict) and any(is_an_id(row.get(name)) for name in ("order", "order_id", "orderId"))
 
 
 def row_texts(row: object, words: Words) -> list[str] | None:
@@ -136,9 +136,14 @@ def _loads(text: str) -> object:
 
 def _decimal(text: str) -> Decimal:
     try:
-        return Decimal(text)
+        number = Decimal(text)
     except InvalidOperation:
         return _rejected(text)
+    return number if abs(number.adjusted()) <= _LARGEST_EXPONENT else _rejected(text)
+
+
+_LARGEST_EXPONENT = 10_000
+"""Beyond it a few bytes would be megabytes when they are written out; no panel counts that far."""
 
 
 def _rejected(constant: str) -> Decimal:
@@ -190,17 +195,18 @@ def pause_asked(answer: Answer) -> float | None:
     if asked is not None or answer.headers.get("x-ratelimit-remaining", "").strip() != "0":
         return asked
     reset = count_of(answer.headers.get("x-ratelimit-reset"))
-    if reset is None or reset < 0:
+    if reset is None or not 0 <= reset < _LAST_MOMENT:
         return None
     if reset < _FIRST_MOMENT:
         return float(reset)
     try:
         now = parsedate_to_datetime(answer.headers["date"]).timestamp()
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return max(0.0, reset - now)
 
 
+_LAST_MOMENT = 100_000_000_000
 _FIRST_MOMENT = 1_000_000_000
 """From here on ``X-RateLimit-Reset`` is seconds since 1970, below it seconds from now."""
 
@@ -213,7 +219,7 @@ def _retry_after(answer: Answer | None) -> float | None:
         return float(said[:_LONGEST_DELAY])
     try:
         wait = parsedate_to_datetime(said) - parsedate_to_datetime(answer.headers["date"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return max(0.0, wait.total_seconds())
 

@@ -218,12 +218,12 @@ class Words:
 
     def known(self, text: str) -> type[PanelError] | None:
         """The class that the text means, or ``None``."""
-        plain = _plain(text)
+        letters = letters_of(text)
         for words, class_ in self.own.items():
-            if _plain(words) in plain:
+            if letters_of(words) in letters:
                 return class_
         for class_, pattern in _patterns():
-            if pattern.search(plain):
+            if pattern.search(letters):
                 return class_
         return None
 
@@ -243,7 +243,7 @@ class Words:
         return _BY_STATUS.get(status), first
 
 
-def _plain(text: str) -> str:
+def letters_of(text: str) -> str:
     """The text in lower case, without accents, its punctuation and ``_`` turned to single blanks."""
     letters = unicodedata.normalize("NFKD", text.casefold()).translate(_UNDECOMPOSED)
     return _PUNCTUATION.sub(" ", _ACCENTS.sub("", letters)).strip()

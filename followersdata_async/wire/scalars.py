@@ -102,6 +102,18 @@ def id_of(value: object) -> Id:
     raise ValueError(msg)
 
 
+def is_an_id(value: object) -> bool:
+    """Whether a value can be the id of something that is there: not nothing, 0, a flag, or a sentence."""
+    if isinstance(value, bool) or (isinstance(value, str) and value.strip().casefold() in _NO_IDS):
+        return False
+    try:
+        id_ = id_of(value)
+    except ValueError:
+        return False
+    return not isinstance(id_, int) or id_ > 0
+
+
+_NO_IDS = frozenset({"", "0", "false", "true", "no", "none", "null"})
 _DECIMAL_ID = re.compile(r"0|[1-9][0-9]{0,39}")
 _NO_ID = re.compile(r"[\s,]")
 

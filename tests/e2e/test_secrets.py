@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import pickle
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus
 
 import httpx
 import pytest
@@ -24,7 +25,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Async generator 'httpx:ResourceWarning"),
 ]
 
-KEY = "0123456789abcdef-very-secret"
+KEY = "0123456789abcdef+very/secret="
 ECHO = f'{{"error": "Invalid API key {KEY}"}}'.encode()
 CALLS: list[Callable[[AsyncClient], Awaitable[object]]] = [
     lambda panel: panel.balance(),
@@ -39,6 +40,9 @@ SCRIPTS: dict[str, Script] = {
     "in a page": replying(response(b"<html>" + ECHO)),
     "in a redirect": replying(response(b"", b"Location: https://a.b/" + KEY.encode(), status=b"301 Moved")),
     "hung up": hang_up,
+    "cut": replying(response(b'{"a": 1}')[:-3], close=True),
+    "badly packed": replying(response(b"no gzip", b"Content-Encoding: gzip")),
+    "as a form writes it": replying(response(b'{"error": "what is key=' + quote_plus(KEY).encode() + b'?"}')),
 }
 
 
@@ -81,7 +85,30 @@ async def test_the_key_is_in_no_exception_no_frame_of_ours_and_no_log(
                         said += [repr(result), repr(pickle.dumps(result))]
                         said += [text for one in getattr(result, "errors", {}).values() for text in told(one)]
     assert len(said) > 20
-    assert [text for text in said if KEY in text] == []
+    assert [text for text in said if KEY in text or quote_plus(KEY) in text] == []
     # httpcore writes down, at DEBUG, whatever headers a panel sends: what those repeat is out of our hands.
     logs = [record for record in caplog.records if script != "in a redirect" or record.name != "httpcore.http11"]
     assert [record.getMessage() for record in logs if KEY in record.getMessage()] == []
+
+
+@pytest.mark.parametrize(
+    "mistake",
+    [
+        {"api_key": f"{KEY} "},
+        {"url": "ftp://panel.example"},
+        {"concurrency": 0},
+        {"http": object()},
+        {"rate": 7},
+        {"refusals": {"": FollowersDataError}},
+    ],
+    ids=lambda mistake: next(iter(mistake)),
+)
+def test_the_key_is_in_no_frame_of_a_client_that_cannot_be_made(
+    mistake: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither as an argument, nor as a part of the environment; error reports show what frames hold."""
+    monkeypatch.setenv("FOLLOWERSDATA_API_KEY", KEY)
+    for arguments in ({"api_key": KEY} | mistake, mistake):
+        with pytest.raises((FollowersDataError, ValueError, TypeError)) as caught:
+            AsyncClient(**arguments)
+        assert [text for text in told(caught.value) if KEY in text] == []

@@ -21,7 +21,7 @@ from followersdata_async.errors import (
     RequestTimeoutError,
 )
 from followersdata_async.settings import Settings
-from followersdata_async.transport import OwnTransport, Pool, httpx_shard
+from followersdata_async.transport import OwnTransport, Pool, SplitTransport, httpx_shard, transport_for
 from followersdata_async.wire.messages import Answer, Request, Trail
 
 if TYPE_CHECKING:
@@ -227,3 +227,26 @@ async def test_no_foreign_exception_gets_out(
     assert type(error) is (NotSentError if not_sent else OutcomeUnknownError)
     assert isinstance(error.__cause__, class_)
     assert trail.requests == (0 if not_sent else 1)
+
+
+async def test_what_a_proxy_refuses_has_not_been_sent() -> None:
+    """A way through it was asked for, and not given: the request itself never left."""
+
+    async def refuse(stream: SocketStream) -> None:
+        await stream.send(response(b"", status=b"407 Proxy Authentication Required"))
+        await stream.receive()
+        await stream.aclose()
+
+    async with serving(replying(b""), greet=refuse) as proxy:
+        error = await failure("https://panel.invalid/api/v2", request=WRITE, proxy=proxy.url)
+    assert isinstance(error, NotSentError)
+
+
+async def test_pools_of_one_client_share_its_places() -> None:
+    """Else twice as many requests would be in flight as were asked for."""
+    settings = Settings(
+        api_key="sandbox-key", url="http://127.0.0.1:1/", concurrency=2, transport="aiohttp", refusals={}
+    )
+    split = transport_for(settings, None)
+    assert isinstance(split, SplitTransport)
+    assert split._reads._pool._gate is split._writes._pool._gate

@@ -43,7 +43,13 @@ async def body_with(key: str, body: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     ("key", "written"),
-    [("0123456789abcdef", "0123456789abcdef"), ("abc/def/ghi", "abc\\/def\\/ghi"), ('quo"ted-key', 'quo\\"ted-key')],
+    [
+        ("0123456789abcdef", "0123456789abcdef"),
+        ("abc/def/ghi", "abc\\/def\\/ghi"),
+        ('quo"ted-key', 'quo\\"ted-key'),
+        ("abc+def/ghi=", "abc%2Bdef%2Fghi%3D"),
+        ("schlüssel-wort", "schl%C3%BCssel-wort"),
+    ],
 )
 async def test_the_key_is_scrubbed(key: str, written: str) -> None:
     """As it is, and as JSON writes it."""

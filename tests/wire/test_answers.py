@@ -66,7 +66,7 @@ def test_a_refill_that_nobody_can_read_is_unknown(payload: object) -> None:
     """It may have been taken on."""
     request = encoding.refill_request(1)
     with pytest.raises(OutcomeUnknownError):
-        answers.one(request, 1, answers.refills(request, answer(payload), WORDS, [1]))
+        answers.one(request, 1, lambda: answers.refills(request, answer(payload), WORDS, [1]))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_an_orders_id_is_found_where_panels_put_it(payload: object) -> None:
 def test_a_refills_id_is_read(payload: object) -> None:
     """As a number or a text, alone or with a word of success."""
     request = encoding.refill_request(1)
-    assert answers.one(request, 1, answers.refills(request, answer(payload), WORDS, [1])).refill == 5
+    assert answers.one(request, 1, lambda: answers.refills(request, answer(payload), WORDS, [1])).refill == 5
 
 
 @pytest.mark.parametrize("payload", [{"refill": True}, {"status": "ok"}, {"success": "Refill created"}, {"success": 1}])
@@ -202,7 +202,7 @@ def test_a_balance_that_cannot_be_read_is_an_error(payload: object) -> None:
 def test_an_answer_that_does_not_mention_the_only_id_is_unreadable() -> None:
     """A call for one id has a value or an error."""
     with pytest.raises(DecodeError, match="does not mention the id asked"):
-        answers.one(encoding.status_request(1), 1, statuses({}, [1]))
+        answers.one(encoding.status_request(1), 1, lambda: statuses({}, [1]))
 
 
 def test_a_batch_that_cannot_be_matched_fails_as_a_whole() -> None:

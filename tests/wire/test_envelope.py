@@ -19,7 +19,7 @@ from followersdata_async.errors import (
     RateLimitedError,
     TemporaryPanelError,
 )
-from followersdata_async.wire.envelope import payload_of
+from followersdata_async.wire.envelope import pause_asked, payload_of
 from followersdata_async.wire.messages import Answer, Request
 from followersdata_async.wire.refusals import Words
 
@@ -151,9 +151,28 @@ def test_texts_are_not_looked_for_without_end() -> None:
 
 
 def test_an_order_with_an_error_beside_it_is_unknown() -> None:
-    """One of the two is a lie."""
-    error = error_of(answer({"order": 23501, "error": "Not enough funds on balance"}), WRITE)
-    assert type(error) is OutcomeUnknownError
+    """One of the two is a lie, whatever its id looks like."""
+    for name, id_ in [("order", 23501), ("order", "ord_9"), ("order_id", "7"), ("orderId", 7)]:
+        error = error_of(answer({name: id_, "error": "Not enough funds on balance"}), WRITE)
+        assert type(error) is OutcomeUnknownError, (name, id_)
+    for nothing in (0, "0", "", None, False, "null", "Not enough funds"):
+        error = error_of(answer({"order": nothing, "error": "Not enough funds on balance"}), WRITE)
+        assert type(error) is InsufficientFundsError, nothing
+
+
+@pytest.mark.parametrize("number", ["1e99999999", "-1E-99999999", "0.1e123456789"])
+def test_a_number_that_would_be_megabytes_is_none(number: str) -> None:
+    """A few bytes of a panel's must not fill the memory when they are written out."""
+    assert type(error_of(answer(f'{{"balance": {number}}}'.encode()))) is PanelUnavailableError
+
+
+@pytest.mark.parametrize("reset", ["9" * 400, "1e400", "99999999999999"])
+def test_a_reset_beyond_all_times_is_none(reset: str) -> None:
+    """It must not cost the order that it came with."""
+    reply = answer(
+        {"order": 1}, x_ratelimit_remaining="0", x_ratelimit_reset=reset, date="Wed, 21 Oct 2026 07:28:00 GMT"
+    )
+    assert pause_asked(reply) is None
 
 
 def test_rows_that_come_with_an_error_status_are_rows() -> None:
@@ -192,6 +211,7 @@ def test_a_redirect_tells_the_address_to_use(location: str, says: str) -> None:
         ({"retry_after": "Wed, 21 Oct 2026 07:28:30 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, 30.0),
         ({"retry_after": "Wed, 21 Oct 2026 07:28:30 GMT", "date": "Wed, 21 Oct 2026 07:29:00 GMT"}, 0.0),
         ({"retry_after": "Wed, 21 Oct 2026 07:28:30 GMT"}, None),
+        ({"retry_after": "Mon, 01 Jan 2024 00:00:00 +" + "9" * 20, "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
     ],
 )
 def test_retry_after_is_read_as_seconds_or_as_a_date_beside_the_answers_own(

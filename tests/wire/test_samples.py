@@ -201,7 +201,7 @@ def read(action: str, asked: dict[str, str], reply: Answer) -> object:
     if many is None:
         id_ = id_of(asked.get("order") or asked["refill"])
         request = ask_one(id_)
-        return answers.one(request, id_, read_rows(request, reply, WORDS, [id_]))
+        return answers.one(request, id_, lambda: read_rows(request, reply, WORDS, [id_]))
     ids = [id_of(text) for text in many.split(",")]
     found = read_rows(ask_many(ids), reply, WORDS, ids)
     return BatchResult(found.get(str(id_), Unreported(id_)) for id_ in ids)

@@ -15,6 +15,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; ``None`` takes the process's arguments."""
     try:
         from .commands import run
+    except KeyboardInterrupt:
+        sys.stderr.write("followersdata: interrupted; nothing was sent\n")
+        return 130
     except ImportError as error:
         if error.name is None or error.name.partition(".")[0] not in {"cyclopts", "platformdirs", "rich"}:
             raise

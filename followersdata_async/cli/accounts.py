@@ -15,7 +15,7 @@ from attrs import field, frozen
 from platformdirs import user_config_path
 
 from ..errors import ConfigurationError
-from ..settings import KEY_FILE_VARIABLE, KEY_VARIABLE, url_from
+from ..settings import KEY_FILE_VARIABLE, KEY_VARIABLE, URL_VARIABLE, url_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -49,18 +49,26 @@ class Accounts:
         """
         return {name: _account(name, entry, self.file) for name, entry in self._entries().items()}
 
+    def names(self) -> list[str]:
+        """The names alone, also of what cannot be read.
+
+        Raises:
+            ConfigurationError: others can read the file, or it cannot be read.
+        """
+        return list(self._entries())
+
     def account(self, name: str) -> Account:
         """One of them, with its key.
 
         Raises:
             ConfigurationError: there is none of this name, or the keyring has no key for it.
         """
-        known = self.all()
-        if name not in known:
-            names = ", ".join(sorted(known)) or "none"
+        entries = self._entries()
+        if name not in entries:
+            names = ", ".join(sorted(entries)) or "none"
             msg = f"there is no profile {name!r}, but {names}: add it with `followersdata profile add {name}`"
             raise ConfigurationError(msg)
-        account = known[name]
+        account = _account(name, entries[name], self.file)
         if account.key is not None:
             return account
         return Account(name=name, url=account.url, key=_key_in_keyring(name))
@@ -75,6 +83,11 @@ class Accounts:
         if keyring:
             with _keyring() as ring:
                 ring.set_password(_SERVICE, account.name, account.key)
+                if ring.get_password(_SERVICE, account.name) != account.key:
+                    msg = "the system's keyring keeps nothing here; leave --keyring out to keep the key in a file"
+                    raise ConfigurationError(msg)
+        elif _is_in_keyring(entries.get(account.name)):
+            _forget_in_keyring(account.name)
         entries[account.name] = {"url": account.url, "key": None if keyring else account.key}
         self._write(entries)
 
@@ -84,14 +97,12 @@ class Accounts:
         Raises:
             ConfigurationError: there is none of this name, or the file cannot be written.
         """
-        account = self.all().get(name)
-        if account is None:
+        entries = self._entries()
+        if name not in entries:
             self.account(name)
-            return
-        if account.key is None:
-            with _keyring() as ring:
-                ring.delete_password(_SERVICE, name)
-        self._write({key: entry for key, entry in self._entries().items() if key != name})
+        if _is_in_keyring(entries[name]):
+            _forget_in_keyring(name)
+        self._write({key: entry for key, entry in entries.items() if key != name})
 
     def _entries(self) -> dict[str, Any]:
         try:
@@ -132,12 +143,36 @@ def credentials(profile: str | None, url: str | None, environment: Mapping[str, 
     A named profile comes first, then the environment, then the profile
     ``main``. A profile's key is never sent to the environment's address.
     """
-    if profile is None and any(environment.get(name) for name in (KEY_VARIABLE, KEY_FILE_VARIABLE)):
+    if profile is not None:
+        check_name(profile)
+    elif any(environment.get(name) for name in (KEY_VARIABLE, KEY_FILE_VARIABLE)):
         return None, url
-    if profile is None and DEFAULT not in accounts().all():
-        return None, url
+    elif DEFAULT not in accounts().names():
+        msg = (
+            "no API key: remember one with `followersdata profile add main`, "
+            f"or set {KEY_VARIABLE} or {KEY_FILE_VARIABLE} (the key is on the panel's API page)"
+        )
+        raise ConfigurationError(msg)
     account = accounts().account(profile or DEFAULT)
+    elsewhere = environment.get(URL_VARIABLE)
+    if profile is None and url is None and elsewhere and elsewhere != account.url:
+        msg = (
+            f"{URL_VARIABLE} is not the address of the profile {DEFAULT}, whose key is not sent there: "
+            f"set {KEY_VARIABLE} as well, or say --profile {DEFAULT}"
+        )
+        raise ConfigurationError(msg)
     return account.key, url or account.url
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is none, as that of a variable that is not set.
+
+    Raises:
+        ConfigurationError: it is empty.
+    """
+    if not name.strip():
+        msg = "the profile's name is empty: was a variable not set?"
+        raise ConfigurationError(msg)
 
 
 def _check_private(number: int, file: Path) -> None:
@@ -170,6 +205,16 @@ def _keyring() -> Iterator[Any]:
     except KeyringError as error:
         msg = f"the system's keyring does not work here: {error}; leave --keyring out to keep the key in a file"
         raise ConfigurationError(msg) from error
+
+
+def _is_in_keyring(entry: object) -> bool:
+    return isinstance(entry, dict) and entry.get("key", "") is None
+
+
+def _forget_in_keyring(name: str) -> None:
+    with _keyring() as ring:
+        if ring.get_password(_SERVICE, name) is not None:
+            ring.delete_password(_SERVICE, name)
 
 
 def _key_in_keyring(name: str) -> str:

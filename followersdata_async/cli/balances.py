@@ -11,7 +11,7 @@ import anyio
 from ..checks import check_seconds
 from ..errors import AuthenticationError, FollowersDataError
 from .exits import BELOW, WELL
-from .progress import say, working
+from .progress import ring, say, working
 from .render import Format, row_of, write_line, write_one
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from ..client import AsyncClient
     from ..models import Balance
-
-_BELL = "\a"
 
 
 async def shown(client: AsyncClient, least: Decimal | None, how: Format) -> int:
@@ -56,5 +54,5 @@ async def watched(client: AsyncClient, every: float, least: Decimal | None) -> i
 
 
 def _alert(balance: Balance, least: Decimal) -> None:
-    bell = _BELL if sys.stderr.isatty() else ""
-    say(f"{bell}the balance is {balance.balance} {balance.currency or ''}".rstrip() + f", below {least}: pay in soon")
+    ring()
+    say(f"the balance is {balance.balance} {balance.currency or ''}".rstrip() + f", below {least}: pay in soon")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeVar, final
 
 from attrs import frozen
 
+from ..errors import FollowersDataError
 from ..models import BatchResult, id_text
 from .exits import exit_code_of_batch
 from .interrupts import current
@@ -76,10 +77,16 @@ async def collected(
         return BatchResult((found[text] for text in texts if text in found), requests=outcomes.requests)
 
     with bar(title, len(ids)) as advance, current().patiently(None if report is None else lambda: report(known())):
-        async with outcomes:
-            async for outcome in outcomes:
-                found[id_text(outcome.id)] = outcome
-                advance()
+        try:
+            async with outcomes:
+                async for outcome in outcomes:
+                    found[id_text(outcome.id)] = outcome
+                    advance()
+        except FollowersDataError:
+            # A key that is refused in the middle does not undo what came before.
+            if report is not None and found:
+                report(known())
+            raise
         return known()
 
 
@@ -92,12 +99,14 @@ async def answered(
 ) -> int:
     """Ask about all, write what came, say the counts, and return the exit code."""
 
-    def report(result: BatchResult[Value]) -> None:
+    def report(result: BatchResult[Value], how: Format = how) -> None:
         rows = [row_of_outcome(outcome) for outcome in result.values()]
         write(rows, ("id", "outcome", *columns, "error", "message"), how)
         rest = len(ids) - len(result)
         say(f"{tally_of(result)}{f'; {rest:,} have no answer' if rest else ''}")
 
     result = await collected(title, ids, stream, report)
-    report(result)
+    # A large table takes a while to lay out; whoever interrupts that gets the rows as they are.
+    with current().patiently(lambda: report(result, "jsonl" if how == "table" else how)):
+        report(result)
     return exit_code_of_batch(result.values())

@@ -15,7 +15,7 @@ from ..wire import answers, encoding
 from ..wire.messages import Answer
 from ..wire.refusals import Words
 from .exits import WELL
-from .input import UsageError
+from .input import UsageError, check_amount
 from .progress import say
 from .render import Format, row_of, write
 
@@ -37,6 +37,10 @@ class Choice:
     search: str | None = None
     max_rate: Decimal | None = None
     sort: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what is no amount."""
+        check_amount("--max-rate", self.max_rate)
 
     def of(self, services: Iterable[Service]) -> list[Service]:
         """Those that fit; where some have no value to sort by, they come last."""
@@ -98,6 +102,9 @@ def _catalogue_in(file: Path) -> list[Service]:
     """What a file has: a list, or an object on each line."""
     try:
         text = file.read_text("utf-8").strip()
+        if not text:
+            msg = f"{file} is empty: what has written it did not come to its end"
+            raise UsageError(msg)
         rows = json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines()]
         return _services_of(rows)
     except OSError as error:

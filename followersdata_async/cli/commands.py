@@ -19,6 +19,7 @@ from .balances import watched as watched_balance
 from .batches import answered
 from .catalogues import Choice, compared, listed
 from .examples import EXAMPLES
+from .input import check_amount
 from .interrupts import current
 from .ledgers import ledger, place, poll, track
 from .options import (
@@ -36,7 +37,7 @@ from .options import (
 )
 from .ordering import placed
 from .profiles import profile
-from .progress import working
+from .progress import say, working
 from .render import Format, row_of, write_one
 from .running import run as run_command
 from .sandboxes import check_sandbox, sandbox
@@ -119,6 +120,7 @@ async def balance(
     format
         How it is written to standard output, without --watch.
     """
+    check_amount("--alert-below", alert_below)
     async with panel.client() as client:
         if watch:
             return await watched_balance(client, every, alert_below)
@@ -149,6 +151,8 @@ async def add(
         async def send(order: Order, _: Decimal | None) -> int:
             with working("ordering …"), current().patiently():
                 receipt = await client.add(order)
+            # On standard error, too: standard output may be read by nobody.
+            say(f"order {receipt.order} is placed")
             write_one(row_of(receipt), ("order", "charge", "currency"), format)
             return exits.WELL
 

@@ -9,6 +9,7 @@ from ..errors import (
     ConfigurationError,
     FollowersDataError,
     LedgerError,
+    NotSentError,
     PanelError,
     is_unknown,
 )
@@ -41,11 +42,13 @@ def exit_code_of(error: FollowersDataError) -> int:
 
 
 def exit_code_of_batch(outcomes: Iterable[Outcome[object]]) -> int:
-    """The code for a command over many ids: an unknown outcome outweighs all others."""
+    """The code for a command over many ids: an unknown outcome outweighs all others; 4 where nothing has left."""
     code = WELL
+    has_left = False
     for outcome in outcomes:
+        has_left = has_left or not (isinstance(outcome, Failed) and isinstance(outcome.error, NotSentError))
         if isinstance(outcome, Failed) and is_unknown(outcome.error):
             return UNKNOWN
         if not isinstance(outcome, Ok):
             code = SOME_FAILED
-    return code
+    return code if has_left or code is WELL else NETWORK

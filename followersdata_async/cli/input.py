@@ -12,6 +12,7 @@ from ..models import id_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from decimal import Decimal
     from pathlib import Path
 
     from ..models import Id
@@ -21,6 +22,17 @@ STANDARD_INPUT = "-"
 
 class UsageError(Exception):
     """Something in the command line or in a file that it names is wrong."""
+
+
+def check_amount(option: str, amount: Decimal | None) -> None:
+    """Refuse NaN and infinity, which compare with nothing.
+
+    Raises:
+        UsageError: it is no amount.
+    """
+    if amount is not None and not amount.is_finite():
+        msg = f"{option} is an amount, and not {amount}"
+        raise UsageError(msg)
 
 
 def ids_from(arguments: Iterable[str], file: Path | None, column: str | None = None) -> list[Id]:

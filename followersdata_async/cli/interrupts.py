@@ -37,12 +37,17 @@ _LAST_MOMENT = 0.95
 _WRITES = frozenset({"add", "refill", "cancel"})
 
 
+class SentError(Exception):
+    """A command broke after it had sent what costs money."""
+
+
 @final
 class Interrupts:
     """What one command does when it is interrupted, and what it has sent by then."""
 
     def __init__(self, exit_now: Callable[[int], object] = os._exit) -> None:
         self.came: bool = False
+        self.has_written: bool = False
         self._exit_now = exit_now
         self._scopes: list[anyio.CancelScope] = []
         self._patient = 0
@@ -60,6 +65,7 @@ class Interrupts:
 
     def _note(self, event: ClientEvent) -> None:
         if isinstance(event, RequestStarted):
+            self.has_written = self.has_written or event.action in _WRITES
             self._on_their_way[event.action] += 1
         elif isinstance(event, RequestEnded):
             self._on_their_way[event.action] -= 1
@@ -69,8 +75,11 @@ class Interrupts:
         """Run a command. An interrupted one ends with its code, and says what it had sent."""
         _CURRENT.set(self)
         code = INTERRUPTED
-        with self._heard(), self.stopped_here():
-            code = await command()
+        with self._heard():
+            with self.stopped_here():
+                code = await command()
+            # Here, where an interrupt is heard: whoever reads it may have stopped reading.
+            sys.stdout.flush()
         if self.came:
             say(self.told)
         return INTERRUPTED if self.came else code
@@ -198,9 +207,19 @@ def current() -> Interrupts:
 
 
 def interruptible(command: Callable[[], Awaitable[int]], exit_now: Callable[[int], object] = os._exit) -> int:
-    """Run a command in an event loop, and its exit code."""
+    """Run a command in an event loop, and its exit code.
+
+    Raises:
+        SentError: something broke after an order, a refill or a cancellation was sent.
+    """
     interrupts = Interrupts(exit_now)
     try:
         return anyio.run(interrupts.run, command)
+    except (OSError, ValueError, TypeError) as error:
+        if not interrupts.has_written:
+            raise
+        what = "the output cannot be written" if isinstance(error, OSError) else type(error).__name__
+        msg = f"{what}: {getattr(error, 'strerror', None) or error}"
+        raise SentError(msg) from error
     finally:
         interrupts.done()

@@ -49,30 +49,34 @@ async def place(
     format
         How it is written to standard output.
     """
-    from .records import recorded
+    from .records import Place, recorded
 
     consent.check()
     async with panel.client() as client:
 
         async def send(order: Order, cost: Decimal | None) -> int:
-            return await recorded(client, order, cost, ref, db, format)
+            return await recorded(client, order, cost, Place(ref=ref, db=db, panel=panel.name), format)
 
         return await placed(client, service, order, consent, format, send)
 
 
-async def track(*ids: Ids, source: SourceOptions = DEFAULT_SOURCE, db: Database = DEFAULT_DATABASE) -> int:
+async def track(
+    *ids: Ids, source: SourceOptions = DEFAULT_SOURCE, profile: str = "main", db: Database = DEFAULT_DATABASE
+) -> int:
     """Follow orders that were placed elsewhere; those of `place` are followed anyway.
 
     Parameters
     ----------
     ids
         The orders' ids; - reads them from standard input.
+    profile
+        Whose orders they are: the name with which `poll` looks at them.
     db
         The ledger: sqlite:///file.db or postgresql://user@host/database.
     """
     from .records import tracked
 
-    return await tracked(source.ids(ids), db)
+    return await tracked(source.ids(ids), db, profile)
 
 
 async def poll(
@@ -99,7 +103,9 @@ async def poll(
     from .records import polled, polled_once
 
     async with panel.client() as client:
-        return await (polled_once(client, db, max_batches, format) if once else polled(client, db))
+        if once:
+            return await polled_once(client, db, panel.name, max_batches, format)
+        return await polled(client, db, panel.name)
 
 
 ledger: App = App(

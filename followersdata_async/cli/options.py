@@ -14,10 +14,11 @@ from ..client import AsyncClient
 from ..integrations.logging import log_to
 from ..models import Id
 from ..pacing import PollPolicy
-from .accounts import credentials
+from .accounts import DEFAULT, credentials
 from .input import ids_from
 from .interrupts import current
 from .ordering import Consent, Fields
+from .progress import say
 
 
 @final
@@ -48,6 +49,11 @@ class Panel:
     batch_size: int = 100
     verbose: Annotated[bool, Parameter(alias="-v", negative=())] = False
 
+    @property
+    def name(self) -> str:
+        """What a ledger calls the panel."""
+        return self.profile or DEFAULT
+
     def client(self) -> AsyncClient:
         """A client with these settings; the key comes from the profile or the environment."""
         key, url = credentials(self.profile, self.url, os.environ)
@@ -62,12 +68,21 @@ class Panel:
 def _logger() -> logging.Logger:
     """Lines on standard error, with the time of day."""
     logger = logging.getLogger("followersdata_async.cli")
-    handler = logging.StreamHandler()
+    handler = _Lines()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s", "%H:%M:%S"))
     logger.handlers = [handler]
     logger.setLevel(logging.DEBUG)
     logger.propagate = False
     return logger
+
+
+@final
+class _Lines(logging.Handler):
+    """Says each record: above a bar, if there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say it."""
+        say(self.format(record))
 
 
 @final

@@ -10,8 +10,9 @@ from cyclopts import App, Parameter
 
 from ..settings import DEFAULT_URL, key_from, url_from
 from . import exits
-from .accounts import Account, accounts
+from .accounts import Account, accounts, check_name
 from .examples import EXAMPLES
+from .input import UsageError
 from .progress import say
 from .render import Format, write
 
@@ -41,8 +42,13 @@ def profile_add(
     keyring
         Leave the key to the system's keyring (extra `keyring`), not to a file.
     """
+    check_name(name)
     address = url_from(url, {})
-    asked = getpass.getpass(f"API key of {address}: ") if sys.stdin.isatty() else sys.stdin.readline()
+    try:
+        asked = getpass.getpass(f"API key of {address}: ") if sys.stdin.isatty() else sys.stdin.readline()
+    except EOFError as error:
+        msg = "no key was given: nothing is remembered"
+        raise UsageError(msg) from error
     key = key_from(asked.strip(), {})
     accounts().add(Account(name=name, url=address, key=key), keyring=keyring)
     say(f"{name} is remembered: followersdata balance --profile {name}")

@@ -37,10 +37,15 @@ class _Rate(ProgressColumn):
         return Text("" if task.speed is None else f"{task.speed:,.0f}/s")
 
 
+def _title() -> TextColumn:
+    """As it is: a ref may look like markup."""
+    return TextColumn("{task.description}", markup=False)
+
+
 @contextmanager
 def bar(title: str, total: int) -> Iterator[Callable[[], None]]:
     """A progress bar; call what it gives once for each id that is done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    columns = (_title(), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
     progress = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
     task = progress.add_task(title, total=total)
     with shown(progress, after=PATIENCE):
@@ -50,7 +55,7 @@ def bar(title: str, total: int) -> Iterator[Callable[[], None]]:
 @contextmanager
 def working(title: str) -> Iterator[None]:
     """A sign of life, for what cannot tell how far it is."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"))
+    columns = (SpinnerColumn(), _title())
     progress = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
     progress.add_task(title, total=None)
     with shown(progress, after=PATIENCE):
@@ -85,5 +90,16 @@ def cleared() -> None:
 
 
 def say(text: str) -> None:
-    """Say a line on standard error."""
-    sys.stderr.write(text + "\n")
+    """Say a line on standard error; what a panel says moves no cursor and breaks no line."""
+    sys.stderr.write(printable(text) + "\n")
+
+
+def ring() -> None:
+    """Call whoever sits at a terminal."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\a")
+
+
+def printable(text: str) -> str:
+    """The text with its control characters as escapes."""
+    return text if text.isprintable() else "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import asdict
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from ..models import Failed, Ok, Refused, Unreported
+from .progress import printable
 
 if TYPE_CHECKING:
     from attrs import AttrsInstance
@@ -28,8 +30,8 @@ Row = Mapping[str, object]
 
 _TEXTS = frozenset({"name", "type", "category", "link", "error", "message", "url", "before", "after"})
 _JOINED = (("error", ": ", "message"), ("charge", " ", "currency"), ("balance", " ", "currency"))
-_UNCUT = 100_000
-"""Columns of a table that no terminal cuts."""
+_LEAST_OF_A_TEXT = 6
+"""How narrow a text's column may get."""
 
 
 def plain(value: object) -> object:
@@ -92,18 +94,43 @@ def write_line(row: Row) -> None:
 
 def write_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
     """Write a table: fitted to a terminal, with every column and uncut for everything else."""
-    width: int | None = _UNCUT
-    word_gap = " "
-    if sys.stdout.isatty():
-        width, word_gap = None, "\n"
-        rows, columns = [_joined(row) for row in rows], _used(columns, rows)
+    if not sys.stdout.isatty():
+        _write_plain_table(rows, columns)
+        return
+    rows, columns = [_joined(row) for row in rows], _used(columns, rows)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    narrowest = 1
     for column in columns:
-        # Whatever is short is whole, amounts above all; texts take the room that is left.
-        table.add_column(column.replace("_", word_gap), no_wrap=column not in _TEXTS, overflow="fold")
+        # Whatever is short is whole, ids and amounts above all; texts take the room that is left.
+        is_whole = column not in _TEXTS
+        least = max((len(_cell(row, column)) for row in rows), default=0) if is_whole else _LEAST_OF_A_TEXT
+        narrowest += least + 2
+        table.add_column(column.replace("_", "\n"), no_wrap=is_whole, min_width=least, overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if row.get(column) is None else str(row[column])) for column in columns))
-    Console(file=sys.stdout, width=width, highlight=False).print(table)
+        table.add_row(*(Text(_cell(row, column)) for column in columns))
+    console = Console(file=sys.stdout, highlight=False)
+    console.width = max(console.width, narrowest)
+    console.print(table)
+
+
+def _write_plain_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
+    """The same for programs, without a terminal's cost: every column, and no cell cut."""
+    cells = [[_cell(row, column) for column in columns] for row in rows]
+    heads = [column.replace("_", " ") for column in columns]
+    widths = [max(map(cell_len, column)) for column in zip(heads, *cells, strict=True)]
+    lines = ["", _line(heads, widths), " " + "─" * (sum(widths) + 2 * len(widths) - 2) + " "]
+    lines += [_line(row, widths) for row in cells]
+    sys.stdout.write("\n".join([*lines, "", ""]))
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True))
+    return f" {'  '.join(padded)} "
+
+
+def _cell(row: Row, column: str) -> str:
+    value = row.get(column)
+    return "" if value is None else printable(str(value))
 
 
 def _joined(row: Row) -> Row:

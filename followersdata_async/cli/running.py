@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import io
 import os
 import sys
 import traceback
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cyclopts import CycloptsError
@@ -15,7 +17,7 @@ from cyclopts import CycloptsError
 from ..errors import FollowersDataError
 from . import exits
 from .input import UsageError
-from .interrupts import interruptible
+from .interrupts import SentError, interruptible
 from .progress import say
 
 if TYPE_CHECKING:
@@ -24,9 +26,10 @@ if TYPE_CHECKING:
     from cyclopts import App
 
 
-def run(app: App, arguments: Sequence[str]) -> int:
+def run(app: App, arguments: Sequence[str]) -> int:  # noqa: C901 - a clause for each kind of error
     """Run one command."""
     try:
+        _prepare_streams()
         code = _code_of(app, arguments)
         sys.stdout.flush()
     except CycloptsError as error:
@@ -43,11 +46,15 @@ def run(app: App, arguments: Sequence[str]) -> int:
         return _failed(str(error), exits.exit_code_of(error))
     except KeyboardInterrupt:
         return _failed("interrupted; nothing was sent", exits.INTERRUPTED)
+    except SentError as error:
+        _abandon_output()
+        return _failed(f"{error}; what was sent is sent: look before you repeat it", exits.UNKNOWN)
     except BrokenPipeError:
-        # Whoever read the output has left; Python would complain again when it flushes at exit.
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _abandon_output()
         return exits.REFUSED
+    except OSError as error:
+        _abandon_output()
+        return _failed(f"the output cannot be written: {error.strerror or error}", exits.REFUSED)
     return code if isinstance(code, int) else exits.WELL
 
 
@@ -56,6 +63,30 @@ def _code_of(app: App, arguments: Sequence[str]) -> Any:  # noqa: ANN401 - help 
     if not inspect.iscoroutinefunction(command):
         return command(*bound.args, **bound.kwargs)
     return interruptible(partial(command, *bound.args, **bound.kwargs))
+
+
+def _prepare_streams() -> None:
+    """Write what a terminal's encoding does not have as an escape, and refuse to work where nobody could read it.
+
+    Raises:
+        UsageError: standard output is closed.
+    """
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as the process runs
+    if sys.stdin is None:
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - as above
+    if sys.stdout is None:
+        msg = "standard output is closed: nobody could read what comes"
+        raise UsageError(msg)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _abandon_output() -> None:
+    """Whoever read the output has left; Python would complain again when it flushes at exit."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _failed(text: str, code: int) -> int:

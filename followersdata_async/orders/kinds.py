@@ -7,7 +7,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar, final
 
-from attrs import field, frozen
+from attrs import NOTHING, field, frozen
 from attrs import fields as attributes
 from attrs.validators import instance_of, optional
 
@@ -290,6 +290,10 @@ def for_service(service: Service, **fields: object) -> TypedOrder | Raw:
         return Raw(service=service.service, extra={**given, **extra})
     if unknown := sorted(fields.keys() - fields_of(service.kind)):
         msg = f"{class_.__name__} takes {', '.join(fields_of(service.kind))}, and not {', '.join(unknown)}"
+        raise TypeError(msg)
+    wanted = [one.name for one in attributes(class_) if one.default is NOTHING and one.name != "service"]
+    if missing := [name for name in wanted if name not in fields]:
+        msg = f"{class_.__name__} needs {', '.join(missing)}, too"
         raise TypeError(msg)
     order: TypedOrder = class_(service=service.service, **fields)
     return order

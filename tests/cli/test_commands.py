@@ -108,7 +108,8 @@ def test_add_places_an_order_of_every_type(
     entry = sandbox.ledger()[-1]
     assert entry["order"] == json.loads(captured.out)["order"]
     assert fields.items() <= entry["fields"].items()  # type: ignore[attr-defined]
-    price = Decimal(captured.err.rpartition("the price is ")[2].strip())
+    assert captured.err.splitlines()[-1] == f"order {entry['order']} is placed"
+    price = Decimal(captured.err.rpartition("the price is ")[2].split()[0])
     assert price == Decimal(str(entry["charge"]))
 
 
@@ -388,7 +389,8 @@ def test_without_a_key_it_is_exit_3(capsys: Captured, monkeypatch: pytest.Monkey
     """It says where to put it."""
     monkeypatch.delenv("FOLLOWERSDATA_API_KEY")
     assert main(["balance"]) == 3
-    assert "no API key: pass api_key=…, or set FOLLOWERSDATA_API_KEY" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "no API key: remember one with `followersdata profile add main`, or set FOLLOWERSDATA_API_KEY" in said
 
 
 def test_a_refused_key_is_exit_3_and_one_request(

@@ -207,10 +207,36 @@ def test_a_profiles_key_never_goes_to_the_environments_address(
     """Only to the profile's, or to one that the command line names."""
     add(monkeypatch, "main", "sandbox-one", "--url", "http://127.0.0.1:1/")
     monkeypatch.setenv("FOLLOWERSDATA_API_URL", panel.url)
-    assert main(["balance", "--timeout", "0.1"]) == 4
+    capsys.readouterr()
+    assert main(["balance"]) == 3
+    assert "FOLLOWERSDATA_API_URL is not the address of the profile main" in capsys.readouterr().err
+    assert main(["balance", "--profile", "main", "--timeout", "0.1"]) == 4
     assert panel.requests == 0
     capsys.readouterr()
     assert balance(capsys, "--url", panel.url).startswith("1.00")
+
+
+@pytest.mark.parametrize("arguments", [["balance", "--profile", ""], ["profile", "add", " "]])
+def test_a_name_that_is_empty_is_exit_3(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured, arguments: list[str]
+) -> None:
+    """A variable was not set: that must not mean the main account."""
+    add(monkeypatch, "main", "sandbox-one")
+    assert main(arguments) == 3
+    assert "the profile's name is empty: was a variable not set?" in capsys.readouterr().err
+
+
+def test_no_key_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """Who ends the input has given none."""
+
+    def ended(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("getpass.getpass", ended)
+    assert main(["profile", "add", "main"]) == 2
+    assert capsys.readouterr().err == "followersdata: no key was given: nothing is remembered\n"
 
 
 @pytest.mark.parametrize(
@@ -233,11 +259,24 @@ def test_a_file_that_others_can_read_or_nobody_is_refused(
     file = file_in(home)
     file.write_text(content)
     file.chmod(mode)
-    for command in (["balance"], ["profile", "list"], ["profile", "remove", "main"]):
+    for command in (["balance"], ["profile", "list"]):
         capsys.readouterr()
         assert main(command) == 3
         assert says in capsys.readouterr().err
     assert file.read_text() == content
+
+
+def test_a_profile_that_cannot_be_read_blocks_no_other_and_can_be_removed(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured, panel: Sandbox, home: Path
+) -> None:
+    """One of many was edited by hand."""
+    add(monkeypatch, "main", "sandbox-one", "--url", panel.url)
+    file = file_in(home)
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"odd": 7}))
+    capsys.readouterr()
+    assert balance(capsys).startswith("1.00")
+    assert main(["profile", "remove", "odd"]) == 0
+    assert list(json.loads(file.read_text())) == ["main"]
 
 
 def test_a_name_that_nobody_added_is_exit_3(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:

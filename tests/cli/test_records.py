@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
@@ -15,8 +17,6 @@ from followersdata_async.cli import main
 from followersdata_async.ledger import Ledger
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from followersdata_async.sandbox import Sandbox
 
 Captured = pytest.CaptureFixture[str]
@@ -108,23 +108,44 @@ def test_polling_goes_on_until_it_is_interrupted(sandbox: Sandbox) -> None:
     assert sandbox.requests > 0
 
 
+def test_each_profile_has_orders_of_its_own(
+    capsys: Captured, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was placed at one panel is never asked of another: there, its number is a stranger's order."""
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{sandbox.key}\n"))
+    assert main(["profile", "add", "spare", "--url", sandbox.url]) == 0
+    assert main([*PLACE, "--ref", "cart-81", "--profile", "spare"]) == 0
+    assert main(["track", "7", "--profile", "spare"]) == 0
+    capsys.readouterr()
+    assert main(["poll", "--once", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []
+    assert main(["poll", "--once", "--profile", "spare", "--format", "json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 2
+    assert main(["ledger", "show", "cart-81", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["panel"] == "spare"
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
         (["ledger", "show", "nowhere"], 2, "nothing is on record for the ref 'nowhere'"),
         (["ledger", "resolve", "nowhere", "--order", "1"], 2, "nothing is on record for the ref 'nowhere'"),
-        (["ledger", "resolve", "nowhere"], 2, "say either order="),
+        (["ledger", "resolve", "nowhere"], 2, "say what you found: --order with its id at the panel, or --not-placed"),
         (["ledger", "unknown", "--db", "mysql://x"], 3, "a ledger's address is"),
-        (["ledger", "unknown", "--db", "sqlite:////nowhere/at/all.db"], 4, "unable to open database file"),
+        (["ledger", "upgrade", "--db", "sqlite:////nowhere/at/all.db"], 4, "unable to open database file"),
+        (["ledger", "unknown", "--db", "sqlite:////nowhere/at/all.db"], 2, "there is no ledger in /nowhere/at/all.db"),
+        (["poll", "--once", "--db", "sqlite:///typo.db"], 2, "/typo.db: go to its folder, or name it with --db"),
         (["track"], 2, "no ids"),
         (["poll", "--once", "--max-batches", "0"], 2, "max_batches is 0"),
         ([*PLACE, "--ref", "x" * 10_000], 2, "ref has 10000 characters"),
     ],
 )
 def test_what_goes_wrong_is_said_in_one_line(arguments: list[str], code: int, said: str, capsys: Captured) -> None:
-    """With the exit code that it stands for."""
+    """With the exit code that it stands for; looking makes no file."""
+    assert main(["ledger", "upgrade"]) == 0
     assert main(arguments) == code
     assert said in capsys.readouterr().err
+    assert not Path("typo.db").exists()
 
 
 def test_a_ledger_is_upgraded(capsys: Captured) -> None:

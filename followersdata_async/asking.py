@@ -27,7 +27,7 @@ Found: TypeAlias = Mapping[str, Outcome[T]]
 
 
 @final
-@frozen
+@frozen(eq=False)
 class Batch(Generic[T]):
     """One kind of batch call: how its ids are asked, how its answer is read, and how a single id is asked."""
 
@@ -52,7 +52,7 @@ CANCEL: Batch[Cancellation] = Batch(
 
 
 @final
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False)
 class Answered(Generic[T]):
     """What one chunk came to: an outcome for each of its ids, in its order."""
 
@@ -94,7 +94,7 @@ _ABOUT_IDS = (OrderNotFoundError, RefillNotFoundError, InvalidRequestError)
 
 
 @final
-@define
+@define(eq=False)
 class _Chunk(Generic[T]):
     """The requests for one chunk. Every method raises ``AuthenticationError``; all else is an outcome."""
 

@@ -25,7 +25,7 @@ Event: TypeAlias = Change | Refused | Unreported | Failed
 
 
 @final
-@define
+@define(eq=False)
 class Followed:
     """One order: what it was when last seen, since when its status is the same, and what its looks came to.
 

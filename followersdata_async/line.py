@@ -81,7 +81,7 @@ class Bulk(Enum):
 
 
 @final
-@define
+@define(eq=False)
 class Line:
     """What all requests of one client go through, and what was learned from them.
 

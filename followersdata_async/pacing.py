@@ -42,7 +42,7 @@ class RetryPolicy:
 
 
 @final
-@define
+@define(eq=False)
 class RetryBudget:
     """What a client's retries may cost together, so that an outage is not answered with a flood.
 
@@ -145,7 +145,7 @@ def checked_pace(pace: object) -> PollPolicy:
 
 
 @final
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False)
 class Sighting:
     """What is known of an order when it was looked at; all times are of one clock.
 

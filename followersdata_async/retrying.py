@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 @final
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False)
 class Retrying:
     """What the loop of one client needs: its policy, its budget, chance, the time of day and a way to wait."""
 

@@ -68,7 +68,7 @@ def environment_of(variables: Mapping[str, str]) -> Mapping[str, str]:
 
 
 @final
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False)
 class Settings:
     """Everything a client is told once. Durations are in seconds."""
 

@@ -41,7 +41,7 @@ class Answer:
 
 
 @final
-@define
+@define(eq=False)
 class Trail:
     """What one call has sent so far, as it is known at any moment, also when it is cut off.
 

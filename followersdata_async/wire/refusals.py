@@ -210,7 +210,7 @@ _BY_STATUS: Mapping[int, type[PanelError]] = {
 
 
 @final
-@frozen
+@frozen(eq=False)
 class Words:
     """The table above, with a user's own words before it."""
 

@@ -23,7 +23,7 @@ class UnmatchableError(ValueError):
 
 
 @final
-@frozen(kw_only=True)
+@frozen(kw_only=True, eq=False)
 class Shape:
     """How an action's rows tell their ids.
 

@@ -1,7 +1,7 @@
 """A shop's service, whole: it orders once, tells how orders are doing, and follows them in the background.
 
     pip install 'followersdata_async[fastapi,ledger]' uvicorn
-    uvicorn --app-dir docs service:app --workers 4
+    uvicorn --app-dir docs service:app --workers 4 --timeout-graceful-shutdown 30
 
 Key and panel come from the environment; the ledger is FOLLOWERSDATA_LEDGER_URL, else a file beside it.
 """
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import anyio
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from followersdata_async import AsyncClient, FollowersDataError, OrderStatus, orders
 from followersdata_async.integrations.fastapi import (
@@ -79,10 +79,10 @@ LedgerDep = Annotated[Ledger, Depends(opened_ledger)]
 class Purchase(BaseModel):
     """What a customer buys; ``ref`` is the cart's."""
 
-    ref: str
+    ref: Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
     service: int
-    link: str
-    quantity: int
+    link: Annotated[str, Field(pattern=r"\S")]
+    quantity: Annotated[int, Field(ge=1)]
 
 
 STATUSES = {
@@ -93,7 +93,7 @@ STATUSES = {
 }
 
 
-@app.post("/orders")
+@app.post("/orders", status_code=201, responses={status: {"model": Receipt} for status in (202, 422, 503)})
 async def place(purchase: Purchase, panel: PanelDep, ledger: LedgerDep, response: Response) -> Receipt:
     """Order once: the same cart again gets the receipt that is on record."""
     order = orders.Default(service=purchase.service, link=purchase.link, quantity=purchase.quantity)
@@ -111,13 +111,13 @@ async def show(order: int, panel: PanelDep) -> OrderStatus:
     return await panel.status(order)
 
 
-@app.post("/statuses")
+@app.post("/statuses", response_class=NdjsonResponse)
 async def statuses(ids: list[int], panel: PanelDep) -> NdjsonResponse:
     """How any number of orders are doing: a line for each, as fast as they are read."""
     return NdjsonResponse(panel.stream_status(ids))
 
 
-@app.get("/statuses")
+@app.get("/statuses", response_class=EventStreamResponse)
 async def live_statuses(order: Annotated[list[int], Query()], panel: PanelDep) -> EventStreamResponse:
     """The same for a page: ``new EventSource("/statuses?order=1&order=2")``."""
     return EventStreamResponse(panel.stream_status(order))

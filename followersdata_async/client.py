@@ -190,7 +190,11 @@ class AsyncClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the client's own connections; a lent client stays open."""
+        """Close the client's own connections; a lent client stays open.
+
+        Orders, refills and cancellations that are on their way are waited for,
+        at most ``attempt_timeout`` seconds: cut off, nobody would know of them.
+        """
         self._loop = CLOSED
         await self._line.aclose()
 

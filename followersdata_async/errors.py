@@ -321,8 +321,8 @@ class PollTimeoutError(FollowersDataError):
 class LedgerError(FollowersDataError):
     """The ledger's database could not be read or written.
 
-    ``receipt``: what became of an order that was sent and could not be written
-    down; without one, nothing was sent.
+    ``receipt``: what became of an order, where that could not be written down
+    and is on record as unknown; without one, nothing was sent.
     """
 
     def __init__(self, message: str = "", *, receipt: Receipt | None = None) -> None:

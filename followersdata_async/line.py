@@ -7,6 +7,7 @@ from collections import Counter
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol, TypeVar, final
 
+import anyio
 from attrs import define, field
 
 from .errors import ConfigurationError
@@ -99,11 +100,16 @@ class Line:
     bulk: dict[str, Bulk] = field(factory=dict)
     singles: Counter[str] = field(factory=Counter)
     is_closed: bool = False
+    writes: int = 0
+    _landed: anyio.Event = field(factory=anyio.Event, init=False)
 
     async def aclose(self) -> None:
-        """Let go of what was opened; nothing is sent any more."""
+        """Let go of what was opened; nothing is sent any more, but what is on its way and costs money is waited for."""
         self.is_closed = True
         try:
+            with anyio.CancelScope(shield=True):
+                while self.writes:
+                    await self._landed.wait()
             await self.transport.aclose()
         finally:
             # Any other limiter was lent.
@@ -143,7 +149,16 @@ class Line:
         return value
 
     async def _sent(self, request: Request, trail: Trail) -> Answer:
-        answer = await self.transport.send(request, trail)
+        if request.repeatable:
+            answer = await self.transport.send(request, trail)
+        else:
+            self.writes += 1
+            try:
+                answer = await self.transport.send(request, trail)
+            finally:
+                self.writes -= 1
+                self._landed.set()
+                self._landed = anyio.Event()
         if self.limiter is not None and (asked := pause_asked(answer)):
             await self._pause(self.limiter, min(asked, _LONGEST_PAUSE))
         return answer

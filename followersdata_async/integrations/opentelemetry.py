@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 try:
     from opentelemetry import context, metrics, trace
 except ImportError as _error:
-    msg = "this integration needs its extra: pip install 'followersdata_async[otel]'"
-    raise ImportError(msg) from _error
+    _msg = "this integration needs its extra: pip install 'followersdata_async[otel]'"
+    raise ImportError(_msg) from _error
 
 from ..events import CallEnded, CallStarted, Coalesced, Looked, RequestEnded, RequestStarted, RetryPlanned
 

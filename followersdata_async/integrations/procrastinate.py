@@ -17,8 +17,8 @@ try:
     from procrastinate.exceptions import UniqueViolation
     from procrastinate.jobs import Status
 except ImportError as _error:
-    msg = "this integration needs its extra: pip install 'followersdata_async[procrastinate]'"
-    raise ImportError(msg) from _error
+    _msg = "this integration needs its extra: pip install 'followersdata_async[procrastinate]'"
+    raise ImportError(_msg) from _error
 
 from collections.abc import Callable, Mapping
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 try:
     from .ledger import Ledger
 except ImportError as _error:
-    msg = "followersdata_async.ledger needs its extra: pip install 'followersdata_async[ledger]'"
-    raise ImportError(msg) from _error
+    _msg = "followersdata_async.ledger needs its extra: pip install 'followersdata_async[ledger]'"
+    raise ImportError(_msg) from _error
 from .following import Recorded
 from .receipts import Evidence, Receipt, ReceiptState
 from .rounds import Polling, PollReport

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .receipts import Receipt
 
 _UNUSED = "the ledger could not be used, and nothing was sent"
-_UNWRITTEN = "the order was sent, and what became of it could not be written down (.receipt has it)"
+_UNWRITTEN = "what became of the order could not be written down (.receipt has it)"
 
 
 @final

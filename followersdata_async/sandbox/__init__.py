@@ -9,8 +9,8 @@ try:
     import starlette as _starlette  # noqa: F401 - to name the extra where it is missing
     import uvicorn as _uvicorn  # noqa: F401
 except ImportError as _error:
-    msg = "the sandbox needs its extra: pip install 'followersdata_async[sandbox]'"
-    raise ImportError(msg) from _error
+    _msg = "the sandbox needs its extra: pip install 'followersdata_async[sandbox]'"
+    raise ImportError(_msg) from _error
 
 from .quotas import Quota
 from .serving import Sandbox

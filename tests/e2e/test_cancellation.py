@@ -98,6 +98,31 @@ async def test_a_time_limit_of_asyncios_loses_no_order(*, lent: bool) -> None:
         assert (placed.order, len(server.forms)) == (1, 1)
 
 
+async def test_closing_waits_for_a_write_that_is_on_its_way() -> None:
+    """A server that ends closes its clients while handlers still run: cut off, nobody would know of their orders."""
+    arrived, released = anyio.Event(), anyio.Event()
+    placed = []
+
+    async def script(stream: SocketStream, _: bytes) -> None:
+        arrived.set()
+        await released.wait()
+        await stream.send(response(b'{"order": 1}'))
+
+    async def order(panel: AsyncClient) -> None:
+        placed.append((await panel.add(ORDER)).order)
+
+    async def release() -> None:
+        await anyio.wait_all_tasks_blocked()
+        released.set()
+
+    async with serving(script) as server, anyio.create_task_group() as group:
+        async with AsyncClient("sandbox-key", url=server.url) as panel:
+            group.start_soon(order, panel)
+            await arrived.wait()
+            group.start_soon(release)
+        assert placed == [1]
+
+
 async def test_a_cancelled_read_is_dropped() -> None:
     """Nobody waits for it: its connection is closed."""
     arrived = anyio.Event()

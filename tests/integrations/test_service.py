@@ -60,7 +60,7 @@ def answers(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def running(panel: Sandbox, database: str, workers: int) -> Iterator[Service]:
+def running(panel: Sandbox, database: str, workers: int, *options: str) -> Iterator[Service]:
     """The service as its guide starts it; it is ended as an operator would."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -70,7 +70,9 @@ def running(panel: Sandbox, database: str, workers: int) -> Iterator[Service]:
         "FOLLOWERSDATA_LEDGER_URL": database,
     }
     command = [sys.executable, "-m", "uvicorn", "--app-dir", str(DOCS), "service:app", f"--port={port}"]
-    with subprocess.Popen([*command, f"--workers={workers}"], env=environment, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [*command, f"--workers={workers}", *options], env=environment, stderr=subprocess.PIPE
+    ) as process:
         assert process.stderr is not None
         for _ in range(workers):
             while b"startup complete" not in (line := process.stderr.readline()):
@@ -105,6 +107,7 @@ def test_it_orders_once_and_tells_how_orders_are_doing(panel: Sandbox, database:
         again = service.place("cart-81").json()
         assert (again["order"], again["state"]) == (order, "placed")
         assert service.place("cart-81", "https://example.com/p/2").status_code == 409
+        assert service.place("cart-82", " ").status_code == service.place(" ").status_code == 422
         assert httpx.get(f"{service.url}/orders/{order}").json()["state"] == "pending"
         assert httpx.get(f"{service.url}/orders/{10**9}").status_code == 404
         lines = httpx.post(f"{service.url}/statuses", json=[*range(1, 1001)]).text.splitlines()
@@ -180,3 +183,34 @@ def test_ending_it_under_load_loses_nothing(panel: Sandbox, database: str) -> No
     assert set(placed) <= set(links) <= {*placed, *unsure}
     assert set(anyio.run(states).values()) == {ReceiptState.PLACED}
     assert len(unsure) == 8
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_its_deadline_ends_readers_that_stand_still_and_no_write(database: str, workers: int) -> None:
+    """The server cancels what is not done in time: an order that the panel has taken is on record all the same."""
+
+    async def state() -> ReceiptState:
+        async with Ledger(database) as ledger:
+            return (await ledger.receipt("cart-81")).state
+
+    def buy() -> None:
+        with contextlib.suppress(httpx.TransportError):
+            service.place("cart-81")
+
+    with (
+        Sandbox(serve=True, past=1_000_000, latency=2.5) as panel,
+        running(panel, database, workers, "--timeout-graceful-shutdown=1") as service,
+        socket.create_connection(("127.0.0.1", httpx.URL(service.url).port or 0)) as still,
+    ):
+        ids = json.dumps([*range(1, 50_001)]).encode()
+        head = b"POST /statuses HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        still.sendall(head % len(ids) + ids)
+        customer = threading.Thread(target=buy)
+        customer.start()
+        while not panel.ledger():
+            time.sleep(0.01)
+        service.process.send_signal(signal.SIGTERM)
+        service.process.wait(timeout=30)
+        customer.join()
+    assert len(panel.ledger()) == 1
+    assert anyio.run(state) is ReceiptState.PLACED

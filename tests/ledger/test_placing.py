@@ -163,6 +163,30 @@ async def test_a_task_that_asyncio_cancels_leaves_a_whole_record(
     assert len(sandbox.ledger()) == 1
 
 
+async def test_closing_waits_for_an_order_that_is_being_placed(where: str, panel: AsyncClient) -> None:
+    """Its answer is to be written down."""
+    arrived, released = anyio.Event(), anyio.Event()
+    receipts: list[Receipt] = []
+
+    async def wait() -> None:
+        arrived.set()
+        await released.wait()
+
+    async def place(ledger: Ledger) -> None:
+        receipts.append(await ledger.place(Breaking(panel, before=wait), ORDER, ref="cart-81"))  # type: ignore[arg-type]
+
+    async def release() -> None:
+        await anyio.wait_all_tasks_blocked()
+        released.set()
+
+    async with anyio.create_task_group() as group:
+        async with Ledger(where) as ledger:
+            group.start_soon(place, ledger)
+            await arrived.wait()
+            group.start_soon(release)
+        assert [receipt.state for receipt in receipts] == [ReceiptState.PLACED]
+
+
 async def test_what_is_not_ours_proves_nothing(where: str, sandbox: Sandbox) -> None:
     """A lent client's hook fails after the panel took the order: it is on record as unknown, and not sent again."""
 
@@ -364,7 +388,7 @@ async def test_a_database_that_breaks_in_the_middle_loses_nothing(
         await renamed(where, "followersdata_intents", "elsewhere")
 
     async with Ledger(where) as ledger:
-        with pytest.raises(LedgerError, match=r"^the order was sent, and what became of it could not be") as caught:
+        with pytest.raises(LedgerError, match=r"^what became of the order could not be written down") as caught:
             await ledger.place(Breaking(panel, after=breaks), ORDER, ref="cart-81")  # type: ignore[arg-type]
         assert caught.value.receipt is not None
         assert (caught.value.receipt.state, caught.value.receipt.order) == (ReceiptState.PLACED, 1)

@@ -18,7 +18,8 @@ from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 import followersdata_async
-from followersdata_async import ServiceKind, events, orders
+from followersdata_async import ServiceKind, errors, events, orders
+from followersdata_async.integrations import fastapi
 
 if TYPE_CHECKING:
     from followersdata_async.sandbox import Sandbox
@@ -92,16 +93,23 @@ def test_the_examples_of_a_document_run(  # noqa: PLR0917 - pytest names them
         assert text in out
 
 
-def test_the_examples_of_the_other_documents_are_python_and_import_what_is_there() -> None:
-    """They need more than a sandbox to run."""
-    imports = []
-    for document in ROOT.glob("docs/*.md"):
-        for text in blocks(f"docs/{document.name}", "python"):
-            compile(text, str(document), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-            imports += re.findall(r"^from followersdata_async.*", text, re.MULTILINE)
-    for line in imports:
-        exec(line, {})  # noqa: S102 - of our own documents
-    assert len(imports) == 20
+def test_every_error_is_in_the_handbook() -> None:
+    """With when it comes, and what to do; and those that are answered by services, with their status."""
+    handbook = (ROOT / "docs/errors.md").read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)`.*\|$", handbook, re.MULTILINE)
+    named = {*rows, "FollowersDataError", "TransportError", "OutcomeUnknownError"}
+    assert set(errors.__all__) - named == set()
+    assert "## Nobody knows: `OutcomeUnknownError`" in handbook
+    told = {
+        name: int(status)
+        for status, names in re.findall(
+            r"^\| (\d{3}) \| (.*) \|$", (ROOT / "docs/fastapi.md").read_text("utf-8"), re.MULTILINE
+        )
+        for name in re.findall(r"`(\w+)`", names)
+    }
+    statuses = {class_.__name__: status for class_, (status, _) in fastapi._PROBLEMS.items()}
+    assert {name: statuses[name] for name in told} == told
+    assert {name for name, status in statuses.items() if status != 502} <= told.keys()
 
 
 def blocks(document: str, language: str) -> list[str]:
@@ -186,9 +194,22 @@ def test_every_promise_has_a_test_that_is_there() -> None:
     "document", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]), ids=lambda path: path.name
 )
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
-    """Relative ones; the others are not ours to keep."""
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text("utf-8")):
-        assert (document.parent / target).exists(), target
+    """Relative ones, to a file and to a heading in it; the others are not ours to keep."""
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", document.read_text("utf-8")):
+        name, _, place = target.partition("#")
+        file = document.parent / name if name else document
+        assert file.exists(), target
+        if place:
+            assert place in {_anchor_of(heading) for heading in _headings_of(file)}, target
+
+
+def _headings_of(file: Path) -> list[str]:
+    return re.findall(r"^#+ (.+)$", file.read_text("utf-8"), re.MULTILINE)
+
+
+def _anchor_of(heading: str) -> str:
+    """As the site and repositories make it."""
+    return re.sub(r"[ ]+", "-", re.sub(r"[^\w\- ]", "", heading.lower())).strip("-")
 
 
 def test_the_readme_says_what_every_type_takes() -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..client import AsyncClient
     from ..events import ClientEvent
 
-    Attributes = dict[str, str | int]
+    _Attributes = dict[str, str | int]
 
 __all__ = ["instrument"]
 
@@ -58,7 +58,7 @@ def instrument(
         meter_provider: Whose metrics; ``None`` is the global one.
     """
     address = urlsplit(panel.url)
-    server: Attributes = {"server.address": address.hostname or ""}
+    server: _Attributes = {"server.address": address.hostname or ""}
     if address.port is not None:
         server["server.port"] = address.port
     panel.events.add(_Tracing(tracer_provider, server).listen)
@@ -70,7 +70,7 @@ def instrument(
 class _Tracing:
     """A span from each call's beginning to its end."""
 
-    def __init__(self, provider: TracerProvider | None, server: Attributes) -> None:
+    def __init__(self, provider: TracerProvider | None, server: _Attributes) -> None:
         self._tracer = trace.get_tracer(_SCOPE, tracer_provider=provider)
         self._server = server
         self._open: dict[int, tuple[Span, Context, Token[Context]]] = {}
@@ -106,7 +106,7 @@ def _finish(span: Span, event: CallEnded) -> None:
 class _Metering:
     """Counters and histograms of what happens."""
 
-    def __init__(self, provider: MeterProvider | None, server: Attributes) -> None:
+    def __init__(self, provider: MeterProvider | None, server: _Attributes) -> None:
         meter = metrics.get_meter(_SCOPE, meter_provider=provider)
         self._server = server
         self._calls = meter.create_histogram(
@@ -171,7 +171,7 @@ class _Metering:
 
     def _called(self, event: CallEnded) -> None:
         attributes = self._of(event.action)
-        by_method: Attributes = {"followersdata.method": event.method}
+        by_method: _Attributes = {"followersdata.method": event.method}
         self._calls.record(event.duration, attributes | by_method | _type_of(event.error))
         for name, count in event.outcomes.items():
             self._outcomes.add(count, attributes | {"followersdata.outcome": name})
@@ -184,9 +184,9 @@ class _Metering:
             self._fill.record(event.ids, attributes)
         self._budget.set(event.budget, self._server)
 
-    def _of(self, action: str) -> Attributes:
+    def _of(self, action: str) -> _Attributes:
         return {**self._server, "followersdata.action": action}
 
 
-def _type_of(error: BaseException | None) -> Attributes:
+def _type_of(error: BaseException | None) -> _Attributes:
     return {} if error is None else {"error.type": type(error).__qualname__}

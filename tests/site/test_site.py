@@ -79,6 +79,13 @@ def test_every_public_name_is_in_the_reference(pages: dict[Path, Page]) -> None:
 
     places = {place.rpartition(".")[2] for page in pages.values() for place in page.places if "followersdata" in place}
     assert set(names) - places == set()
+    assert {"followersdata_client", "followersdata_sandbox"} <= places
+
+
+def test_nothing_of_the_inside_is_in_the_reference(pages: dict[Path, Page]) -> None:
+    """What a module does not offer is nobody's to use."""
+    inside = {"msg", "MARK", "MAIN", "Attributes", "next_chunk"}
+    assert {place for page in pages.values() for place in page.places if place.rpartition(".")[2] in inside} == set()
 
 
 def test_nothing_is_left_unrendered(pages: dict[Path, Page]) -> None:

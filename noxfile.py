@@ -42,11 +42,12 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(python=RUNNING)
 def typing(session: nox.Session) -> None:
-    """Types, strictly, with two checkers; and that every public name has one."""
+    """Types, strictly, with two checkers; that every public name has one, and every import is declared."""
     session.install(".[all]", *group("typing"))
     session.run("mypy")
     session.run("pyright")
     session.run("pyright", "--ignoreexternal", "--verifytypes", "followersdata_async")
+    session.run("deptry", "followersdata_async")
 
 
 @nox.session(python=PYTHONS)
@@ -98,7 +99,8 @@ def package(session: nox.Session) -> None:
     session.run("twine", "check", "--strict", *distributions)
     session.run("check-wheel-contents", *(path for path in distributions if path.endswith(".whl")))
     session.run("pytest", *alone("tests/package"), *session.posargs)
-    needed = installed(session, "")
+    (wheel,) = Path("dist").glob("*.whl")
+    needed = installed(session, wheel, "all")
     Path("build").mkdir(exist_ok=True)
     session.run(
         "cyclonedx-py", "environment", needed, "--pyproject", "pyproject.toml", "--mc-type", "library",
@@ -110,18 +112,21 @@ def package(session: nox.Session) -> None:
 def extras(session: nox.Session) -> None:
     """The package alone and with each extra, each in an environment of its own: it imports, and nothing conflicts."""
     session.install("uv")
+    built = Path(session.create_tmp()) / "dist"
+    session.run("uv", "build", "--quiet", "--wheel", "--clear", "--out-dir", str(built))
+    (wheel,) = built.glob("*.whl")
     for extra in ["", *PROJECT["project"]["optional-dependencies"]]:
-        python = installed(session, extra)
+        python = installed(session, wheel, extra)
         session.run("uv", "pip", "check", "--quiet", "--python", python)
         session.run(python, "-I", "tests/package/smoke.py", extra, external=True)
 
 
-def installed(session: nox.Session, extra: str) -> str:
-    """The Python of a fresh environment that has the package with an extra, and nothing else."""
+def installed(session: nox.Session, wheel: Path, extra: str) -> str:
+    """The Python of a fresh environment that has the wheel with an extra, and nothing else."""
     folder = Path(session.create_tmp()) / (extra or "alone")
     session.run("uv", "venv", "--quiet", "--clear", "--python", f"{session.bin}/python", str(folder))
     python = str(next(path for path in (folder / "bin/python", folder / "Scripts/python.exe") if path.exists()))
-    session.run("uv", "pip", "install", "--quiet", "--python", python, f".[{extra}]" if extra else ".")
+    session.run("uv", "pip", "install", "--quiet", "--python", python, f"{wheel}[{extra}]" if extra else str(wheel))
     return python
 
 

@@ -123,4 +123,4 @@ class Looked:
 
 
 ClientEvent: TypeAlias = CallStarted | CallEnded | RequestStarted | RequestEnded | RetryPlanned | Coalesced | Looked
-Listener: TypeAlias = Callable[[ClientEvent], object]
+Listener: TypeAlias = Callable[[ClientEvent], None]

@@ -57,6 +57,7 @@ from followersdata_async.integrations.fastapi import (
     EventStreamResponse,
     NdjsonResponse,
     PanelDep,
+    PanelState,
     install_error_handlers,
     lifespan,
     panels_of,
@@ -257,7 +258,23 @@ def services(app: FastAPI, panel: PanelDep, result: BatchResult[OrderStatus]) ->
     json.dumps(to_json(result))
     NdjsonResponse(panel.stream_status([1]))
     NdjsonResponse(panel.stream_cancel([1]), status_code=202)
-    EventStreamResponse(panel.watch([1]), headers={"X-Accel-Buffering": "no"})
+    EventStreamResponse(panel.watch([1]), headers={"X-Accel-Buffering": "yes"}, heartbeat=5.0)
+    state: PanelState = {"followersdata_panels": panels_of(app)}
+    assert_type(state["followersdata_panels"], Mapping[str, AsyncClient])
+
+
+async def print_later(event: ClientEvent) -> None:
+    """Nobody would await it."""
+    assert_type(event, ClientEvent)
+
+
+def forgotten(outcome: Outcome[OrderStatus]) -> None:
+    """The union is closed: whoever forgets a member is told."""
+    match outcome:
+        case Ok() | Refused() | Unreported():
+            assert_type(outcome.id, Id)
+        case rest:
+            assert_never(rest)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def mistakes(panel: AsyncClient) -> None:
@@ -268,4 +285,5 @@ async def mistakes(panel: AsyncClient) -> None:
     AsyncClient(rate=10)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     AsyncClient(transport="requests")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     AsyncClient(concurency=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    AsyncClient(on_event=print_later)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     (await panel.balance()).balance = Decimal(1)  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]

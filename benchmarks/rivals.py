@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
+import aiohttp
 import httpx
 
 if TYPE_CHECKING:
@@ -48,10 +50,64 @@ async def _worked(client: httpx.AsyncClient, url: str, chunks: Sequence[Sequence
     return sum(await asyncio.gather(*(worker() for _ in range(concurrency))))
 
 
-async def one_by_one(url: str, chunks: Sequence[Sequence[int]], concurrency: int) -> int:
-    """A request for each order: what a client without batches does."""
-    ids = [[id_] for chunk in chunks for id_ in chunk]
-    return await bounded(url, ids, concurrency)
+async def looped(url: str, chunks: Sequence[Sequence[int]], concurrency: int) -> int:
+    """A request for each order, one after the other: what a client without batches does. It ignores ``concurrency``."""
+    del concurrency
+    done = 0
+    async with httpx.AsyncClient(timeout=60) as client:
+        for chunk in chunks:
+            for id_ in chunk:
+                json.loads((await client.post(url, data=form([id_]))).content)
+                done += 1
+    return done
+
+
+async def gathered(url: str, chunks: Sequence[Sequence[int]], concurrency: int) -> int:
+    """All requests at once over one httpx client with as many connections as ``concurrency``."""
+    limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
+    async with httpx.AsyncClient(timeout=None, limits=limits) as client:  # noqa: S113 - the pool's queue takes long
+
+        async def ask(chunk: Sequence[int]) -> object:
+            return json.loads((await client.post(url, data=form(chunk))).content)
+
+        return len(await asyncio.gather(*map(ask, chunks)))
+
+
+async def gated(url: str, chunks: Sequence[Sequence[int]], concurrency: int) -> int:
+    """All requests at once behind a semaphore, over one httpx client as it comes."""
+    gate = asyncio.Semaphore(concurrency)
+    async with httpx.AsyncClient(timeout=60) as client:
+
+        async def ask(chunk: Sequence[int]) -> object:
+            async with gate:
+                return json.loads((await client.post(url, data=form(chunk))).content)
+
+        return len(await asyncio.gather(*map(ask, chunks)))
+
+
+async def by_aiohttp(url: str, chunks: Sequence[Sequence[int]], concurrency: int) -> int:
+    """The same over one aiohttp session."""
+    gate = asyncio.Semaphore(concurrency)
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=concurrency)) as session:
+
+        async def ask(chunk: Sequence[int]) -> object:
+            async with gate, session.post(url, data=form(chunk)) as response:
+                return json.loads(await response.read())
+
+        return len(await asyncio.gather(*map(ask, chunks)))
+
+
+async def by_babismm(url: str, chunks: Sequence[Sequence[int]], concurrency: int) -> int:
+    """The client of that name from the package index, which blocks, in as many threads."""
+    from requests.adapters import HTTPAdapter  # noqa: PLC0415 - for this alone
+    from smm import SMM  # type: ignore[import-untyped]  # noqa: PLC0415 - it is called otherwise than its package
+
+    client = SMM(url, KEY)
+    client.session.mount("http://", HTTPAdapter(pool_maxsize=concurrency))
+    with ThreadPoolExecutor(concurrency) as threads:
+        loop = asyncio.get_running_loop()
+        asked = [loop.run_in_executor(threads, client.get_multi_status, list(chunk)) for chunk in chunks]
+        return len(await asyncio.gather(*asked))
 
 
 async def sockets(url: str, chunks: Sequence[Sequence[int]], concurrency: int) -> int:

@@ -11,6 +11,14 @@ import httpx
 _ROW = '{"charge":"0.27819","start_count":"3572","status":"Partial","remains":"157","currency":"USD"}'
 
 
+SERVICES = 5_000
+_SERVICE = (
+    '{"service":%d,"name":"Instagram Followers [Refill: 30 days] #%d","type":"Default","category":"Instagram",'
+    '"rate":"0.9%d","min":"50","max":"10000","refill":true,"cancel":true}'
+)
+_CATALOGUE = ("[" + ",".join(_SERVICE % (number, number, number) for number in range(1, SERVICES + 1)) + "]").encode()
+
+
 class _Panel(asyncio.Protocol):
     """HTTP/1.1 with keep-alive, and no more of it than the benchmarks send. A GET tells what came so far."""
 
@@ -40,7 +48,7 @@ class _Panel(asyncio.Protocol):
             return
         self._data = b""
         _Panel.requests += 1
-        asyncio.get_running_loop().call_later(self._latency, self._reply, _answer_to(body))
+        asyncio.get_running_loop().call_later(self._latency, self._reply, answer_to(body.decode()))
 
     def _reply(self, body: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
@@ -61,8 +69,12 @@ def _length_of(head: bytes) -> int:
     return int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
 
 
-def _answer_to(form: bytes) -> bytes:
-    ids = parse_qs(form.decode()).get("orders", [""])[0]
+def answer_to(form: str) -> bytes:
+    """The body for a form: the catalogue, a status, or that of many."""
+    fields = parse_qs(form)
+    if fields.get("action") == ["services"]:
+        return _CATALOGUE
+    ids = fields.get("orders", [""])[0]
     if not ids:
         return _ROW.encode()
     return ("{" + ",".join(f'"{id_}":{_ROW}' for id_ in ids.split(",")) + "}").encode()

@@ -67,7 +67,8 @@ class AsyncClient:
             configured, never closed. It cannot prove what it sent, so any failed
             write through it is an ``OutcomeUnknownError``.
         concurrency: Requests in flight at once, over all calls of this client.
-        timeout: Seconds for one whole call of one request: waiting, attempts, delays.
+        timeout: Seconds for one whole call of one request: waiting, attempts, delays. A write that
+            has left by then is still waited for, up to ``attempt_timeout``.
         attempt_timeout: Seconds for one attempt.
         retry: A ``RetryPolicy``, or ``None`` for no retries at all.
         rate: A limiter, e.g. ``RateLimit(10, per=1.0)``, or ``PostgresRateLimit`` for many
@@ -263,6 +264,12 @@ class AsyncClient:
         """The status of any number of orders, lazily read, as chunks finish (panel-api §5).
 
         ``async with panel.stream_status(ids) as outcomes: async for outcome in outcomes: …``
+
+        One request for each ``batch_size`` of them. An order that comes again
+        after its chunk was answered is asked again.
+
+        Raises:
+            AuthenticationError: while reading: the key was refused, after all outcomes that are known.
         """
         return self._stream("stream_status", asking.STATUS, orders)
 
@@ -353,7 +360,15 @@ class AsyncClient:
         return await self._many("multi_refill", asking.REFILL, orders)
 
     def stream_refill(self, orders: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[Refill]:
-        """Ask for refills of any number of orders, lazily read, as chunks finish (panel-api §6)."""
+        """Ask for refills of any number of orders, lazily read, as chunks finish (panel-api §6).
+
+        One request for each ``batch_size`` of them. A write: an order that
+        comes again after its chunk was answered is asked for again, so give
+        each once.
+
+        Raises:
+            AuthenticationError: while reading: the key was refused, after all outcomes that are known.
+        """
         return self._stream("stream_refill", asking.REFILL, orders)
 
     async def refill_status(self, refill: Id) -> RefillStatus:
@@ -375,7 +390,13 @@ class AsyncClient:
         return await self._many("multi_refill_status", asking.REFILL_STATUS, refills)
 
     def stream_refill_status(self, refills: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[RefillStatus]:
-        """The status of any number of refills, lazily read, as chunks finish (panel-api §7)."""
+        """The status of any number of refills, lazily read, as chunks finish (panel-api §7).
+
+        One request for each ``batch_size`` of them.
+
+        Raises:
+            AuthenticationError: while reading: the key was refused, after all outcomes that are known.
+        """
         return self._stream("stream_refill_status", asking.REFILL_STATUS, refills)
 
     # --- cancellations
@@ -393,7 +414,15 @@ class AsyncClient:
         return await self._many("cancel", asking.CANCEL, orders)
 
     def stream_cancel(self, orders: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[Cancellation]:
-        """Ask to cancel any number of orders, lazily read, as chunks finish (panel-api §8)."""
+        """Ask to cancel any number of orders, lazily read, as chunks finish (panel-api §8).
+
+        One request for each ``batch_size`` of them. A write: an order that
+        comes again after its chunk was answered is asked for again, so give
+        each once.
+
+        Raises:
+            AuthenticationError: while reading: the key was refused, after all outcomes that are known.
+        """
         return self._stream("stream_cancel", asking.CANCEL, orders)
 
     # --- the line

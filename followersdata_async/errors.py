@@ -192,7 +192,7 @@ class AuthenticationError(PanelError):
     ``result``: what a batch call knew when the key was refused, else ``None``.
     """
 
-    advice = "Check the key (FOLLOWERSDATA_API_KEY) and the account; nothing more was sent."
+    advice = "Check the key (FOLLOWERSDATA_API_KEY) and the account; this call sends nothing more."
 
     def __init__(
         self,
@@ -245,7 +245,7 @@ class InsufficientFundsError(PanelError):
 class ConflictError(PanelError):
     """Not now: the same link is active, a refill ran lately, or it was already asked for."""
 
-    advice = "It may succeed later."
+    advice = "It may succeed later: wait until the order before it is done, or a day for a refill."
 
 
 class NotSupportedError(PanelError):
@@ -257,7 +257,7 @@ class NotSupportedError(PanelError):
 class RateLimitedError(PanelError):
     """The panel wants fewer requests. ``retry_after``: seconds to wait, or ``None`` if it did not say."""
 
-    advice = "Ask less often, or lower the client's concurrency."
+    advice = "Ask less often: give the client rate=RateLimit(…), or a lower concurrency."
 
     def __init__(
         self,
@@ -297,7 +297,8 @@ class DecodeError(FollowersDataError):
     def __str__(self) -> str:
         """Say what could not be read, field by field."""
         details = "; ".join(self.problems[:_PROBLEMS_SHOWN])
-        return f"{self.action or 'answer'}: {self.message}" + (f" ({details})" if details else "")
+        what = f"{self.action or 'answer'}: {self.message}" + (f" ({details})" if details else "")
+        return f"{what}. Please report it, with the answer and without your key"
 
 
 _PROBLEMS_SHOWN = 3

@@ -1,4 +1,7 @@
-"""What a client tells of its doings to whoever listens (``AsyncClient(on_event=…)``). Values; never the key, no ids.
+"""What a client tells of its doings to whoever listens (``AsyncClient(on_event=…)``). Values; never the key.
+
+No event names an id or an order; its ``error`` may, as the caller gets it:
+``OutcomeUnknownError.asked`` is what was on its way.
 
 Durations are in seconds. ``action`` is the panel's word for what is asked,
 ``method`` the client's method that asks. ``call`` is a number for each call of

@@ -5,6 +5,7 @@ Needs the extra ``otel``: ``pip install 'followersdata_async[otel]'``.
 
 from __future__ import annotations
 
+from importlib import metadata
 from typing import TYPE_CHECKING, TypeVar, final
 from urllib.parse import urlsplit
 
@@ -33,6 +34,13 @@ __all__ = ["instrument"]
 Client = TypeVar("Client", bound="AsyncClient")
 
 _SCOPE = "followersdata_async"
+
+
+def _version() -> str:
+    """This library's, as the scope of what is told."""
+    return metadata.version("followersdata_async")
+
+
 _IDS = (1, 2, 5, 10, 25, 50, 75, 90, 99, 100)
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _LONG = (0.1, 0.5, 1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600)
@@ -71,7 +79,7 @@ class _Tracing:
     """A span from each call's beginning to its end."""
 
     def __init__(self, provider: TracerProvider | None, server: _Attributes) -> None:
-        self._tracer = trace.get_tracer(_SCOPE, tracer_provider=provider)
+        self._tracer = trace.get_tracer(_SCOPE, _version(), tracer_provider=provider)
         self._server = server
         self._open: dict[int, tuple[Span, Context, Token[Context]]] = {}
 
@@ -107,7 +115,7 @@ class _Metering:
     """Counters and histograms of what happens."""
 
     def __init__(self, provider: MeterProvider | None, server: _Attributes) -> None:
-        meter = metrics.get_meter(_SCOPE, meter_provider=provider)
+        meter = metrics.get_meter(_SCOPE, _version(), meter_provider=provider)
         self._server = server
         self._calls = meter.create_histogram(
             "followersdata.client.operation.duration",

@@ -225,12 +225,19 @@ class Ledger:
 
         One that another program is sending at this moment is among them: nobody
         can tell it from one that broke.
+
+        Raises:
+            LedgerError: the ledger could not be read.
         """
         async for receipt in self._pages([ReceiptState.UNKNOWN.value, store.SENDING]):
             yield receipt
 
     async def intended(self) -> AsyncIterator[Receipt]:
-        """Orders that were written down and are to be sent, the oldest first."""
+        """Orders that were written down and are to be sent, the oldest first.
+
+        Raises:
+            LedgerError: the ledger could not be read.
+        """
         async for receipt in self._pages([ReceiptState.INTENDED.value]):
             yield receipt
 
@@ -296,7 +303,7 @@ class Ledger:
         lease: float = 300.0,
         pace: PollPolicy = PollPolicy(),
     ) -> PollReport:
-        """Look at orders that are due: up to ``max_batches`` requests of up to 100 each, and their retries.
+        """Look at orders that are due: up to ``max_batches`` requests of the client's ``batch_size``, and retries.
 
         It may be run again at any time, and beside any number of others: each
         order is claimed by one of them. When ``deadline`` seconds are over,
@@ -340,6 +347,10 @@ class Ledger:
 
         It goes on for ever, as new orders may come; with ``until_final`` it ends
         when none is open.
+
+        Raises:
+            AuthenticationError: while reading: the key was refused.
+            LedgerError: while reading: the ledger could not be read or written.
         """
 
         async def again() -> PollReport:
@@ -355,6 +366,9 @@ class Ledger:
         """The changes on record after that number, to the last one.
 
         Remember the last ``number`` and ask again: none is missed, whoever wrote it.
+
+        Raises:
+            LedgerError: the ledger could not be read.
         """
         while True:
             async with self._database.transaction() as connection:
@@ -366,7 +380,11 @@ class Ledger:
             since = page[-1].number
 
     async def counts(self, *, panel: str = "main") -> Mapping[OrderState | None, int]:
-        """How many followed orders are in which state; under ``None`` those that were not seen yet."""
+        """How many followed orders are in which state; under ``None`` those that were not seen yet.
+
+        Raises:
+            LedgerError: the ledger could not be read.
+        """
         async with self._database.transaction() as connection:
             return await following.counts(connection, panel)
 

@@ -15,10 +15,10 @@ from .gcra import Gcra
 @final
 @frozen
 class RateLimit:
-    """At most ``requests`` in any ``per`` seconds, in the order in which they asked to go.
+    """``requests`` in ``per`` seconds, evenly spaced, in the order in which they asked to go.
 
-    Requests are evenly spaced; ``burst`` of them may go at once after a quiet
-    while, and then that many more come in the first ``per`` seconds. Give the
+    After a quiet while, ``burst`` of them may go at once, and then ``burst - 1``
+    more than ``requests`` in the first ``per`` seconds. Give the
     same limit to all clients that share a key in this process; it belongs to
     one event loop. A wait that is cancelled takes nothing with it.
 

@@ -59,11 +59,6 @@ def _is_map(fields: Fields, said: Said) -> bool:
     return fields.get("action") == "status" and "orders" in fields and _error_in(said) is None
 
 
-def _only_id(fields: Fields) -> str | None:
-    """The id of a request for a single one."""
-    return fields.get("order") or fields.get("refill")
-
-
 def _rows(said: Sequence[dict[str, Said]], main: str) -> list[dict[str, Said]]:
     """Rows whose errors stand beside the id instead of under the main field."""
     return [

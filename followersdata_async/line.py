@@ -15,7 +15,7 @@ from .finishing import finished
 from .limits.postgres import AccountLimit, PostgresRateLimit
 from .listening import Asking, Listeners
 from .retrying import Retrying
-from .wire.envelope import pause_asked
+from .wire.pauses import pause_asked
 from .wire.refusals import Words
 
 if TYPE_CHECKING:

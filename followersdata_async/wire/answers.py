@@ -28,7 +28,8 @@ from ..models import (
     id_text,
 )
 from .converter import UnreadableError, structured
-from .envelope import payload_of, refusal, row_texts, unreadable
+from .envelope import payload_of, refusal, unreadable
+from .forms import row_texts
 from .rows import Shape, UnmatchableError, rows_by_id
 from .scalars import flag_of, folded, text_of
 

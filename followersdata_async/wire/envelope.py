@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal, InvalidOperation
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -18,17 +17,15 @@ from ..errors import (
     RateLimitedError,
     TemporaryPanelError,
 )
-from .scalars import count_of, flag_of, folded, is_an_id, text_of
+from .forms import codes_in, error_texts, names_an_order, refusal_texts
+from .pauses import retry_after_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from .messages import Answer, Request
     from .refusals import Words
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TOO_MANY_REQUESTS = 429
-_CLIENT_ERROR = 400
 _SERVER_ERROR = 500
 
 
@@ -46,10 +43,10 @@ def payload_of(request: Request, answer: Answer, words: Words) -> object:
         raise _not_json(request, answer) from None
     if payload is None and answer.status != _TOO_MANY_REQUESTS:
         raise unusable(request, answer, "the answer is null")
-    texts = _refusal_texts(request, answer, payload)
+    texts = refusal_texts(request, answer, payload)
     if texts is None:
         payload = _unwrapped(payload)
-        texts = _error_texts(payload)
+        texts = error_texts(payload)
     if texts is not None:
         raise refusal(request, words, payload, texts, answer=answer)
     return payload
@@ -66,7 +63,7 @@ def unusable(request: Request, answer: Answer | None, why: str) -> PanelUnavaila
         f"{request.action}: {why}; try again later",
         action=request.action,
         http_status=status,
-        retry_after=_retry_after(answer),
+        retry_after=retry_after_of(answer),
     )
 
 
@@ -82,9 +79,9 @@ def refusal(
 ) -> FollowersDataError:
     """The error that a refusal's texts mean, of a whole answer or of one row in it."""
     status = answer.status if answer else 200
-    if request.action == "add" and _names_an_order(row):
+    if request.action == "add" and names_an_order(row):
         return unusable(request, answer, f"the panel answered an order's id and an error: {texts[:1]}")
-    class_, text = words.verdict(texts, _codes(row), status)
+    class_, text = words.verdict(texts, codes_in(row), status)
     if status == _TOO_MANY_REQUESTS:
         class_ = RateLimitedError
     if status >= _SERVER_ERROR and class_ in {None, TemporaryPanelError}:
@@ -92,20 +89,8 @@ def refusal(
     if class_ is None and not text and not request.repeatable:
         return unusable(request, answer, "the panel answered an error without a text")
     if class_ is RateLimitedError:
-        return RateLimitedError(text, http_status=status, action=request.action, retry_after=_retry_after(answer))
+        return RateLimitedError(text, http_status=status, action=request.action, retry_after=retry_after_of(answer))
     return (class_ or PanelError)(text, http_status=status, action=request.action)
-
-
-def _names_an_order(row: object) -> bool:
-    """Whether a refusal of an order has an order's id beside it: then one of the two is a lie."""
-    return isinstance(row, dict) and any(is_an_id(row.get(name)) for name in ("order", "order_id", "orderId"))
-
-
-def row_texts(row: object, words: Words) -> list[str] | None:
-    """The texts of a row that is a refusal, or ``None``: an error form, or a bare text that the table knows."""
-    if isinstance(row, str):
-        return [row] if words.known(row) else None
-    return _error_texts(row)
 
 
 # --- bytes to JSON
@@ -167,7 +152,7 @@ def _not_json(request: Request, answer: Answer) -> FollowersDataError:
             start,
             http_status=answer.status,
             action=request.action,
-            retry_after=_retry_after(answer),
+            retry_after=retry_after_of(answer),
         )
     if answer.status in _REDIRECTS:
         return unusable(request, answer, f"the panel redirects to {_target(answer)}: give that address as url")
@@ -187,160 +172,6 @@ def _target(answer: Answer) -> str:
     except ValueError:
         return "somewhere unreadable"
     return f"{parts.scheme or 'the same scheme'}://{parts.hostname or 'the same host'}{parts.path}"
-
-
-def pause_asked(answer: Answer) -> float | None:
-    """Seconds that an answer asks all requests to wait, by ``Retry-After`` or a used-up ``X-RateLimit-Remaining``."""
-    asked = _retry_after(answer)
-    if asked is not None or answer.headers.get("x-ratelimit-remaining", "").strip() != "0":
-        return asked
-    reset = count_of(answer.headers.get("x-ratelimit-reset"))
-    if reset is None or not 0 <= reset < _LAST_MOMENT:
-        return None
-    if reset < _FIRST_MOMENT:
-        return float(reset)
-    try:
-        now = parsedate_to_datetime(answer.headers["date"]).timestamp()
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None
-    return max(0.0, reset - now)
-
-
-_LAST_MOMENT = 100_000_000_000
-_FIRST_MOMENT = 1_000_000_000
-"""From here on ``X-RateLimit-Reset`` is seconds since 1970, below it seconds from now."""
-
-
-def _retry_after(answer: Answer | None) -> float | None:
-    """Seconds that ``Retry-After`` asks for, given as a number or as a date beside the answer's own."""
-    if answer is None or not (said := answer.headers.get("retry-after", "").strip()):
-        return None
-    if said.isascii() and said.isdecimal():
-        return float(said[:_LONGEST_DELAY])
-    try:
-        wait = parsedate_to_datetime(said) - parsedate_to_datetime(answer.headers["date"])
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None
-    return max(0.0, wait.total_seconds())
-
-
-_LONGEST_DELAY = 9
-
-
-# --- JSON to "is this a refusal?"
-
-
-def _refusal_texts(request: Request, answer: Answer, payload: object) -> list[str] | None:
-    """The texts of an answer that refuses as a whole, or ``None``."""
-    if isinstance(payload, list) and len(payload) == 1 and _is_bare_error(payload[0]):
-        return _error_texts(payload[0])
-    texts = _error_texts(payload)
-    if texts is None and answer.status >= _CLIENT_ERROR and not _has_rows(request, answer, payload):
-        return _texts_in(payload)
-    return texts
-
-
-def _is_bare_error(row: object) -> bool:
-    """Whether a row is an error that belongs to no id."""
-    return isinstance(row, dict) and not {"order", "refill", "cancel", "id"} & row.keys()
-
-
-def _has_rows(request: Request, answer: Answer, payload: object) -> bool:
-    """Whether a body that came with HTTP 4xx has rows of its own for the ids asked."""
-    if answer.status >= _SERVER_ERROR:
-        return False
-    if isinstance(payload, list):
-        return bool(payload) and all(isinstance(row, dict) for row in payload)
-    asked = {id_ for _, value in request.fields for id_ in value.split(",")}
-    return isinstance(payload, dict) and not asked.isdisjoint(payload)
-
-
-def _error_texts(row: object) -> list[str] | None:
-    """The texts of an error form (panel-api §10.1), maybe none of them; ``None`` for all else."""
-    if not isinstance(row, dict):
-        return None
-    if not row.keys().isdisjoint(_ERROR_FIELDS) and _field_says_error(row):
-        return _texts_in(row)
-    if _may_say_no(row.get("status")) and (_says_failed(row) or (_family_code(row) and "order" not in row)):
-        return _texts_in(row)
-    return None
-
-
-_ERROR_FIELDS = frozenset({"error", "errors", "success"})
-
-
-def _field_says_error(row: Mapping[str, object]) -> bool:
-    return (
-        _says_error(row.get("error"))
-        or _says_error(row.get("errors"))
-        or ("success" in row and flag_of(row["success"]) is False)
-    )
-
-
-def _says_error(value: object) -> bool:
-    if isinstance(value, str):
-        return value.strip().casefold() not in _NO_ERROR
-    return bool(value)
-
-
-_NO_ERROR = frozenset({"", "0", "false", "no", "none", "null"})
-
-
-def _may_say_no(status: object) -> bool:
-    """Whether a ``status`` is worth a second look: nearly all are the words of an order's state."""
-    return folded(status)[:1] in _FIRST_OF_A_NO if isinstance(status, str) else status is not None
-
-
-_FIRST_OF_A_NO = frozenset("ef+.0123456789")
-"""What a word for "failed" begins with, or a number."""
-
-
-def _says_failed(row: Mapping[str, object]) -> bool:
-    """Whether ``status`` says "error" about the request: an order's own state has numbers beside it."""
-    word = row.get("status")
-    return (
-        isinstance(word, str)
-        and folded(word) in {"error", "fail", "failed"}
-        and not row.keys().isdisjoint({"message", "msg", "error"})
-        and row.keys().isdisjoint({"charge", "remains", "start_count", "start_counter"})
-    )
-
-
-def _family_code(row: Mapping[str, object]) -> bool:
-    code = count_of(row.get("status"))
-    return code is not None and _FIRST_CODE <= code <= _LAST_CODE
-
-
-_FIRST_CODE, _LAST_CODE = 101, 114
-
-
-def _texts_in(row: object) -> list[str]:
-    """All texts that could explain an error, the most telling first."""
-    if not isinstance(row, dict):
-        return []
-    return [text for name in ("error", "errors", "message", "msg", "detail") for text in _flat(row.get(name))]
-
-
-def _flat(value: object, depth: int = 0) -> list[str]:
-    """The texts in a text, a list of them, or an object of fields."""
-    if isinstance(value, str):
-        return [] if value.strip().isdecimal() else [value]
-    if depth == _DEEPEST:
-        return []
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        return [text for part in value for text in _flat(part, depth + 1)]
-    return []
-
-
-_DEEPEST = 3
-
-
-def _codes(row: object) -> list[str]:
-    if not isinstance(row, dict):
-        return []
-    return [text.strip() for name in ("status", "code", "error") if (text := text_of(row.get(name)))]
 
 
 def _unwrapped(payload: object) -> object:

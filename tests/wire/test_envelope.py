@@ -19,8 +19,9 @@ from followersdata_async.errors import (
     RateLimitedError,
     TemporaryPanelError,
 )
-from followersdata_async.wire.envelope import pause_asked, payload_of
+from followersdata_async.wire.envelope import payload_of
 from followersdata_async.wire.messages import Answer, Request
+from followersdata_async.wire.pauses import pause_asked
 from followersdata_async.wire.refusals import Words
 
 READ = Request("status", (("orders", "1,2"),))

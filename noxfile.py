@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import shutil
 from pathlib import Path
 
@@ -134,13 +135,23 @@ def installed(session: nox.Session, wheel: Path, extra: str) -> str:
 def lowest(session: nox.Session) -> None:
     """The tests with the lowest versions that pyproject.toml allows, of what it names."""
     session.install("uv")
-    lowest_versions = f"{session.create_tmp()}/lowest.txt"
+    solved = Path(session.create_tmp()) / "lowest.txt"
     session.run(
-        "uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct", "--extra", "all",
-        "--python", f"{session.bin}/python", "--output-file", lowest_versions, "pyproject.toml",
+        "uv", "pip", "compile", "--quiet", "--resolution", "lowest-direct", "--extra", "all", "--no-annotate",
+        "--python", f"{session.bin}/python", "--output-file", str(solved), "pyproject.toml",
     )  # fmt: skip
-    session.install(".[all]", *group("tests"), "--constraint", lowest_versions)
+    # What stands below them is as new as the tests' own packages want it.
+    pinned = [line for line in solved.read_text("utf-8").splitlines() if line.partition("==")[0] in named()]
+    solved.write_text("\n".join(pinned), "utf-8")
+    session.install(".[all]", *group("tests"), "--constraint", str(solved))
     session.run("pytest", *AT_ONCE, *session.posargs)
+
+
+def named() -> set[str]:
+    """The distributions that the package and its extras ask for."""
+    project = PROJECT["project"]
+    asked = [*project["dependencies"], *(one for extra in project["optional-dependencies"].values() for one in extra)]
+    return {re.split(r"[^\w-]", requirement)[0].lower().replace("_", "-") for requirement in asked}
 
 
 @nox.session(python=RUNNING)

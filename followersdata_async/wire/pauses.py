@@ -1,4 +1,4 @@
-"""How long an answer's headers ask to wait (panel-api §11); dates are read beside its own, and not our clock."""
+"""How long an answer's headers ask to wait (panel-api §1.3); dates are read beside its own, and not our clock."""
 
 from __future__ import annotations
 

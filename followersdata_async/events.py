@@ -45,8 +45,10 @@ class CallStarted:
 class CallEnded:
     """It has returned, raised or been left. ``error`` is what ended it, also a cancellation or the caller's own.
 
-    ``ids`` were asked about, in ``requests``, by ``attempts``; of a single call
-    that shared another's request, both are 0. ``outcomes`` counts them by
+    ``ids`` were asked about, in ``chunks``, by ``requests`` (more than chunks
+    where one was narrowed down) and ``attempts``. A call for one thing has no
+    chunks; one that shared another's request has none of the others either.
+    ``outcomes`` counts them by
     ``ok``, ``refused``, ``unreported``, ``failed`` and ``unknown``: a write of
     which nobody knows what became.
     """
@@ -56,6 +58,7 @@ class CallEnded:
     action: str
     duration: float
     ids: int
+    chunks: int
     requests: int
     attempts: int
     outcomes: Mapping[str, int] = field(hash=False)

@@ -75,6 +75,7 @@ class Call:
     action: str
     ids: int = 0
     number: int = field(default=0, init=False)
+    chunks: int = field(default=0, init=False)
     requests: int = field(default=0, init=False)
     attempts: int = field(default=0, init=False)
     outcomes: Counter[str] = field(factory=Counter, init=False)
@@ -112,8 +113,9 @@ class Call:
         self._listeners.tell(CallStarted(call=self.number, method=self.method, action=self.action))
 
     def note(self, outcomes: Iterable[Outcome[object]]) -> None:
-        """Count what was asked, and what came."""
+        """Count a chunk that was asked, and what came."""
         if self.number:
+            self.chunks += 1
             self.outcomes.update(map(_name_of, outcomes))
             self.ids = self.outcomes.total()
 
@@ -127,6 +129,7 @@ class Call:
                     action=self.action,
                     duration=self._listeners.clock() - self._began_at,
                     ids=self.ids,
+                    chunks=self.chunks,
                     requests=self.requests,
                     attempts=self.attempts,
                     outcomes=dict(self.outcomes),

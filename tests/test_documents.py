@@ -166,7 +166,7 @@ def test_the_guide_to_observing_prints_the_spans_of_a_bulk_status(sandbox: Sandb
     done = subprocess.run([sys.executable, "-c", example], env=environment, capture_output=True, text=True, check=True)
     span = json.loads(done.stdout)
     assert span["name"] == "followersdata multi_status"
-    assert span["attributes"]["followersdata.requests"] == 10
+    assert span["attributes"]["followersdata.chunks"] == span["attributes"]["followersdata.requests"] == 10
     assert span["attributes"]["followersdata.outcomes.ok"] == 1000
 
 

@@ -99,6 +99,7 @@ class _Tracing:
 
 def _finish(span: Span, event: CallEnded) -> None:
     span.set_attribute("followersdata.ids", event.ids)
+    span.set_attribute("followersdata.chunks", event.chunks)
     span.set_attribute("followersdata.requests", event.requests)
     span.set_attribute("followersdata.attempts", event.attempts)
     for name, count in event.outcomes.items():

@@ -102,6 +102,7 @@ async def test_a_call_is_a_span_with_its_requests_below(watching: Watching, pane
         "method": "multi_status",
         "action": "status",
         "ids": 250,
+        "chunks": 3,
         "requests": 3,
         "attempts": 4,
         "outcomes.ok": 249,

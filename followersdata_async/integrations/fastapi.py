@@ -170,9 +170,6 @@ def install_error_handlers(app: FastAPI) -> None:
 async def _answered(connection: HTTPConnection, error: Exception) -> JSONResponse | None:
     status, title = next(_PROBLEMS[class_] for class_ in type(error).__mro__ if class_ in _PROBLEMS)
     _LOGGER.log(_level_of(error), "%s: %s", type(error).__name__, error)
-    if isinstance(connection, WebSocket) and connection.application_state is WebSocketState.CONNECTED:
-        await connection.close(_INTERNAL_ERROR, title)
-        return None
     problem = {
         "type": f"urn:followersdata:{type(error).__name__}",
         "title": title,
@@ -184,7 +181,20 @@ async def _answered(connection: HTTPConnection, error: Exception) -> JSONRespons
     retry_after: float | None = getattr(error, "retry_after", None)
     is_told = retry_after is not None and 0 <= retry_after < math.inf
     headers = {"Retry-After": str(math.ceil(retry_after or 0))} if is_told else {}
-    return JSONResponse(problem, status, headers, media_type="application/problem+json")
+    response = JSONResponse(problem, status, headers, media_type="application/problem+json")
+    if isinstance(connection, WebSocket):
+        await _end(connection, response, title)
+        return None
+    return response
+
+
+async def _end(socket: WebSocket, response: JSONResponse, title: str) -> None:
+    """Refuse a WebSocket with the problem, if the server can and it is not accepted yet; else close it."""
+    is_new = socket.application_state is WebSocketState.CONNECTING
+    if is_new and "websocket.http.response" in socket.scope.get("extensions", {}):
+        await socket.send_denial_response(response)
+    else:
+        await socket.close(_INTERNAL_ERROR, title)
 
 
 _INTERNAL_ERROR = 1011

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Annotated, Any
 
@@ -159,6 +159,26 @@ def test_an_error_closes_a_websocket(client: TestClient) -> None:
     with pytest.raises(WebSocketDenialResponse) as denied, client.websocket_connect("/live/1000000000?early=true"):
         pass
     assert (denied.value.status_code, denied.value.json()["title"]) == (404, "There is no such order")
+
+
+def test_a_server_that_cannot_refuse_a_websocket_closes_it(sandbox: Sandbox) -> None:
+    """An answer before it is accepted is an extension, which not every server has."""
+    app = service(panels=lambda: client_of(sandbox))
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    async def connect() -> None:
+        async with app.router.lifespan_context(app) as state:
+            scope = {"type": "websocket", "path": "/live/1000000000", "query_string": b"early=true", "headers": []}
+            await app(scope | {"state": dict(state or {})}, receive, send)
+
+    anyio.run(connect)
+    assert [(message["type"], message["code"]) for message in sent] == [("websocket.close", 1011)]
 
 
 def test_a_dependency_can_be_overridden(sandbox: Sandbox) -> None:

@@ -75,7 +75,7 @@ def test_a_panel_error_has_the_panels_words_and_an_advice() -> None:
     assert error.message == "Invalid API key"
     assert str(error) == (
         'status: the panel answered "Invalid API key". '
-        "Check the key (FOLLOWERSDATA_API_KEY) and the account; nothing more was sent."
+        "Check the key (FOLLOWERSDATA_API_KEY) and the account; this call sends nothing more."
     )
     assert str(PanelError()).startswith("request: the panel answered an error without a text.")
 
@@ -83,5 +83,7 @@ def test_a_panel_error_has_the_panels_words_and_an_advice() -> None:
 def test_a_decode_error_shows_three_problems_at_most() -> None:
     """Never a hundred of them."""
     error = DecodeError("the row cannot be read", action="status", problems=("a", "b", "c", "d"))
-    assert str(error) == "status: the row cannot be read (a; b; c)"
-    assert str(DecodeError("no")) == "answer: no"
+    assert (
+        str(error) == "status: the row cannot be read (a; b; c). Please report it, with the answer and without your key"
+    )
+    assert str(DecodeError("no")).startswith("answer: no. Please report it")

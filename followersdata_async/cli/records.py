@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, final
 
 from attrs import frozen
-from sqlalchemy import make_url
 
 from ..ledger import Ledger, ReceiptState
 from .boards import Board, live
@@ -139,6 +138,8 @@ def _existing(db: str) -> Ledger:
     Raises:
         UsageError: there is no such file.
     """
+    from sqlalchemy import make_url
+
     url = make_url(db)
     file = url.database or ""
     if url.get_backend_name() == "sqlite" and file not in {"", ":memory:"} and not Path(file).exists():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 from ledger.panels import Breaking, raising
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from followersdata_async import (
@@ -419,7 +419,9 @@ async def test_a_full_database_sends_nothing(tmp_path: Any, panel: AsyncClient, 
     async with Ledger(engine) as ledger:
         async with engine.connect() as connection:
             pages = (await connection.execute(text("PRAGMA page_count"))).scalar()
-            await connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+        # Of each connection from now on, however they are pooled.
+        await engine.dispose()
+        event.listen(engine.sync_engine, "connect", lambda one, _: one.execute(f"PRAGMA max_page_count = {pages}"))
         long = orders.Package(service=3, link="https://example.com/" + "x" * 10_000)
         with pytest.raises(LedgerError, match="database or disk is full"):
             await ledger.place(panel, long, ref="cart-81")

@@ -172,7 +172,8 @@ async def test_rounds_beside_each_other_share_the_work(where: str, panel: AsyncC
             for ledger in (one, two, one, two):
                 group.start_soon(poll, ledger)
         assert sum(report.orders for report in reports) == 2000
-        assert sandbox.requests == 20
+        # PostgreSQL passes over rows that another one is claiming: then two requests are not full.
+        assert 20 <= sandbox.requests <= 22
         assert len([change async for change in one.changes()]) == 2000
 
 

@@ -136,7 +136,7 @@ class _Chunk(Generic[T]):
         if bulk is Bulk.REFUSED or (len(ids) == 1 and bulk is Bulk.UNDERSTOOD):
             return _refused(ids, refusal)
         if len(ids) == 1:
-            return await self._single(ids[0])
+            return await self._single(ids[0], is_telling=True)
         left, right = ids[: len(ids) // 2], ids[len(ids) // 2 :]
         of_left = await self._tried(left)
         is_proven = not isinstance(of_left, PanelError) and len(right) > 1
@@ -157,16 +157,16 @@ class _Chunk(Generic[T]):
             self.line.bulk[action] = Bulk.UNTRIED
         return found
 
-    async def _single(self, id_: Id) -> Found[T]:
-        """The outcome of one id, asked as a single one; whether that works is remembered, if many were refused."""
+    async def _single(self, id_: Id, *, is_telling: bool = False) -> Found[T]:
+        """The outcome of one id, asked as a single one; whether that works is remembered where it tells something."""
         request = self.batch.encode_one(id_)
         try:
             found = await self._asked(request, [id_])
         except FollowersDataError as error:
-            if isinstance(error, InvalidRequestError):
+            if isinstance(error, InvalidRequestError) and is_telling:
                 self.line.bulk[request.action] = Bulk.REFUSED
             return _lost([id_], error)
-        if self.is_of_many:
+        if is_telling and self.is_of_many:
             self.line.bulk[request.action] = Bulk.IGNORED
         return found
 

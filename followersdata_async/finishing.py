@@ -41,7 +41,9 @@ async def finished(work: Callable[[Hold], Awaitable[T]]) -> T:
         with working:
             try:
                 values.append(await work(hold))
-            except anyio.get_cancelled_exc_class():
+            except anyio.get_cancelled_exc_class() as error:
+                # By somebody else, as where the work waits for what was cancelled: that is told as it is.
+                fault = error
                 raise
             # Whatever it is, it is raised in the caller's own task, not as a group.
             except BaseException as error:  # noqa: BLE001
@@ -51,8 +53,8 @@ async def finished(work: Callable[[Hold], Awaitable[T]]) -> T:
         with waiting:
             async with anyio.create_task_group() as group:
                 group.start_soon(run)
-    except anyio.get_cancelled_exc_class():
-        if fault is None and not values:
+    except anyio.get_cancelled_exc_class() as error:
+        if not values and isinstance(fault, type(error) | None):
             raise
         _cancel_later()
     if fault is not None:

@@ -35,6 +35,10 @@ class Transport(Protocol):
         """Get ready."""
         ...
 
+    def stop(self) -> None:
+        """Let nothing more leave; what waits for a place is refused with a ``ConfigurationError``."""
+        ...
+
     async def aclose(self) -> None:
         """Let go of what was opened."""
         ...
@@ -106,10 +110,14 @@ class Line:
     async def aclose(self) -> None:
         """Let go of what was opened; nothing is sent any more, but what is on its way and costs money is waited for."""
         self.is_closed = True
+        self.transport.stop()
+        await finished(self._closed)
+
+    async def _closed(self, hold: Hold) -> None:
+        hold()
         try:
-            with anyio.CancelScope(shield=True):
-                while self.writes:
-                    await self._landed.wait()
+            while self.writes:
+                await self._landed.wait()
             await self.transport.aclose()
         finally:
             # Any other limiter was lent.
@@ -140,6 +148,8 @@ class Line:
             asking.wait()
             if self.limiter is not None:
                 await self.limiter.wait()
+            # The client may have been closed meanwhile, also while a retry waited.
+            self.check_open()
             with asking:
                 return read(request, await self._sent(request, trail), self.words)
 

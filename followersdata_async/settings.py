@@ -47,7 +47,7 @@ def _check_word(text: object, class_: object) -> None:
 
 @final
 class Secret(str):
-    """A text that hides in a traceback's frames, a debugger and a log: its ``repr`` does not show it."""
+    """A text that hides in a traceback's frames and in a debugger: its ``repr`` does not show it."""
 
     __slots__ = ()
 

@@ -61,6 +61,9 @@ class FakeTransport:
         """Count it."""
         self.opened += 1
 
+    def stop(self) -> None:
+        """Nothing waits here."""
+
     async def aclose(self) -> None:
         """Count it."""
         self.closed += 1

@@ -11,6 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from followersdata_async.asking import CANCEL, REFILL, STATUS, answered
+from followersdata_async.dispatch import gathered
 from followersdata_async.errors import (
     AuthenticationError,
     InsufficientFundsError,
@@ -216,3 +217,17 @@ async def test_whether_many_are_taken_is_tried_anew_now_and_then() -> None:
     assert requests[0] == 100
     assert requests[-1] == 1
     assert sum(requests) < 2_300
+
+
+@anyio_test
+async def test_it_is_tried_anew_beside_others_too() -> None:
+    """What others are still asking one by one does not undo it."""
+    transport = FakeTransport(single_only)
+    way = line(transport)
+    settings = {"batch_size": 100, "concurrency": 8, "method": "multi_status"}
+    await gathered(way, STATUS, range(1, 501), **settings)  # type: ignore[arg-type]
+    transport.reply = lambda request: answer(row()) if "order" in dict(request.fields) else rows(request)
+    result = await gathered(way, STATUS, range(1, 10_001), **settings)  # type: ignore[arg-type]
+    assert len(result.ok) == 10_000
+    assert result.requests < 4_000
+    assert way.bulk == {"status": Bulk.UNDERSTOOD}

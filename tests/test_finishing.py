@@ -168,3 +168,18 @@ async def test_a_time_limit_round_more_than_the_work_ends_what_follows() -> None
             seen.append(await finished(work))
             await asyncio.sleep(3600)
     assert seen == ["done"]
+
+
+@pytest.mark.anyio
+@ON_ASYNCIO
+async def test_a_cancellation_of_the_works_own_is_told_as_it_is() -> None:
+    """It waited for something that somebody else has cancelled."""
+
+    async def work(hold: Hold) -> None:
+        hold()
+        future = asyncio.get_running_loop().create_future()
+        future.cancel()
+        await future
+
+    with pytest.raises(asyncio.CancelledError):
+        await finished(work)

@@ -155,7 +155,7 @@ def credentials(profile: str | None, url: str | None, environment: Mapping[str, 
         raise ConfigurationError(msg)
     account = accounts().account(profile or DEFAULT)
     elsewhere = environment.get(URL_VARIABLE)
-    if profile is None and url is None and elsewhere and elsewhere != account.url:
+    if profile is None and url is None and elsewhere and url_from(elsewhere, {}) != account.url:
         msg = (
             f"{URL_VARIABLE} is not the address of the profile {DEFAULT}, whose key is not sent there: "
             f"set {KEY_VARIABLE} as well, or say --profile {DEFAULT}"

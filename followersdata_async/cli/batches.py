@@ -76,18 +76,18 @@ async def collected(
         texts = map(id_text, ids)
         return BatchResult((found[text] for text in texts if text in found), requests=outcomes.requests)
 
-    with bar(title, len(ids)) as advance, current().patiently(None if report is None else lambda: report(known())):
-        try:
+    try:
+        with bar(title, len(ids)) as advance, current().patiently(None if report is None else lambda: report(known())):
             async with outcomes:
                 async for outcome in outcomes:
                     found[id_text(outcome.id)] = outcome
                     advance()
-        except FollowersDataError:
-            # A key that is refused in the middle does not undo what came before.
-            if report is not None and found:
-                report(known())
-            raise
-        return known()
+            return known()
+    except FollowersDataError:
+        # A key that is refused in the middle does not undo what came before.
+        if report is not None and found:
+            report(known())
+        raise
 
 
 async def answered(

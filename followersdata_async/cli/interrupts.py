@@ -112,7 +112,7 @@ class Interrupts:
             self._grace.cancel()
 
     def _stop(self) -> None:
-        if not self._patient:
+        if self._scopes and not self._patient:
             self._scopes[-1].cancel()
 
     def _give_up(self) -> None:

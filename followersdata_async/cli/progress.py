@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import unicodedata
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -101,5 +102,12 @@ def ring() -> None:
 
 
 def printable(text: str) -> str:
-    """The text with its control characters as escapes."""
-    return text if text.isprintable() else "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+    """The text with what controls a terminal, or turns the way of its letters, as escapes."""
+    return text if text.isprintable() else "".join(repr(sign)[1:-1] if _controls(sign) else sign for sign in text)
+
+
+def _controls(sign: str) -> bool:
+    return unicodedata.category(sign) in {"Cc", "Cs", "Zl", "Zp"} or unicodedata.bidirectional(sign) in _TURNS
+
+
+_TURNS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})

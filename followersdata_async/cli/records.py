@@ -140,12 +140,14 @@ def _existing(db: str) -> Ledger:
     """
     from sqlalchemy import make_url
 
+    ledger = Ledger(db)
     url = make_url(db)
     file = url.database or ""
-    if url.get_backend_name() == "sqlite" and file not in {"", ":memory:"} and not Path(file).exists():
+    is_file = url.get_backend_name() == "sqlite" and file not in {"", ":memory:"} and "uri" not in url.query
+    if is_file and not Path(file).exists():
         msg = f"there is no ledger in {Path(file).absolute()}: go to its folder, or name it with --db"
         raise UsageError(msg)
-    return Ledger(db)
+    return ledger
 
 
 @contextmanager

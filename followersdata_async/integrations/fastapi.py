@@ -190,6 +190,8 @@ async def _answered(connection: HTTPConnection, error: Exception) -> JSONRespons
 
 async def _end(socket: WebSocket, response: JSONResponse, title: str) -> None:
     """Refuse a WebSocket with the problem, if the server can and it is not accepted yet; else close it."""
+    if socket.application_state is WebSocketState.DISCONNECTED:
+        return
     is_new = socket.application_state is WebSocketState.CONNECTING
     if is_new and "websocket.http.response" in socket.scope.get("extensions", {}):
         await socket.send_denial_response(response)

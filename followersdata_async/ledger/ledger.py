@@ -92,10 +92,13 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the database, unless it was lent; orders that are being placed are waited for."""
-        with anyio.CancelScope(shield=True):
-            while self._sending:
-                async with self._alone(next(iter(self._sending))):
-                    pass
+        await finished(self._closed)
+
+    async def _closed(self, hold: Hold) -> None:
+        hold()
+        while self._sending:
+            async with self._alone(next(iter(self._sending))):
+                pass
         await self._database.aclose()
 
     async def upgrade(self) -> str:

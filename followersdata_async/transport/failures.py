@@ -6,7 +6,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ..errors import OutcomeUnknownError, PanelUnavailableError, RequestTimeoutError
+from ..errors import ConfigurationError, OutcomeUnknownError, PanelUnavailableError, RequestTimeoutError
 
 if TYPE_CHECKING:
     from ..errors import TransportError
@@ -38,3 +38,14 @@ def lost(request: Request, what: str, *, late: bool, sent: bool | None) -> Trans
 def described(error: Exception) -> str:
     """A foreign exception in a few words."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def check_running(*, is_stopped: bool) -> None:
+    """Refuse what got its place after the client was closed.
+
+    Raises:
+        ConfigurationError: it was; nothing is sent.
+    """
+    if is_stopped:
+        msg = "the client was closed while this waited for its turn, and nothing was sent: keep it open"
+        raise ConfigurationError(msg)

@@ -12,7 +12,7 @@ from ..finishing import finished, unheld
 from ..wire.encoding import form
 from ..wire.envelope import unusable
 from .body import UnusableBodyError
-from .failures import described, foreign_errors, lost
+from .failures import check_running, described, foreign_errors, lost
 from .headers import headers_for
 from .receiving import received
 
@@ -46,6 +46,7 @@ class LentTransport:
     def __init__(self, settings: Settings, client: HttpClient) -> None:
         self._settings = settings
         self._client: Any = client
+        self._is_stopped = False
         self._library = _library_of(client)
         self._foreign = foreign_errors(self._library.__name__)
         self._headers = headers_for(settings)
@@ -54,6 +55,10 @@ class LentTransport:
     async def open(self) -> None:
         """Nothing to do: the client is open already, or it is its owner's mistake."""
 
+    def stop(self) -> None:
+        """Let nothing more leave."""
+        self._is_stopped = True
+
     async def aclose(self) -> None:
         """Nothing to do: who opens, closes."""
 
@@ -61,13 +66,14 @@ class LentTransport:
         """Send one request once and read its whole answer.
 
         Raises:
-            ConfigurationError: the client is closed.
+            ConfigurationError: this client or the lent one is closed; nothing was sent.
             OutcomeUnknownError: of a write: no whole answer came.
             RequestTimeoutError: of a read: no whole answer in ``attempt_timeout``.
             PanelUnavailableError: of a read: the connection or the body broke.
         """
         trail.begin()
         async with self._gate:
+            check_running(is_stopped=self._is_stopped)
             if self._client.is_closed:
                 msg = "the lent client is closed: keep it open for as long as this one"
                 raise ConfigurationError(msg)

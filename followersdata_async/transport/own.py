@@ -12,7 +12,7 @@ from ..finishing import finished, unheld
 from ..wire.encoding import form
 from ..wire.envelope import unusable
 from .body import UnusableBodyError
-from .failures import described, foreign_errors, lost
+from .failures import check_running, described, foreign_errors, lost
 from .headers import headers_for
 from .receiving import received
 
@@ -46,6 +46,7 @@ class OwnTransport:
         self._pool = pool
         self._url = httpx.URL(settings.url)
         self._headers = httpx.Headers(headers_for(settings))
+        self._is_stopped = False
         self._foreign = foreign_errors("httpx", *libraries)
         self._before_sending = () if libraries else _BEFORE_SENDING
         self._late = (TimeoutError,) if libraries else (TimeoutError, httpx.TimeoutException)
@@ -53,6 +54,10 @@ class OwnTransport:
     async def open(self) -> None:
         """Get ready; no connection is made yet."""
         await self._pool.open()
+
+    def stop(self) -> None:
+        """Let nothing more leave."""
+        self._is_stopped = True
 
     async def aclose(self) -> None:
         """Close every connection."""
@@ -62,6 +67,7 @@ class OwnTransport:
         """Send one request once and read its whole answer.
 
         Raises:
+            ConfigurationError: the client was closed while this waited; nothing was sent.
             NotSentError: proven by httpcore's trace: no byte of the request left.
             OutcomeUnknownError: of a write: it left, and no whole answer came.
             RequestTimeoutError: of a read: no whole answer in ``attempt_timeout``.
@@ -69,6 +75,7 @@ class OwnTransport:
         """
         trail.begin()
         async with self._pool.lease() as shard:
+            check_running(is_stopped=self._is_stopped)
             try:
                 return await self._in_time(shard, request, trail)
             except UnusableBodyError as error:

@@ -34,6 +34,11 @@ class SplitTransport:
         await self._reads.open()
         await self._writes.open()
 
+    def stop(self) -> None:
+        """Let nothing more leave."""
+        self._reads.stop()
+        self._writes.stop()
+
     async def aclose(self) -> None:
         """Close both."""
         try:

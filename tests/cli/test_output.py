@@ -126,7 +126,9 @@ def test_what_a_panel_says_moves_no_cursor(how: Any, capsys: Captured) -> None:
         assert row["message"] == "a\x1b[2Jb\nc"
     say("no: a\x1b[2Jb\nc")
     assert capsys.readouterr().err == "no: a\\x1b[2Jb\\nc\n"
-    assert printable("grüße ₽") == "grüße ₽"
+    for text in ("grüße ₽", "Likes\u00a0👨\u200d👩 \u3000"):
+        assert printable(text) == text
+    assert printable("\x9b2J\u202eabc\u2028") == "\\x9b2J\\u202eabc\\u2028"
 
 
 @pytest.mark.parametrize(

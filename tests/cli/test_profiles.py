@@ -211,6 +211,8 @@ def test_a_profiles_key_never_goes_to_the_environments_address(
     assert main(["balance"]) == 3
     assert "FOLLOWERSDATA_API_URL is not the address of the profile main" in capsys.readouterr().err
     assert main(["balance", "--profile", "main", "--timeout", "0.1"]) == 4
+    monkeypatch.setenv("FOLLOWERSDATA_API_URL", "HTTP://127.0.0.1:1/")
+    assert main(["balance", "--timeout", "0.1"]) == 4
     assert panel.requests == 0
     capsys.readouterr()
     assert balance(capsys, "--url", panel.url).startswith("1.00")

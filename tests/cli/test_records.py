@@ -134,6 +134,7 @@ def test_each_profile_has_orders_of_its_own(
         (["ledger", "unknown", "--db", "mysql://x"], 3, "a ledger's address is"),
         (["ledger", "upgrade", "--db", "sqlite:////nowhere/at/all.db"], 4, "unable to open database file"),
         (["ledger", "unknown", "--db", "sqlite:////nowhere/at/all.db"], 2, "there is no ledger in /nowhere/at/all.db"),
+        (["poll", "--once", "--db", "foo"], 3, "a ledger's address is"),
         (["poll", "--once", "--db", "sqlite:///typo.db"], 2, "/typo.db: go to its folder, or name it with --db"),
         (["track"], 2, "no ids"),
         (["poll", "--once", "--max-batches", "0"], 2, "max_batches is 0"),

@@ -13,7 +13,7 @@ import pytest
 from fakes import FakeTransport, answer, line, row
 from sockets import response, serving
 
-from followersdata_async import AsyncClient, OutcomeUnknownError, RateLimit, orders
+from followersdata_async import AsyncClient, ConfigurationError, OutcomeUnknownError, RateLimit, orders
 from followersdata_async.sandbox import Sandbox
 from followersdata_async.transport import OwnTransport
 from followersdata_async.wire import answers, encoding
@@ -121,6 +121,71 @@ async def test_closing_waits_for_a_write_that_is_on_its_way() -> None:
             await arrived.wait()
             group.start_soon(release)
         assert placed == [1]
+
+
+@pytest.mark.parametrize("lent", [False, True], ids=["own", "lent"])
+@pytest.mark.parametrize("waits_for", ["a place", "the limiter"])
+async def test_closing_sends_nothing_that_still_waits(*, lent: bool, waits_for: str) -> None:
+    """It is refused, proven not to be sent, whatever it waits for; and no connection is opened that nobody closes."""
+    arrived, released, all_told = anyio.Event(), anyio.Event(), anyio.Event()
+    told: list[object] = []
+
+    async def script(stream: SocketStream, _: bytes) -> None:
+        arrived.set()
+        await released.wait()
+        await stream.send(response(b'{"order": 1}'))
+
+    async def order(panel: AsyncClient) -> None:
+        try:
+            told.append((await panel.add(ORDER)).order)
+        except ConfigurationError as error:
+            told.append(type(error))
+        if len(told) == 3:
+            all_told.set()
+
+    async def release() -> None:
+        await anyio.wait_all_tasks_blocked()
+        released.set()
+
+    rate = RateLimit(1, per=0.2) if waits_for == "the limiter" else None
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(serving(script))
+        http = await stack.enter_async_context(httpx.AsyncClient()) if lent else None
+        group = await stack.enter_async_context(anyio.create_task_group())
+        async with AsyncClient("sandbox-key", url=server.url, concurrency=1, http=http, rate=rate) as panel:
+            for _ in range(3):
+                group.start_soon(order, panel)
+            await arrived.wait()
+            group.start_soon(release)
+        await all_told.wait()
+        assert told == [1, ConfigurationError, ConfigurationError]
+        assert len(server.forms) == 1
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_close_that_asyncio_cancels_closes_all_the_same() -> None:
+    """It waits for the order, and then lets go of the connection; whoever cancelled is heard afterwards."""
+    arrived, released = anyio.Event(), anyio.Event()
+
+    async def script(stream: SocketStream, _: bytes) -> None:
+        arrived.set()
+        await released.wait()
+        await stream.send(response(b'{"order": 1}'))
+
+    async with serving(script) as server:
+        panel = await AsyncClient("sandbox-key", url=server.url).__aenter__()
+        order = asyncio.create_task(panel.add(ORDER))
+        await arrived.wait()
+        closing = asyncio.create_task(panel.__aexit__(None, None, None))
+        await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.sleep(0)
+        released.set()
+        assert (await order).order == 1
+        await asyncio.wait([closing])
+        transport = panel._line.transport
+        assert isinstance(transport, OwnTransport)
+        assert [shard._pool.connections for shard in transport._pool._shards] == [[]] * 8  # type: ignore[attr-defined]
 
 
 async def test_a_cancelled_read_is_dropped() -> None:

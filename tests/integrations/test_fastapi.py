@@ -10,9 +10,11 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterator, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from typing import Annotated, Any
 
 import anyio
+import anyio.lowlevel
 import httpx
 import jsonschema
 import pytest
@@ -64,6 +66,12 @@ def client_of(sandbox: Sandbox, key: str = Sandbox.key) -> AsyncClient:
     return AsyncClient(key, url=sandbox.url, http=sandbox.http(), retry=None)
 
 
+async def ended(socket: WebSocket) -> None:
+    """Accept it, and end it."""
+    await socket.accept()
+    await socket.close(1000)
+
+
 def service(**settings: Any) -> FastAPI:
     """An app with a route for each kind of answer."""
     app = FastAPI(lifespan=lifespan(**settings))
@@ -94,9 +102,8 @@ def service(**settings: Any) -> FastAPI:
         return await panel.balance()
 
     @app.websocket("/live/{order}")
-    async def follow(socket: WebSocket, order: int, panel: PanelDep, *, early: bool = False) -> None:
-        if not early:
-            await socket.accept()
+    async def follow(socket: WebSocket, order: int, panel: PanelDep, how: str = "accepted") -> None:
+        await {"accepted": socket.accept, "early": anyio.lowlevel.checkpoint, "closed": partial(ended, socket)}[how]()
         await panel.status(order)
 
     @app.websocket("/live")
@@ -156,9 +163,15 @@ def test_an_error_closes_a_websocket(client: TestClient) -> None:
     with client.websocket_connect("/live/1000000000") as socket, pytest.raises(WebSocketDisconnect) as caught:
         socket.receive_json()
     assert (caught.value.code, caught.value.reason) == (1011, "There is no such order")
-    with pytest.raises(WebSocketDenialResponse) as denied, client.websocket_connect("/live/1000000000?early=true"):
+    with pytest.raises(WebSocketDenialResponse) as denied, client.websocket_connect("/live/1000000000?how=early"):
         pass
     assert (denied.value.status_code, denied.value.json()["title"]) == (404, "There is no such order")
+    with (
+        client.websocket_connect("/live/1000000000?how=closed") as socket,
+        pytest.raises(WebSocketDisconnect) as caught,
+    ):
+        socket.receive_json()
+    assert caught.value.code == 1000
 
 
 def test_a_server_that_cannot_refuse_a_websocket_closes_it(sandbox: Sandbox) -> None:
@@ -174,7 +187,7 @@ def test_a_server_that_cannot_refuse_a_websocket_closes_it(sandbox: Sandbox) -> 
 
     async def connect() -> None:
         async with app.router.lifespan_context(app) as state:
-            scope = {"type": "websocket", "path": "/live/1000000000", "query_string": b"early=true", "headers": []}
+            scope = {"type": "websocket", "path": "/live/1000000000", "query_string": b"how=early", "headers": []}
             await app(scope | {"state": dict(state or {})}, receive, send)
 
     anyio.run(connect)

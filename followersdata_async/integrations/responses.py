@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias, final
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["EventStreamResponse", "NdjsonResponse"]
 
 
-class _StreamResponse(Response):
+class _StreamResponse(Response, ABC):
     """A stream's values as they come, until it ends or whoever asked has left.
 
     Starlette's own takes a generator, which would be left behind with its
@@ -106,14 +107,14 @@ class _StreamResponse(Response):
     async def _keep_alive(self, send: Send) -> None:
         """Send what keeps an answer alive in which nothing happens, if there is such a thing."""
 
-    def _line(self, value: object) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def _line(self, value: object) -> bytes: ...
 
-    def _fault(self, error: FollowersDataError) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def _fault(self, error: FollowersDataError) -> bytes: ...
 
-    def _end(self) -> bytes:
-        raise NotImplementedError
+    @abstractmethod
+    def _end(self) -> bytes: ...
 
 
 class _LeftError(Exception):

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Self, final
 
-import anyio
 from attrs import evolve
 
 from ..batching import checked_iterable
-from ..checks import check_sendable
 from ..errors import (
     ConfigurationError,
-    FollowersDataError,
-    NotSentError,
-    PanelError,
 )
 from ..finishing import finished
 from ..models import id_text
-from ..orders import Raw
 from ..pacing import PollPolicy
 from ..wire.scalars import id_of
 from . import following, rounds, schema, store
 from .database import Database, database_errors
+from .placing import Placing, check_name, intent, on_record
 from .receipts import Evidence, Receipt, ReceiptState
 from .rounds import Polling
 
@@ -66,7 +60,7 @@ class Ledger:
     def __init__(self, where: str | AsyncEngine, *, clock: Callable[[], float] = time.time) -> None:
         self._database = Database(where)
         self._clock = clock
-        self._sending: dict[str, anyio.Lock] = {}
+        self._placing = Placing(self._database, clock)
 
     def __repr__(self) -> str:
         """The address, without a password."""
@@ -96,9 +90,7 @@ class Ledger:
 
     async def _closed(self, hold: Hold) -> None:
         hold()
-        while self._sending:
-            async with self._alone(next(iter(self._sending))):
-                pass
+        await self._placing.landed()
         await self._database.aclose()
 
     async def upgrade(self) -> str:
@@ -151,20 +143,8 @@ class Ledger:
                 written, and ``.receipt`` says what the panel answered.
             ConfigurationError: the client is not open; nothing was sent.
         """
-        receipt = self._intent(order, ref=ref, name=name, cost=cost, balance_before=balance_before)
-
-        async def placed(hold: Hold) -> Receipt:
-            hold()
-            async with self._database.transaction() as connection:
-                recorded = receipt
-                if not await store.intend(connection, receipt, sending=True):
-                    recorded = await self._same(connection, receipt)
-                    if not await store.begin_sending(connection, ref, now=self._clock()):
-                        return recorded
-            return await self._sent(panel, order, recorded)
-
-        async with self._alone(ref):
-            return await finished(placed)
+        receipt = self._intent(order, ref, name, cost, balance_before)
+        return await self._placing.place(panel, order, receipt)
 
     async def intend(
         self,
@@ -185,11 +165,9 @@ class Ledger:
             ValueError: the ref was used for another order, or is too long or empty.
             LedgerError: the ledger could not be written.
         """
-        receipt = self._intent(order, ref=ref, name=name, cost=cost, balance_before=balance_before)
+        receipt = self._intent(order, ref, name, cost, balance_before)
         with database_errors("the intent was not written"):
-            if await store.intend(connection, receipt, sending=False):
-                return receipt
-            return await self._same(connection, receipt)
+            return await self._placing.intend(connection, receipt)
 
     async def send(self, panel: AsyncClient, ref: str) -> Receipt:
         """Send what was intended under a ref, once: one request, or none where it was sent before.
@@ -198,18 +176,7 @@ class Ledger:
             LookupError: there is no such ref, or its transaction is not committed.
             LedgerError, ConfigurationError: as of ``place``.
         """
-
-        async def sent(hold: Hold) -> Receipt:
-            hold()
-            async with self._database.transaction() as connection:
-                receipt = await self._on_record(connection, ref)
-                if not await store.begin_sending(connection, ref, now=self._clock()):
-                    return receipt
-            fields = dict(receipt.fields)
-            return await self._sent(panel, Raw(service=fields.pop("service"), extra=fields), receipt)
-
-        async with self._alone(ref):
-            return await finished(sent)
+        return await self._placing.send(panel, ref)
 
     # --- looking
 
@@ -221,7 +188,7 @@ class Ledger:
             LedgerError: the ledger could not be read.
         """
         async with self._database.transaction() as connection:
-            return await self._on_record(connection, ref)
+            return await on_record(connection, ref)
 
     async def unknown(self) -> AsyncIterator[Receipt]:
         """Orders of which nobody knows whether they were placed, the oldest first.
@@ -271,7 +238,7 @@ class Ledger:
             raise ValueError(msg)
         order = None if order is None else id_of(id_text(order))
         async with self._database.transaction() as connection:
-            receipt = await self._on_record(connection, ref)
+            receipt = await on_record(connection, ref)
             if receipt.state is not ReceiptState.UNKNOWN:
                 msg = f"{ref!r} is {receipt.state.value}, and not unknown: there is nothing to settle"
                 raise ValueError(msg)
@@ -292,7 +259,7 @@ class Ledger:
             LedgerError: the ledger could not be written.
         """
         checked_iterable(orders)
-        _check_name("panel", panel)
+        check_name("panel", panel)
         async with self._database.transaction() as connection:
             return await following.adopt(connection, panel, orders, now=self._clock())
 
@@ -394,59 +361,10 @@ class Ledger:
     # --- inside
 
     def _intent(
-        self, order: Order, *, ref: str, name: str, cost: Decimal | None, balance_before: Decimal | None
+        self, order: Order, ref: str, name: str, cost: Decimal | None, balance_before: Decimal | None
     ) -> Receipt:
-        _check_name("ref", ref)
-        _check_name("name", name)
         now = self._clock()
-        return Receipt(
-            ref=ref,
-            panel=name,
-            state=ReceiptState.INTENDED,
-            fields=dict(order.fields()),
-            cost=cost,
-            balance_before=balance_before,
-            intended_at=now,
-        )
-
-    async def _same(self, connection: AsyncConnection, receipt: Receipt) -> Receipt:
-        """What is on record for the ref, if it is the same order."""
-        recorded = await self._on_record(connection, receipt.ref)
-        if (recorded.panel, recorded.fields) != (receipt.panel, receipt.fields):
-            msg = f"the ref {receipt.ref!r} was used for another order: take a new one for each order"
-            raise ValueError(msg)
-        return recorded
-
-    async def _on_record(self, connection: AsyncConnection, ref: str) -> Receipt:
-        receipt = await store.receipt_of(connection, ref)
-        if receipt is None:
-            msg = f"nothing is on record for the ref {ref[:_LONGEST_NAME]!r}"
-            raise LookupError(msg)
-        return receipt
-
-    async def _sent(self, panel: AsyncClient, order: Order, receipt: Receipt) -> Receipt:
-        """Send an order that is on record as being sent, and write down what became of it."""
-        receipt = evolve(receipt, sent_at=self._clock(), error=None, message=None)
-        receipt, mistake = await _answered(panel, order, receipt)
-        receipt = evolve(receipt, settled_at=self._clock())
-        async with self._database.transaction(receipt) as connection:
-            await store.settle(connection, receipt)
-            if receipt.order is not None:
-                await following.adopt(connection, receipt.panel, [receipt.order], now=self._clock())
-        if mistake is not None:
-            raise mistake
-        return receipt
-
-    @asynccontextmanager
-    async def _alone(self, ref: str) -> AsyncIterator[None]:
-        """One caller of a ref at a time in this process: the second one has the first one's receipt."""
-        lock = self._sending.setdefault(ref, anyio.Lock())
-        try:
-            async with lock:
-                yield
-        finally:
-            if not lock.statistics().locked and not lock.statistics().tasks_waiting:
-                self._sending.pop(ref, None)
+        return intent(order, ref=ref, name=name, cost=cost, balance_before=balance_before, intended_at=now)
 
     async def _pages(self, states: list[str]) -> AsyncIterator[Receipt]:
         last: Receipt | None = None
@@ -458,45 +376,3 @@ class Ledger:
             if len(page) < _PAGE:
                 return
             last = page[-1]
-
-
-async def _answered(panel: AsyncClient, order: Order, receipt: Receipt) -> tuple[Receipt, Exception | None]:
-    """What became of an order, and what is to be raised besides: a mistake of the caller's, or what is not ours."""
-    try:
-        placed = await panel.add(order)
-    except NotSentError as error:
-        return _failed(receipt, ReceiptState.NOT_SENT, error), None
-    except ConfigurationError as error:
-        return _failed(receipt, ReceiptState.NOT_SENT, error), error
-    except PanelError as error:
-        return _failed(receipt, ReceiptState.REFUSED, error), None
-    except FollowersDataError as error:
-        return _failed(receipt, ReceiptState.UNKNOWN, error), None
-    # A lent client's hook or a limiter of the user's may raise anything, at any moment: that proves nothing.
-    except Exception as error:  # noqa: BLE001
-        return _failed(receipt, ReceiptState.UNKNOWN, error), error
-    return (
-        evolve(
-            receipt,
-            state=ReceiptState.PLACED,
-            order=placed.order,
-            charge=placed.charge,
-            currency=placed.currency,
-        ),
-        None,
-    )
-
-
-def _failed(receipt: Receipt, state: ReceiptState, error: Exception) -> Receipt:
-    words = error.message if isinstance(error, FollowersDataError) else str(error)
-    return evolve(receipt, state=state, error=type(error).__name__, message=words)
-
-
-def _check_name(what: str, name: object) -> None:
-    if not isinstance(name, str):
-        msg = f"{what} is a text, not {type(name).__name__}"
-        raise TypeError(msg)
-    if not name.strip() or "\x00" in name or len(name) > _LONGEST_NAME:
-        msg = f"{what} has {len(name)} characters; it must have 1 to {_LONGEST_NAME}, not all of them blank"
-        raise ValueError(msg)
-    check_sendable(what, name)

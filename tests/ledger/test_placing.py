@@ -78,7 +78,7 @@ async def test_callers_of_one_ref_at_the_same_time_place_it_once(
         async with anyio.create_task_group() as group:
             for _ in range(5):
                 group.start_soon(press)
-        assert ledger._sending == {}
+        assert ledger._placing._sending == {}
     assert [receipt.order for receipt in receipts] == [1] * 5
     assert len(sandbox.ledger()) == 1
 

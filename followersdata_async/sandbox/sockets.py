@@ -34,16 +34,18 @@ class Served:
     """
 
     def __init__(self, app: ASGIApp, panel: Panel, port: int) -> None:
-        listener = socket.create_server((_LOOPBACK, port))
-        self.address: str = f"{_LOOPBACK}:{listener.getsockname()[1]}"
+        self._listener = socket.create_server((_LOOPBACK, port))
+        self.address: str = f"{_LOOPBACK}:{self._listener.getsockname()[1]}"
         self._server = uvicorn.Server(_config(app, panel))
-        self._thread = threading.Thread(target=self._server.run, args=([listener],), name="sandbox", daemon=True)
+        self._thread = threading.Thread(target=self._server.run, args=([self._listener],), name="sandbox", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Stop listening; requests under way have a second to end."""
         self._server.should_exit = True
         self._thread.join()
+        # One that is told to stop before it has begun leaves its socket open.
+        self._listener.close()
 
 
 def _config(app: ASGIApp, panel: Panel) -> uvicorn.Config:

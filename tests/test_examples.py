@@ -1,4 +1,4 @@
-"""Every example of the documents is run: by its document from first to last, or by what it needs besides."""
+"""Every example of the documents in Python is run: by its document from first to last, or by what it needs besides."""
 
 from __future__ import annotations
 

@@ -10,9 +10,10 @@ import httpx
 from pydantic import BaseModel, TypeAdapter
 
 from followersdata_async import AsyncClient
-from followersdata_async.wire import answers, encoding
-from followersdata_async.wire.messages import Answer
-from followersdata_async.wire.refusals import Words
+from followersdata_async._wire import decoding as answers
+from followersdata_async._wire import encoding
+from followersdata_async._wire.error_phrases import Words
+from followersdata_async._wire.messages import Answer
 
 from . import rivals
 from .measure import Result, compared

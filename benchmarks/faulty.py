@@ -12,7 +12,7 @@ import time
 from decimal import Decimal
 from urllib.parse import parse_qsl
 
-from followersdata_async.sandbox.world import World
+from followersdata_async.sandbox.backend import World
 
 _FAULTS = {
     "good": 880,

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import anyio
 
 from followersdata_async import AsyncClient, Ok, OrderState, OrderStatus, PlacedOrder, orders
+from followersdata_async._instrumentation import Listeners
 from followersdata_async.ledger import Ledger
-from followersdata_async.listening import Listeners
 
 from .serving import serving
 

@@ -15,11 +15,11 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from followersdata_async import AsyncClient
+from followersdata_async._instrumentation import Asking, Call, Listeners
+from followersdata_async._pacing import RetryBudget
+from followersdata_async._wire.encoding import balance_request
 from followersdata_async.integrations.logging import log_to
 from followersdata_async.integrations.opentelemetry import instrument
-from followersdata_async.listening import Asking, Call, Listeners
-from followersdata_async.pacing import RetryBudget
-from followersdata_async.wire.encoding import balance_request
 
 from . import rivals
 from .measure import compared

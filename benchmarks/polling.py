@@ -9,7 +9,7 @@ from typing import final
 
 from attrs import define, field, frozen
 
-from followersdata_async.pacing import PollPolicy, Schedule, Sighting, next_due, rest_at_pace
+from followersdata_async._pacing import PollPolicy, Schedule, Sighting, next_due, rest_at_pace
 
 ORDERS = 20_000
 SIZE = 100

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from followersdata_async.sandbox import Sandbox
-from followersdata_async.sandbox.world import World
+from followersdata_async.sandbox.backend import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

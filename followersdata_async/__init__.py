@@ -10,9 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from . import errors, models
-from .catalogue import ServicesDiff, services_diff
+from ._batch.stream import Outcomes
+from ._catalogue import ServicesDiff, services_diff
+from ._pacing import PollPolicy, RetryPolicy
+from ._polling.watch import Changes
+from ._serialization import to_json
 from .client import AsyncClient
-from .dispatch import Outcomes
 from .errors import (
     AuthenticationError,
     ConfigurationError,
@@ -38,7 +41,6 @@ from .errors import (
     TemporaryPanelError,
     TransportError,
 )
-from .limits import RateLimit
 from .models import (
     Balance,
     BatchResult,
@@ -59,9 +61,7 @@ from .models import (
     ServiceKind,
     Unreported,
 )
-from .pacing import PollPolicy, RetryPolicy
-from .plain import to_json
-from .polling import Changes
+from .rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from types import ModuleType

@@ -11,46 +11,38 @@ from typing import TYPE_CHECKING, Literal, Self, TypeVar, overload
 import anyio
 import anyio.lowlevel
 
-from . import asking, dispatch
-from .caching import CachedServices
-from .coalescing import Coalescing
+from ._batch import chunk as asking
+from ._batch import stream as dispatch
+from ._batch.coalesce import Coalescing
+from ._caching import CachedServices
+from ._instrumentation import Call, Listeners
+from ._pacing import PollPolicy, RetryBudget, RetryPolicy
+from ._pipeline import Line, limiter_for
+from ._polling.watch import Changes, finals
+from ._retry import Retrying
+from ._settings import Settings, environment_of, hidden, key_from, url_from
+from ._transport import transport_for
+from ._wire import decoding as answers
+from ._wire import encoding
+from ._wire.messages import Trail
 from .errors import ConfigurationError
-from .line import Line, limiter_for
-from .listening import Call, Listeners
 from .models import Change, Failed, Refused, Unreported
-from .pacing import PollPolicy, RetryBudget, RetryPolicy
-from .polling import Changes, finals
-from .retrying import Retrying
-from .settings import Settings, environment_of, hidden, key_from, url_from
-from .transport import transport_for
-from .wire import answers, encoding
-from .wire.messages import Trail
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Mapping
     from ssl import SSLContext
     from types import TracebackType
 
+    from ._pipeline import Limiter
+    from ._polling.tracker import Event
+    from ._transport.httpx_transport import HttpClient
+    from ._wire.error_phrases import Words
+    from ._wire.messages import Answer, Request
     from .errors import PanelError
     from .events import Listener
-    from .following import Event
-    from .limits import PostgresRateLimit
-    from .line import Limiter
-    from .models import (
-        Balance,
-        BatchResult,
-        Cancellation,
-        Id,
-        OrderStatus,
-        PlacedOrder,
-        Refill,
-        RefillStatus,
-        Service,
-    )
+    from .models import Balance, BatchResult, Cancellation, Id, OrderStatus, PlacedOrder, Refill, RefillStatus, Service
     from .orders import Order
-    from .transport.lent import HttpClient
-    from .wire.messages import Answer, Request
-    from .wire.refusals import Words
+    from .rate_limit import PostgresRateLimit
 
 T = TypeVar("T")
 

@@ -10,8 +10,8 @@ from typing import ClassVar, Generic, TypeAlias, TypeVar, final
 
 from attrs import field, frozen
 
+from ._serialization import Plain
 from .errors import FollowersDataError, PanelError, PartialFailureError
-from .plain import Plain
 
 __all__ = [
     "Balance",
@@ -36,6 +36,9 @@ __all__ = [
 
 Id: TypeAlias = int | str
 """An order's, refill's or service's id: opaque. ``7`` and ``"7"`` are the same."""
+
+MAX_CHUNK_SIZE = 100
+"""The most ids that one request can carry (panel-api §2.2)."""
 
 
 def id_text(value: object) -> str:

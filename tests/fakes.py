@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from followersdata_async.line import Line
-from followersdata_async.pacing import RetryBudget
-from followersdata_async.retrying import Retrying
-from followersdata_async.wire.messages import Answer
-from followersdata_async.wire.refusals import Words
+from followersdata_async._pacing import RetryBudget
+from followersdata_async._pipeline import Line
+from followersdata_async._retry import Retrying
+from followersdata_async._wire.error_phrases import Words
+from followersdata_async._wire.messages import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from followersdata_async.pacing import RetryPolicy
-    from followersdata_async.wire.messages import Request, Trail
+    from followersdata_async._pacing import RetryPolicy
+    from followersdata_async._wire.messages import Request, Trail
 
 
 def answer(payload: object, *, status: int = 200, **headers: str) -> Answer:

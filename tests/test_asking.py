@@ -10,8 +10,9 @@ from fakes import FakeTransport, answer, ids_in, line, row, rows
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from followersdata_async.asking import CANCEL, REFILL, STATUS, answered
-from followersdata_async.dispatch import gathered
+from followersdata_async._batch.chunk import CANCEL, REFILL, STATUS, answered
+from followersdata_async._batch.stream import gathered
+from followersdata_async._pipeline import Bulk
 from followersdata_async.errors import (
     AuthenticationError,
     InsufficientFundsError,
@@ -23,15 +24,14 @@ from followersdata_async.errors import (
     RateLimitedError,
     TemporaryPanelError,
 )
-from followersdata_async.line import Bulk
 from followersdata_async.models import Failed, Ok, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from followersdata_async.asking import Answered, Batch
+    from followersdata_async._batch.chunk import Answered, Batch
+    from followersdata_async._wire.messages import Answer, Request
     from followersdata_async.models import OrderStatus
-    from followersdata_async.wire.messages import Answer, Request
 
 HUNDRED = list(range(1, 101))
 

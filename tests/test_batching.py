@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from followersdata_async.batching import merged, unique
+from followersdata_async._batch.ids import merged, unique
 from followersdata_async.models import BatchResult, Failed, Ok, Unreported, id_text
 
 IDS = st.one_of(st.integers(0, 30), st.integers(0, 30).map(str), st.from_regex(r"\A[a-z]{1,2}\Z"))

@@ -7,7 +7,7 @@ from decimal import Decimal
 import anyio
 import pytest
 
-from followersdata_async.caching import CachedServices
+from followersdata_async._caching import CachedServices
 from followersdata_async.errors import PanelUnavailableError
 from followersdata_async.models import Service, ServiceKind
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from attrs import evolve
 
-from followersdata_async.catalogue import ServicesDiff, services_diff
+from followersdata_async._catalogue import ServicesDiff, services_diff
 from followersdata_async.models import Service, ServiceKind
 
 

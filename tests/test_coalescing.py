@@ -9,8 +9,9 @@ import anyio
 import pytest
 from fakes import FakeTransport, answer, ids_in, line, row
 
-from followersdata_async.asking import REFILL_STATUS, STATUS
-from followersdata_async.coalescing import Coalescing
+from followersdata_async._batch.chunk import REFILL_STATUS, STATUS
+from followersdata_async._batch.coalesce import Coalescing
+from followersdata_async._pipeline import Bulk
 from followersdata_async.errors import (
     AuthenticationError,
     DecodeError,
@@ -18,14 +19,13 @@ from followersdata_async.errors import (
     OrderNotFoundError,
     PanelUnavailableError,
 )
-from followersdata_async.line import Bulk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from followersdata_async.line import Line
+    from followersdata_async._pipeline import Line
+    from followersdata_async._wire.messages import Answer, Request
     from followersdata_async.models import Id, OrderStatus
-    from followersdata_async.wire.messages import Answer, Request
 
 pytestmark = pytest.mark.anyio
 

@@ -11,8 +11,9 @@ from fakes import FakeTransport, answer, ids_in, line, row, rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from followersdata_async.asking import CANCEL, STATUS
-from followersdata_async.dispatch import Given, Outcomes, gathered
+from followersdata_async._batch.chunk import CANCEL, STATUS
+from followersdata_async._batch.stream import Given, Outcomes, gathered
+from followersdata_async._pacing import RetryPolicy
 from followersdata_async.errors import (
     AuthenticationError,
     DecodeError,
@@ -22,16 +23,15 @@ from followersdata_async.errors import (
     PanelUnavailableError,
     RateLimitedError,
 )
-from followersdata_async.limits import RateLimit
 from followersdata_async.models import Failed, Ok, Refused, Unreported, id_text
-from followersdata_async.pacing import RetryPolicy
+from followersdata_async.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-    from followersdata_async.line import Line
+    from followersdata_async._pipeline import Line
+    from followersdata_async._wire.messages import Answer, Request
     from followersdata_async.models import BatchResult, Id, OrderStatus
-    from followersdata_async.wire.messages import Answer, Request
 
 
 anyio_test = pytest.mark.anyio

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from followersdata_async.finishing import finished
+from followersdata_async._concurrency import finished
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from followersdata_async.finishing import Hold
+    from followersdata_async._concurrency import Hold
 
 ON_ASYNCIO = pytest.mark.parametrize("anyio_backend", ["asyncio"])
 

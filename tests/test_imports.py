@@ -56,6 +56,6 @@ def test_orders_are_there_when_they_are_asked_for() -> None:
         "from followersdata_async import orders; orders.Default",
         "from followersdata_async import *; orders.Default",
     ):
-        assert "followersdata_async.orders.kinds" in loaded(use)
+        assert "followersdata_async.orders.types" in loaded(use)
     with pytest.raises(subprocess.CalledProcessError):
         loaded("import followersdata_async as f; f.nothing")

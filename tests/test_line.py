@@ -9,9 +9,10 @@ import pytest
 from fakes import FakeTransport, answer, line
 
 from followersdata_async import orders
+from followersdata_async._wire import decoding as answers
+from followersdata_async._wire import encoding
+from followersdata_async._wire.messages import Trail
 from followersdata_async.errors import RateLimitedError
-from followersdata_async.wire import answers, encoding
-from followersdata_async.wire.messages import Trail
 
 pytestmark = pytest.mark.anyio
 

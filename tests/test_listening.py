@@ -21,8 +21,10 @@ from followersdata_async import (
     RetryPolicy,
     orders,
 )
-from followersdata_async.asking import STATUS
-from followersdata_async.coalescing import Coalescing
+from followersdata_async._batch.chunk import STATUS
+from followersdata_async._batch.coalesce import Coalescing
+from followersdata_async._instrumentation import Listeners
+from followersdata_async._wire.encoding import add_request, refill_status_request, statuses_request
 from followersdata_async.events import (
     CallEnded,
     CallStarted,
@@ -34,9 +36,7 @@ from followersdata_async.events import (
     RetryPlanned,
 )
 from followersdata_async.ledger import Ledger
-from followersdata_async.listening import Listeners
 from followersdata_async.sandbox import Sandbox
-from followersdata_async.wire.encoding import add_request, refill_status_request, statuses_request
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -257,7 +257,9 @@ async def test_a_listener_that_fails_loses_nothing(caplog: pytest.LogCaptureFixt
         placed = await panel.add(ORDER)
     assert [entry["order"] for entry in sandbox.ledger()] == [placed.order]
     assert [type(event) for event in told] == [CallStarted, RequestStarted, RequestEnded, CallEnded]
-    assert [record.levelno for record in caplog.records if record.name.endswith("listening")] == [logging.ERROR] * 4
+    assert [record.levelno for record in caplog.records if record.name.endswith("_instrumentation")] == [
+        logging.ERROR
+    ] * 4
     assert "the metrics are gone" in caplog.text
 
 

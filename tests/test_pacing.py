@@ -8,6 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from followersdata_async._pacing import (
+    PollPolicy,
+    RetryBudget,
+    RetryPolicy,
+    Schedule,
+    Sighting,
+    checked_pace,
+    cost_of_retry,
+    delay_before_retry,
+    next_due,
+    rest_at_pace,
+)
 from followersdata_async.errors import (
     AuthenticationError,
     ConflictError,
@@ -21,18 +33,6 @@ from followersdata_async.errors import (
     RateLimitedError,
     RequestTimeoutError,
     TemporaryPanelError,
-)
-from followersdata_async.pacing import (
-    PollPolicy,
-    RetryBudget,
-    RetryPolicy,
-    Schedule,
-    Sighting,
-    checked_pace,
-    cost_of_retry,
-    delay_before_retry,
-    next_due,
-    rest_at_pace,
 )
 
 POLICY = RetryPolicy(attempts=4, first_delay=1.0, longest_delay=3.0, longest_retry_after=60.0)

@@ -34,7 +34,7 @@ from followersdata_async import (
     Unreported,
     to_json,
 )
-from followersdata_async.plain import schema_of
+from followersdata_async._serialization import schema_of
 
 STATUS = OrderStatus(
     status="Partial", state=OrderState.PARTIAL, charge=Decimal("0.27819"), remains=157, orders=(1, "x")

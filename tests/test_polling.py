@@ -10,6 +10,8 @@ import anyio
 import pytest
 from fakes import FakeTransport, answer, ids_in, line, row
 
+from followersdata_async._pacing import PollPolicy
+from followersdata_async._polling.watch import Changes, finals
 from followersdata_async.errors import (
     AuthenticationError,
     OrderNotFoundError,
@@ -18,14 +20,12 @@ from followersdata_async.errors import (
     RequestTimeoutError,
 )
 from followersdata_async.models import Change, Failed, Ok, Refused, Unreported
-from followersdata_async.pacing import PollPolicy
-from followersdata_async.polling import Changes, finals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from followersdata_async._wire.messages import Answer, Request
     from followersdata_async.models import Id
-    from followersdata_async.wire.messages import Answer, Request
 
 pytestmark = pytest.mark.anyio
 

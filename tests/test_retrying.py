@@ -8,6 +8,8 @@ import anyio
 import pytest
 from fakes import Naps, retrying
 
+from followersdata_async._pacing import RetryPolicy
+from followersdata_async._wire.messages import Request, Trail
 from followersdata_async.errors import (
     FollowersDataError,
     InsufficientFundsError,
@@ -17,8 +19,6 @@ from followersdata_async.errors import (
     RateLimitedError,
     RequestTimeoutError,
 )
-from followersdata_async.pacing import RetryPolicy
-from followersdata_async.wire.messages import Request, Trail
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

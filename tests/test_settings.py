@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from followersdata_async._settings import DEFAULT_URL, Settings, key_from, url_from
 from followersdata_async.errors import ConfigurationError, InsufficientFundsError
-from followersdata_async.settings import DEFAULT_URL, Settings, key_from, url_from
 
 if TYPE_CHECKING:
     from pathlib import Path

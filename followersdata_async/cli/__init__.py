@@ -14,7 +14,7 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; ``None`` takes the process's arguments."""
     try:
-        from .commands import run
+        from .app import run
     except KeyboardInterrupt:
         sys.stderr.write("followersdata: interrupted; nothing was sent\n")
         return 130

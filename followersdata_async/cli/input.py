@@ -7,7 +7,7 @@ import io
 import sys
 from typing import TYPE_CHECKING
 
-from ..batching import unique
+from .._batch.ids import unique
 from ..models import id_text
 
 if TYPE_CHECKING:

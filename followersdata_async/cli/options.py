@@ -10,15 +10,15 @@ from typing import Annotated, TypeAlias, final
 from attrs import frozen
 from cyclopts import Parameter
 
+from .._pacing import PollPolicy
 from ..client import AsyncClient
 from ..integrations.logging import log_to
 from ..models import Id
-from ..pacing import PollPolicy
-from .accounts import DEFAULT, credentials
+from .commands.add import Consent, Fields
 from .input import ids_from
-from .interrupts import current
-from .ordering import Consent, Fields
+from .profile_store import DEFAULT, credentials
 from .progress import say
+from .signals import current
 
 
 @final

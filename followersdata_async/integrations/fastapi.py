@@ -48,7 +48,7 @@ from ..errors import (
     TemporaryPanelError,
     TransportError,
 )
-from .responses import EventStreamResponse, NdjsonResponse
+from .starlette import EventStreamResponse, NdjsonResponse
 
 __all__ = [
     "EventStreamResponse",

@@ -9,7 +9,7 @@ import anyio.lowlevel
 from ..client import CLOSED, AsyncClient
 
 if TYPE_CHECKING:
-    from ..line import Line
+    from .._pipeline import Line
 
 
 @final

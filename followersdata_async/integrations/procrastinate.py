@@ -24,11 +24,11 @@ from collections.abc import Callable, Mapping
 
 from procrastinate.tasks import Task
 
-from ..checks import check_seconds
+from .._pacing import PollPolicy, checked_pace
+from .._validators import check_seconds
 from ..client import AsyncClient
 from ..errors import ConfigurationError, LedgerError, NotSentError, OutcomeUnknownError
 from ..ledger import Ledger, ReceiptState
-from ..pacing import PollPolicy, checked_pace
 
 if TYPE_CHECKING:
     from procrastinate.types import JSONDict

@@ -7,8 +7,8 @@ try:
 except ImportError as _error:
     _msg = "followersdata_async.ledger needs its extra: pip install 'followersdata_async[ledger]'"
     raise ImportError(_msg) from _error
-from .following import Recorded
+from .poller import Polling, PollReport
 from .receipts import Evidence, Receipt, ReceiptState
-from .rounds import Polling, PollReport
+from .store_tracked import Recorded
 
 __all__ = ["Evidence", "Ledger", "PollReport", "Polling", "Receipt", "ReceiptState", "Recorded"]

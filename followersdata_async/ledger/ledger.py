@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, Self, final
 
 from attrs import evolve
 
-from ..batching import checked_iterable
-from ..errors import (
-    ConfigurationError,
-)
-from ..finishing import finished
+from .._batch.ids import checked_iterable
+from .._concurrency import finished
+from .._pacing import PollPolicy
+from .._wire.scalars import id_of
+from ..errors import ConfigurationError
 from ..models import id_text
-from ..pacing import PollPolicy
-from ..wire.scalars import id_of
-from . import following, rounds, schema, store
+from . import poller as rounds
+from . import schema
+from . import store_intents as store
+from . import store_tracked as following
 from .database import Database, database_errors
-from .placing import Placing, check_name, intent, on_record
+from .placement import Placing, check_name, intent, on_record
+from .poller import Polling
 from .receipts import Evidence, Receipt, ReceiptState
-from .rounds import Polling
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -29,12 +30,12 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+    from .._concurrency import Hold
     from ..client import AsyncClient
-    from ..finishing import Hold
     from ..models import Id, OrderState
     from ..orders import Order
-    from .following import Recorded
-    from .rounds import PollReport
+    from .poller import PollReport
+    from .store_tracked import Recorded
 
 _LONGEST_NAME = 200
 _PAGE = 500

@@ -9,8 +9,8 @@ from typing import final
 
 from attrs import frozen
 
+from .._serialization import Plain
 from ..models import Id
-from ..plain import Plain
 
 
 @final

@@ -7,7 +7,8 @@ are dropped, as some panels charge for them.
 
 from __future__ import annotations
 
-from .kinds import (
+from .base import Order, Raw, TypedOrder
+from .types import (
     CommentLikes,
     CommentReplies,
     CustomComments,
@@ -28,7 +29,6 @@ from .kinds import (
     fields_of,
     for_service,
 )
-from .typed import Order, Raw, TypedOrder
 
 __all__ = [
     "CommentLikes",

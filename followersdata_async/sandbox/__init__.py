@@ -12,7 +12,7 @@ except ImportError as _error:
     _msg = "the sandbox needs its extra: pip install 'followersdata_async[sandbox]'"
     raise ImportError(_msg) from _error
 
-from .quotas import Quota
-from .serving import Sandbox
+from .rate_limit import Quota
+from .sandbox import Sandbox
 
 __all__ = ["Quota", "Sandbox"]

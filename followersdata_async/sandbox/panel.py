@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, final
 
 from attrs import define, field, frozen
 
-from .changes import balance_from, terms_from
+from .admin_input import balance_from, terms_from
+from .backend import KEY_PREFIX, World, masked
 from .clock import Clock
 from .dialects import Dialect, Reply
 from .faults import Fault, Script
 from .journal import Journal
-from .quotas import Meter
-from .world import KEY_PREFIX, World, masked
+from .rate_limit import Meter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

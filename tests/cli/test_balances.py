@@ -12,7 +12,7 @@ import pytest
 
 from followersdata_async import AuthenticationError, Balance, NotSentError
 from followersdata_async.cli import main
-from followersdata_async.cli.balances import watched
+from followersdata_async.cli.commands.balance import watched
 
 if TYPE_CHECKING:
     from followersdata_async import FollowersDataError
@@ -59,7 +59,7 @@ def told(monkeypatch: pytest.MonkeyPatch, account: Account, least: str | None = 
         slept.append(seconds)
         await anyio.lowlevel.checkpoint()
 
-    monkeypatch.setattr("followersdata_async.cli.balances.anyio.sleep", sleep)
+    monkeypatch.setattr("followersdata_async.cli.commands.balance.anyio.sleep", sleep)
     with pytest.raises(AuthenticationError):
         anyio.run(watched, account, 60.0, None if least is None else Decimal(least))
     return slept

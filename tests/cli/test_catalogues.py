@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from followersdata_async.cli import main
-from followersdata_async.cli.catalogues import Choice
+from followersdata_async.cli.commands.services import Choice
 from followersdata_async.models import Service, ServiceKind
 
 if TYPE_CHECKING:

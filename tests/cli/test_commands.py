@@ -528,7 +528,7 @@ def test_the_module_runs_as_the_command(tmp_path: Path) -> None:
 
 def test_without_its_extra_the_command_says_what_to_install(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     """And nothing else."""
-    monkeypatch.delitem(sys.modules, "followersdata_async.cli.commands")
+    monkeypatch.delitem(sys.modules, "followersdata_async.cli.app")
     monkeypatch.setitem(sys.modules, "cyclopts", None)
     assert main(["balance"]) == 2
     assert capsys.readouterr().err == "followersdata: install its extra first: pip install 'followersdata_async[cli]'\n"
@@ -536,7 +536,7 @@ def test_without_its_extra_the_command_says_what_to_install(capsys: Captured, mo
 
 def test_an_import_error_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only a missing extra is explained away."""
-    monkeypatch.setitem(sys.modules, "followersdata_async.cli.commands", None)
+    monkeypatch.setitem(sys.modules, "followersdata_async.cli.app", None)
     with pytest.raises(ImportError):
         main(["balance"])
 
@@ -561,7 +561,7 @@ def test_the_durable_demo_kills_its_program_and_places_no_order_twice(capsys: Ca
 
 def test_the_durable_demo_says_when_its_program_fails(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     """Instead of showing what did not happen."""
-    monkeypatch.setattr("followersdata_async.cli.durable.KEY_VARIABLE", "SOMETHING_ELSE")
+    monkeypatch.setattr("followersdata_async.cli.commands.demo_durable.KEY_VARIABLE", "SOMETHING_ELSE")
     monkeypatch.delenv("FOLLOWERSDATA_API_KEY")
     assert main(["demo", "--durable", "--orders", "2"]) == 2
     assert "the program that places orders ended with 1; it said why" in capsys.readouterr().err

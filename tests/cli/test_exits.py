@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from followersdata_async.cli.exits import exit_code_of, exit_code_of_batch
+from followersdata_async.cli.exit_codes import exit_code_of, exit_code_of_batch
 from followersdata_async.errors import (
     AuthenticationError,
     ConfigurationError,

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from followersdata_async.cli import main
-from followersdata_async.cli.commands import app
+from followersdata_async.cli.app import app
 from followersdata_async.cli.examples import EXAMPLES
 
 if TYPE_CHECKING:

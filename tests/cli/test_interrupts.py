@@ -17,9 +17,9 @@ import pytest
 
 from followersdata_async import AsyncClient, InvalidRequestError, NotSentError, orders
 from followersdata_async.cli import main
-from followersdata_async.cli.batches import answered
-from followersdata_async.cli.interrupts import Interrupts, current, interruptible
+from followersdata_async.cli.commands.status import answered
 from followersdata_async.cli.progress import say
+from followersdata_async.cli.signals import Interrupts, current, interruptible
 from followersdata_async.events import RequestEnded, RequestStarted
 from followersdata_async.sandbox import Sandbox
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 import anyio
 import pytest
 
-from followersdata_async.cli.ordering import Consent, Fields, placed
+from followersdata_async.cli.commands.add import Consent, Fields, placed
 from followersdata_async.models import Service, ServiceKind
 
 

@@ -14,10 +14,10 @@ import pytest
 
 from followersdata_async import AsyncClient
 from followersdata_async.cli import main
-from followersdata_async.cli.batches import answered
-from followersdata_async.cli.interrupts import interruptible
+from followersdata_async.cli.commands.status import answered
+from followersdata_async.cli.output import write
 from followersdata_async.cli.progress import printable, say
-from followersdata_async.cli.render import write
+from followersdata_async.cli.signals import interruptible
 from followersdata_async.errors import AuthenticationError
 from followersdata_async.events import RequestEnded
 from followersdata_async.sandbox import Sandbox
@@ -86,7 +86,7 @@ def test_without_a_standard_output_nothing_is_sent(panel: Sandbox, command: list
 def test_what_an_encoding_does_not_have_is_an_escape() -> None:
     """An order is not lost for the sign of its currency."""
     code = (
-        "from followersdata_async.cli.running import _prepare_streams; _prepare_streams(); print('\\u20bd', '\\ud800')"
+        "from followersdata_async.cli.runner import _prepare_streams; _prepare_streams(); print('\\u20bd', '\\ud800')"
     )
     environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)

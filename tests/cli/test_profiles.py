@@ -16,7 +16,7 @@ from keyring.backend import KeyringBackend
 from keyring.backends.fail import Keyring as NoKeyring
 
 from followersdata_async.cli import main
-from followersdata_async.cli.accounts import Account
+from followersdata_async.cli.profile_store import Account
 from followersdata_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def test_a_folder_that_cannot_be_written_to_is_exit_3(
 ) -> None:
     """With its name."""
     (home / "config").write_text("a file, not a folder")
-    monkeypatch.setattr("followersdata_async.cli.accounts.user_config_path", lambda name: home / "config" / name)
+    monkeypatch.setattr("followersdata_async.cli.profile_store.user_config_path", lambda name: home / "config" / name)
     assert add(monkeypatch, "main", "secret-key-1") == 3
     assert "profiles.json" in capsys.readouterr().err
 

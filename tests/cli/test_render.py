@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from followersdata_async.cli.render import plain, row_of_outcome
+from followersdata_async.cli.output import plain, row_of_outcome
 from followersdata_async.errors import NotSentError, OrderNotFoundError
 from followersdata_async.models import Failed, Ok, OrderState, OrderStatus, Outcome, Refill, Refused, Unreported
 

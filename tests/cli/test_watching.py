@@ -14,12 +14,12 @@ from rich.console import Console
 
 from followersdata_async import AsyncClient, Change, Failed, OrderState, OrderStatus, PanelUnavailableError, PollPolicy
 from followersdata_async.cli import main
-from followersdata_async.cli.boards import Board, live
-from followersdata_async.cli.watching import watched
+from followersdata_async.cli.commands.watch import watched
+from followersdata_async.cli.live_view import Board, live
 from followersdata_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from followersdata_async.cli.render import Format
+    from followersdata_async.cli.output import Format
 
 Captured = pytest.CaptureFixture[str]
 FAST = 5000.0

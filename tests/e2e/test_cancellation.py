@@ -14,10 +14,11 @@ from fakes import FakeTransport, answer, line, row
 from sockets import response, serving
 
 from followersdata_async import AsyncClient, ConfigurationError, OutcomeUnknownError, RateLimit, orders
+from followersdata_async._transport import OwnTransport
+from followersdata_async._wire import decoding as answers
+from followersdata_async._wire import encoding
+from followersdata_async._wire.messages import Trail
 from followersdata_async.sandbox import Sandbox
-from followersdata_async.transport import OwnTransport
-from followersdata_async.wire import answers, encoding
-from followersdata_async.wire.messages import Trail
 
 if TYPE_CHECKING:
     from anyio.abc import SocketStream

@@ -273,7 +273,7 @@ import asyncio, sys
 from procrastinate import App, PsycopgConnector
 from followersdata_async import AsyncClient, PollPolicy
 from followersdata_async.integrations.procrastinate import blueprint
-from followersdata_async.limits import PostgresRateLimit
+from followersdata_async.rate_limit import PostgresRateLimit
 
 where, url = sys.argv[1:]
 limit = PostgresRateLimit(where, {RATE})

@@ -10,7 +10,7 @@ import pytest
 from starlette.background import BackgroundTask
 
 from followersdata_async import AsyncClient, AuthenticationError, orders
-from followersdata_async.integrations.responses import EventStreamResponse, NdjsonResponse
+from followersdata_async.integrations.starlette import EventStreamResponse, NdjsonResponse
 from followersdata_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Message
 
-    from followersdata_async.integrations.responses import _StreamResponse
+    from followersdata_async.integrations.starlette import _StreamResponse
 
 pytestmark = pytest.mark.anyio
 

@@ -14,14 +14,9 @@ import anyio
 import pytest
 from sqlalchemy import event
 
-from followersdata_async import (
-    AsyncClient,
-    AuthenticationError,
-    LedgerError,
-    PollPolicy,
-    orders,
-)
-from followersdata_async.ledger import Ledger, following
+from followersdata_async import AsyncClient, AuthenticationError, LedgerError, PollPolicy, orders
+from followersdata_async.ledger import Ledger
+from followersdata_async.ledger import store_tracked as following
 from followersdata_async.ledger.engines import engine_for
 from followersdata_async.sandbox import Sandbox
 
@@ -30,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from followersdata_async import Id, OrderStatus
-    from followersdata_async.dispatch import Outcomes
+    from followersdata_async._batch.stream import Outcomes
     from followersdata_async.models import Outcome
 
 pytestmark = pytest.mark.anyio

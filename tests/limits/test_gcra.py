@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from followersdata_async.limits.gcra import Gcra
+from followersdata_async.rate_limit.gcra import Gcra
 
 
 @given(

@@ -14,8 +14,8 @@ import psycopg
 import pytest
 
 from followersdata_async import AsyncClient, ConfigurationError, NotSentError, RetryPolicy
-from followersdata_async.limits import PostgresRateLimit
-from followersdata_async.limits.postgres import AccountLimit
+from followersdata_async.rate_limit import PostgresRateLimit
+from followersdata_async.rate_limit.postgres import AccountLimit
 from followersdata_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -285,8 +285,6 @@ def test_another_event_loop_is_an_error_that_says_so() -> None:
 
 def test_a_missing_extra_is_named() -> None:
     """Where it is used."""
-    code = (
-        "import sys; sys.modules['psycopg'] = None; import followersdata_async.limits as l; l.PostgresRateLimit('', 1)"
-    )
+    code = "sys.modules['psycopg'] = None; import followersdata_async.rate_limit as l; l.PostgresRateLimit('', 1)"
     done = subprocess.run([sys.executable, "-c", f"import sys; {code}"], capture_output=True, text=True, check=False)
     assert "PostgresRateLimit needs its extra: pip install 'followersdata_async[postgres]'" in done.stderr

@@ -9,7 +9,7 @@ PROOFS = {
     "": [
         CLIENT.format(""),
         "from followersdata_async import orders; orders.Package(service=1, link='x')",
-        "import followersdata_async.limits, followersdata_async.integrations.logging",
+        "import followersdata_async.rate_limit, followersdata_async.integrations.logging",
     ],
     "cli": ["from followersdata_async.cli import main; assert main(['--version']) == 0"],
     "keyring": ["import keyring; keyring.get_keyring()"],
@@ -19,7 +19,7 @@ PROOFS = {
     "ledger": ["from followersdata_async.ledger import Ledger; Ledger('sqlite:///orders.db')"],
     "postgres": [
         "from followersdata_async.ledger import Ledger; Ledger('postgresql://me@host/shop')",
-        "from followersdata_async.limits import PostgresRateLimit; PostgresRateLimit('postgresql://me@host/shop', 10)",
+        "from followersdata_async import rate_limit; rate_limit.PostgresRateLimit('postgresql://me@host/shop', 10)",
     ],
     "procrastinate": [
         (
@@ -29,7 +29,7 @@ PROOFS = {
     ],
     "fastapi": [
         (
-            "import followersdata_async.integrations.responses; "
+            "import followersdata_async.integrations.starlette; "
             "from fastapi import FastAPI; from followersdata_async.integrations.fastapi import install_error_handlers; "
             "install_error_handlers(FastAPI())"
         )

@@ -25,8 +25,8 @@ from followersdata_async import (
     orders,
 )
 from followersdata_async.sandbox import Sandbox
+from followersdata_async.sandbox.backend import World
 from followersdata_async.sandbox.dialects import DIALECTS, dialect_named
-from followersdata_async.sandbox.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from followersdata_async.sandbox.backend import World
 from followersdata_async.sandbox.catalogue import catalogue
-from followersdata_async.sandbox.world import World
 
 KEY = "sandbox-one"
 DAY = 86400.0

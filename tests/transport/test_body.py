@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from followersdata_async.transport.body import UnusableBodyError, body_of, most_bytes
+from followersdata_async._transport.body import UnusableBodyError, body_of, most_bytes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -10,6 +10,9 @@ import httpx
 import pytest
 import respx
 
+from followersdata_async._settings import Settings
+from followersdata_async._transport import LentTransport
+from followersdata_async._wire.messages import Answer, Request, Trail
 from followersdata_async.errors import (
     ConfigurationError,
     FollowersDataError,
@@ -17,9 +20,6 @@ from followersdata_async.errors import (
     PanelUnavailableError,
     RequestTimeoutError,
 )
-from followersdata_async.settings import Settings
-from followersdata_async.transport import LentTransport
-from followersdata_async.wire.messages import Answer, Request, Trail
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

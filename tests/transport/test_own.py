@@ -13,6 +13,9 @@ import httpx
 import pytest
 from sockets import closed_port, replying, response, serving
 
+from followersdata_async._settings import Settings
+from followersdata_async._transport import OwnTransport, Pool, SplitTransport, httpx_shard, transport_for
+from followersdata_async._wire.messages import Answer, Request, Trail
 from followersdata_async.errors import (
     FollowersDataError,
     NotSentError,
@@ -20,9 +23,6 @@ from followersdata_async.errors import (
     PanelUnavailableError,
     RequestTimeoutError,
 )
-from followersdata_async.settings import Settings
-from followersdata_async.transport import OwnTransport, Pool, SplitTransport, httpx_shard, transport_for
-from followersdata_async.wire.messages import Answer, Request, Trail
 
 if TYPE_CHECKING:
     from anyio.abc import SocketStream

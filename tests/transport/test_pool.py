@@ -7,8 +7,8 @@ import ssl
 import anyio
 import pytest
 
-from followersdata_async.settings import Settings
-from followersdata_async.transport import Pool, httpx_shard
+from followersdata_async._settings import Settings
+from followersdata_async._transport import Pool, httpx_shard
 
 pytestmark = pytest.mark.anyio
 

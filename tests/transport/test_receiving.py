@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from followersdata_async.transport.receiving import received
-from followersdata_async.wire.messages import Request
+from followersdata_async._transport.response import received
+from followersdata_async._wire.messages import Request
 
 pytestmark = pytest.mark.anyio
 

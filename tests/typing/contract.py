@@ -66,7 +66,7 @@ from followersdata_async.integrations.logging import log_to
 from followersdata_async.integrations.opentelemetry import instrument
 from followersdata_async.integrations.procrastinate import blueprint
 from followersdata_async.ledger import Ledger, PollReport, Receipt, ReceiptState
-from followersdata_async.limits import PostgresRateLimit
+from followersdata_async.rate_limit import PostgresRateLimit
 from followersdata_async.sandbox import Quota, Sandbox
 
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 from fakes import answer, row
 
+from followersdata_async._wire import decoding as answers
+from followersdata_async._wire import encoding
+from followersdata_async._wire.error_phrases import Words
 from followersdata_async.errors import (
     DecodeError,
     FollowersDataError,
@@ -16,8 +19,6 @@ from followersdata_async.errors import (
     PanelError,
 )
 from followersdata_async.models import Failed, Ok, OrderStatus, Refill, Refused
-from followersdata_async.wire import answers, encoding
-from followersdata_async.wire.refusals import Words
 
 if TYPE_CHECKING:
     from followersdata_async.models import Id, Outcome

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from followersdata_async import orders
-from followersdata_async.wire import encoding
+from followersdata_async._wire import encoding
 
 if TYPE_CHECKING:
-    from followersdata_async.wire.messages import Request
+    from followersdata_async._wire.messages import Request
 
 LINK = "https://example.com/p/1?a=b&c=d"
 

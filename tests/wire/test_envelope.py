@@ -7,6 +7,10 @@ from decimal import Decimal
 import pytest
 from fakes import answer
 
+from followersdata_async._wire.envelope import payload_of
+from followersdata_async._wire.error_phrases import Words
+from followersdata_async._wire.messages import Answer, Request
+from followersdata_async._wire.retry_after import pause_asked
 from followersdata_async.errors import (
     AuthenticationError,
     FollowersDataError,
@@ -19,10 +23,6 @@ from followersdata_async.errors import (
     RateLimitedError,
     TemporaryPanelError,
 )
-from followersdata_async.wire.envelope import payload_of
-from followersdata_async.wire.messages import Answer, Request
-from followersdata_async.wire.pauses import pause_asked
-from followersdata_async.wire.refusals import Words
 
 READ = Request("status", (("orders", "1,2"),))
 WRITE = Request("add", (("link", "x.y"),), repeatable=False)

@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_samples import CASES, READERS
 
+from followersdata_async._wire import decoding as answers
+from followersdata_async._wire import encoding
+from followersdata_async._wire.error_phrases import Words
+from followersdata_async._wire.messages import Answer
 from followersdata_async.errors import FollowersDataError
 from followersdata_async.models import Failed, Ok, Refused
-from followersdata_async.wire import answers, encoding
-from followersdata_async.wire.messages import Answer
-from followersdata_async.wire.refusals import Words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

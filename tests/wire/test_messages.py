@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from followersdata_async.wire.messages import Trail
+from followersdata_async._wire.messages import Trail
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from followersdata_async._wire.error_phrases import Words
 from followersdata_async.errors import (
     AuthenticationError,
     ConflictError,
@@ -18,7 +19,6 @@ from followersdata_async.errors import (
     ServiceNotFoundError,
     TemporaryPanelError,
 )
-from followersdata_async.wire.refusals import Words
 
 WORDS: dict[type[PanelError], list[str]] = {
     AuthenticationError: [

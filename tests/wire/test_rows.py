@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from followersdata_async.wire.rows import Shape, UnmatchableError, rows_by_id
+from followersdata_async._wire.row_matching import Shape, UnmatchableError, rows_by_id
 
 STATUS = Shape(key="order", flat=frozenset({"status"}))
 REFILL = Shape(key="order", spare_key="refill", flat=frozenset({"refill"}))

@@ -15,6 +15,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from fakes import answer
 
+from followersdata_async._wire import decoding as answers
+from followersdata_async._wire import encoding
+from followersdata_async._wire.error_phrases import Words
+from followersdata_async._wire.messages import Answer, Request
 from followersdata_async.errors import AuthenticationError, FollowersDataError, PanelError
 from followersdata_async.models import (
     Balance,
@@ -33,9 +37,6 @@ from followersdata_async.models import (
     ServiceKind,
     Unreported,
 )
-from followersdata_async.wire import answers, encoding
-from followersdata_async.wire.messages import Answer, Request
-from followersdata_async.wire.refusals import Words
 
 if TYPE_CHECKING:
     from collections.abc import Callable

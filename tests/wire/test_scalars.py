@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from followersdata_async.models import OrderState, RefillState, ServiceKind
-from followersdata_async.wire.scalars import (
+from followersdata_async._wire.scalars import (
     count_of,
     flag_of,
     id_of,
@@ -19,6 +18,7 @@ from followersdata_async.wire.scalars import (
     service_kind_of,
     text_of,
 )
+from followersdata_async.models import OrderState, RefillState, ServiceKind
 
 
 @pytest.mark.parametrize(

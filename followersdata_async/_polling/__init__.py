@@ -1,0 +1,1 @@
+"""Polling orders until they are final."""

@@ -1,0 +1,58 @@
+"""The balance: once, or whenever it changes; and when it runs low."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import anyio
+
+from ..._validators import check_seconds
+from ...errors import AuthenticationError, FollowersDataError
+from ..exit_codes import BELOW, WELL
+from ..output import Format, row_of, write_line, write_one
+from ..progress import ring, say, working
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from ...client import AsyncClient
+    from ...models import Balance
+
+
+async def shown(client: AsyncClient, least: Decimal | None, how: Format) -> int:
+    """Write it; below ``least``, say so."""
+    with working("reading the balance …"):
+        balance = await client.balance()
+    write_one(row_of(balance), ("balance", "currency"), how)
+    if least is None or balance.balance >= least:
+        return WELL
+    _alert(balance, least)
+    return BELOW
+
+
+async def watched(client: AsyncClient, every: float, least: Decimal | None) -> int:
+    """Write a line for each change, for ever; say when it falls below ``least``. A look that fails is made up for."""
+    check_seconds("--every", every)
+    before: Balance | None = None
+    while True:
+        try:
+            balance = await client.balance()
+        except AuthenticationError:
+            raise
+        except FollowersDataError as error:
+            say(f"followersdata: {error}")
+        else:
+            if balance != before:
+                write_line({"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **row_of(balance)})
+                sys.stdout.flush()
+            if least is not None and balance.balance < least and (before is None or before.balance >= least):
+                _alert(balance, least)
+            before = balance
+        await anyio.sleep(every)
+
+
+def _alert(balance: Balance, least: Decimal) -> None:
+    ring()
+    say(f"the balance is {balance.balance} {balance.currency or ''}".rstrip() + f", below {least}: pay in soon")

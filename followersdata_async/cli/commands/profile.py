@@ -1,0 +1,87 @@
+"""The commands that remember panels by a name."""
+
+from __future__ import annotations
+
+import getpass
+import sys
+from typing import Annotated
+
+from cyclopts import App, Parameter
+
+from ..._settings import DEFAULT_URL, key_from, url_from
+from .. import exit_codes as exits
+from ..examples import EXAMPLES
+from ..input import UsageError
+from ..output import Format, write
+from ..profile_store import Account, accounts, check_name
+from ..progress import say
+
+profile: App = App(
+    name="profile",
+    help="Remember panels and their keys by a name, for --profile. Without it, `main` is used.",
+    help_format="plaintext",
+    help_epilogue=EXAMPLES["profile"],
+)
+
+
+@profile.command(name="add", help_epilogue=EXAMPLES["profile add"])
+def profile_add(
+    name: str,
+    *,
+    url: str = DEFAULT_URL,
+    keyring: Annotated[bool, Parameter(negative=())] = False,
+) -> int:
+    """Remember a panel. Its key is asked for without being shown, or read from standard input.
+
+    Parameters
+    ----------
+    name
+        What it is called; `main` is used where no profile is named.
+    url
+        The API's full address.
+    keyring
+        Leave the key to the system's keyring (extra `keyring`), not to a file.
+    """
+    check_name(name)
+    address = url_from(url, {})
+    try:
+        asked = getpass.getpass(f"API key of {address}: ") if sys.stdin.isatty() else sys.stdin.readline()
+    except EOFError as error:
+        msg = "no key was given: nothing is remembered"
+        raise UsageError(msg) from error
+    key = key_from(asked.strip(), {})
+    accounts().add(Account(name=name, url=address, key=key), keyring=keyring)
+    say(f"{name} is remembered: followersdata balance --profile {name}")
+    return exits.WELL
+
+
+@profile.command(name="list", help_epilogue=EXAMPLES["profile list"])
+def profile_list(*, format: Format = "table") -> int:
+    """Show what is remembered; never a key.
+
+    Parameters
+    ----------
+    format
+        How it is written to standard output.
+    """
+    known = accounts().all().values()
+    rows = [
+        {"name": account.name, "url": account.url, "key": "keyring" if account.key is None else "file"}
+        for account in known
+    ]
+    write(rows, ("name", "url", "key"), format)
+    return exits.WELL
+
+
+@profile.command(name="remove", help_epilogue=EXAMPLES["profile remove"])
+def profile_remove(name: str) -> int:
+    """Forget a panel and its key.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    """
+    accounts().remove(name)
+    say(f"{name} is forgotten")
+    return exits.WELL

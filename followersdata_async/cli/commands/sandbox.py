@@ -1,0 +1,141 @@
+"""``sandbox``: a panel served on this machine, with what can be said of it on the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import anyio
+from cyclopts import Parameter
+
+from .. import exit_codes as exits
+from ..input import UsageError
+from ..progress import say
+
+_LAST_PORT = 65535
+_MOST_LATENCY = 3600
+
+
+async def sandbox(
+    *,
+    port: int = 8099,
+    seed: int = 1,
+    latency: float = 0.0,
+    dialect: str = "documented",
+    past: int = 1_000_000,
+    services: int = 24,
+    speed: float = 1.0,
+    balance: Annotated[tuple[str, ...], Parameter(negative=())] = (),
+    quota: int | None = None,
+    quota_per: float = 1.0,
+    quota_says: Literal["header", "status", "text"] = "header",
+    one_per_link: Annotated[bool, Parameter(negative=())] = False,
+    faults: Path | None = None,
+    state: Path | None = None,
+) -> int:
+    """Serve a panel on this machine, to try and to test against, until Ctrl-C. It has a page that shows what happens.
+
+    Parameters
+    ----------
+    port
+        The port to listen on; 0 takes a free one.
+    seed
+        The same seed gives the same catalogue and orders.
+    latency
+        Seconds before each answer.
+    dialect
+        Whose shapes the answers have, one of docs/dialects.md.
+    past
+        How many orders there are from the beginning: their ids are 1 to this.
+    services
+        How many services the catalogue has.
+    speed
+        How many times as fast as ours the sandbox's time goes; 0 lets it stand still until you move it.
+    balance
+        What a key's account has, as sandbox-key=12.50; may be given again for other keys.
+    quota
+        How many requests a key may make in --quota-per seconds; without it any number.
+    quota_per
+        Seconds that --quota is for.
+    quota_says
+        How too many are refused: HTTP 429 with Retry-After, 429 alone, or a text with HTTP 200.
+    one_per_link
+        Refuse an order while another of the same service and link is active.
+    faults
+        A JSON file with a list of faults for the first requests, as docs/sandbox.md describes them.
+    state
+        A file that keeps orders, refills and balances over restarts; made if it is not there.
+    """
+    from ...sandbox import Quota, Sandbox
+
+    check_sandbox(past, latency)
+    if not 0 <= port <= _LAST_PORT:
+        msg = f"--port is {port}, but must be from 0 to {_LAST_PORT}"
+        raise UsageError(msg)
+    try:
+        panel = Sandbox(
+            seed=seed,
+            serve=True,
+            port=port,
+            latency=latency,
+            dialect=dialect,
+            past=past,
+            services=services,
+            speed=speed,
+            balances=dict(map(_balance, balance)),
+            quota=None if quota is None else Quota(requests=quota, per=quota_per, says=quota_says),
+            one_per_link=one_per_link,
+            faults=[] if faults is None else _faults(faults),
+            state=state,
+        )
+    except OSError as error:
+        raise UsageError(str(error)) from error
+    try:
+        async with panel:
+            say("A sandbox panel: no money, no real orders; keys start with sandbox-. Ctrl-C ends it.")
+            say(f"See what happens, and break it, at {panel.page}. In another terminal:")
+            say(f"  export FOLLOWERSDATA_API_KEY={panel.key}")
+            say(f"  export FOLLOWERSDATA_API_URL={panel.url}")
+            say("  followersdata balance")
+            await anyio.sleep_forever()
+    except OSError as error:
+        msg = f"--port {port} cannot be used: {error.strerror}; take another, or 0 for a free one"
+        raise UsageError(msg) from error
+    return exits.WELL
+
+
+def check_sandbox(orders: int, latency: float) -> None:
+    """Refuse numbers that no sandbox can have.
+
+    Raises:
+        UsageError: one of them is out of its bounds.
+    """
+    if orders < 1:
+        msg = f"the number of orders is {orders}, but must be at least 1"
+        raise UsageError(msg)
+    if not 0 <= latency <= _MOST_LATENCY:
+        msg = f"--latency is {latency}, but must be from 0 to {_MOST_LATENCY} seconds"
+        raise UsageError(msg)
+
+
+def _balance(text: str) -> tuple[str, str]:
+    key, separator, amount = text.partition("=")
+    if not separator:
+        msg = f"--balance is {text!r}, but must be like sandbox-key=12.50"
+        raise UsageError(msg)
+    return key, amount
+
+
+def _faults(path: Path) -> list[object]:
+    """What the file has, as a list.
+
+    Raises:
+        UsageError: it cannot be read, or is no JSON.
+    """
+    try:
+        said = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        msg = f"--faults {path} cannot be read: {error}"
+        raise UsageError(msg) from error
+    return said if isinstance(said, list) else [said]

@@ -1,0 +1,94 @@
+"""One command, from its arguments to its exit code; every error becomes a line on standard error."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import os
+import sys
+import traceback
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cyclopts import CycloptsError
+
+from ..errors import FollowersDataError
+from . import exit_codes as exits
+from .input import UsageError
+from .progress import say
+from .signals import SentError, interruptible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cyclopts import App
+
+
+def run(app: App, arguments: Sequence[str]) -> int:  # noqa: C901 - a clause for each kind of error
+    """Run one command."""
+    try:
+        _prepare_streams()
+        code = _code_of(app, arguments)
+        sys.stdout.flush()
+    except CycloptsError as error:
+        return _failed(f"{error} See followersdata --help.", exits.USAGE)
+    except (UsageError, ValueError, TypeError) as error:
+        return _failed(str(error), exits.USAGE)
+    except ImportError as error:
+        if "needs its extra" not in str(error):
+            raise
+        return _failed(str(error), exits.CONFIGURATION)
+    except FollowersDataError as error:
+        if not {"--verbose", "-v"}.isdisjoint(arguments):
+            traceback.print_exc()
+        return _failed(str(error), exits.exit_code_of(error))
+    except KeyboardInterrupt:
+        return _failed("interrupted; nothing was sent", exits.INTERRUPTED)
+    except SentError as error:
+        _abandon_output()
+        return _failed(f"{error}; what was sent is sent: look before you repeat it", exits.UNKNOWN)
+    except BrokenPipeError:
+        _abandon_output()
+        return exits.REFUSED
+    except OSError as error:
+        _abandon_output()
+        return _failed(f"the output cannot be written: {error.strerror or error}", exits.REFUSED)
+    return code if isinstance(code, int) else exits.WELL
+
+
+def _code_of(app: App, arguments: Sequence[str]) -> Any:  # noqa: ANN401 - help and version are commands, too
+    command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
+    if not inspect.iscoroutinefunction(command):
+        return command(*bound.args, **bound.kwargs)
+    return interruptible(partial(command, *bound.args, **bound.kwargs))
+
+
+def _prepare_streams() -> None:
+    """Write what a terminal's encoding does not have as an escape, and refuse to work where nobody could read it.
+
+    Raises:
+        UsageError: standard output is closed.
+    """
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as the process runs
+    if sys.stdin is None:
+        sys.stdin = Path(os.devnull).open(encoding="utf-8")  # noqa: SIM115 - as above
+    if sys.stdout is None:
+        msg = "standard output is closed: nobody could read what comes"
+        raise UsageError(msg)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _abandon_output() -> None:
+    """Whoever read the output has left; Python would complain again when it flushes at exit."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _failed(text: str, code: int) -> int:
+    say(f"followersdata: {text}")
+    return code

@@ -1,8 +1,0 @@
-"""Limits on how often a panel is asked, for a client's ``rate``."""
-
-from __future__ import annotations
-
-from .memory import RateLimit
-from .postgres import PostgresRateLimit
-
-__all__ = ["PostgresRateLimit", "RateLimit"]

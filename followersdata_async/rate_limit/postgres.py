@@ -1,0 +1,231 @@
+"""A limit for any number of processes and machines: its state is a row of a PostgreSQL database."""
+
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal, LiteralString, final
+
+import anyio
+from attrs import field, frozen
+from attrs.validators import in_, instance_of
+
+from .._validators import seconds, whole_number
+from ..errors import ConfigurationError, NotSentError
+from .local import RateLimit
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from psycopg import AsyncConnection
+
+_logger = logging.getLogger(__name__)
+
+_AWAY_SECONDS = 1.0
+"""For how long a database that was away is not asked again."""
+
+_EXISTS = "SELECT to_regclass('followersdata_limits') IS NOT NULL"
+_CREATE = """
+    CREATE UNLOGGED TABLE IF NOT EXISTS followersdata_limits
+    (account text PRIMARY KEY, due double precision NOT NULL)
+"""
+_LOCK = "SELECT pg_advisory_xact_lock(7813586346238636404)"
+_NOW = "extract(epoch FROM clock_timestamp())::float8"
+
+# The generic cell rate algorithm, as in ``gcra``, on the server's clock: one row says when the next request is on time.
+_TAKE = f"""
+    INSERT INTO followersdata_limits AS held (account, due) VALUES (%(account)s, {_NOW} + %(interval)s)
+    ON CONFLICT (account) DO UPDATE SET due = greatest(held.due, {_NOW}) + %(interval)s
+    RETURNING due - %(burst)s * %(interval)s - {_NOW}
+"""  # noqa: S608 - of constants
+_PAUSE = f"""
+    INSERT INTO followersdata_limits AS held (account, due)
+    VALUES (%(account)s, {_NOW} + %(pause)s + (%(burst)s - 1) * %(interval)s)
+    ON CONFLICT (account) DO UPDATE SET due = greatest(held.due, excluded.due)
+    RETURNING 0.0::float8
+"""  # noqa: S608 - of constants
+
+
+@final
+@frozen
+class PostgresRateLimit:
+    """At most ``requests`` in any ``per`` seconds, over all processes and machines that share a database.
+
+    Give it to each client as its ``rate``; extra ``postgres``, asyncio only.
+    Each request takes one statement, on the server's clock. Clients share what
+    they may send if they have the same panel and key; the database knows these
+    as a hash. The table ``followersdata_limits`` is created where there is none.
+
+    A wait that is cancelled has used up its turn. When a panel asks one client
+    to wait, each other one sends at most one more request.
+
+    Attributes:
+        where: ``postgresql://user@host/database``.
+        requests: How many requests.
+        per: In how many seconds.
+        burst: How many may go at once after a quiet while.
+        away: What happens while the database is away. ``"raise"``: requests fail as
+            ``NotSentError``, after the client's retries. ``"local"``: each client keeps to
+            the limit for itself, so that all together may exceed it.
+        patience: Seconds that the database has to answer.
+
+    Raises:
+        ConfigurationError: it is no such address, or the extra is missing.
+        ValueError: a number out of its bounds.
+        TypeError: it is none.
+    """
+
+    where: str = field(validator=instance_of(str), repr=False)
+    requests: int = field(validator=whole_number(1))
+    per: float = field(default=1.0, kw_only=True, validator=seconds())
+    burst: int = field(default=1, kw_only=True, validator=whole_number(1))
+    away: Literal["raise", "local"] = field(default="raise", kw_only=True, validator=in_(("raise", "local")))
+    patience: float = field(default=5.0, kw_only=True, validator=seconds())
+
+    def __attrs_post_init__(self) -> None:
+        psycopg = _driver()
+        try:
+            is_one = self.where.startswith(_SCHEMES) and bool(psycopg.conninfo.conninfo_to_dict(self._conninfo))
+        except psycopg.Error:
+            is_one = False
+        if not is_one:
+            # Without the address, which may hold a password.
+            msg = "a shared limit's address is postgresql://user@host/database"
+            raise ConfigurationError(msg)
+
+    @property
+    def _conninfo(self) -> str:
+        return "postgresql://" + self.where.partition("://")[2]
+
+    def of(self, account: str) -> AccountLimit:
+        """The limit of one account, by a text that stands for it; whoever asks for it closes it."""
+        return AccountLimit(self, self._conninfo, account)
+
+
+_SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
+
+
+@final
+class AccountLimit:
+    """One client's side of a shared limit: its requests take their turns from the database one after the other."""
+
+    def __init__(
+        self,
+        limit: PostgresRateLimit,
+        conninfo: str,
+        account: str,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        self._limit = limit
+        self._conninfo = conninfo
+        self._account = account
+        self._sleep = sleep
+        self._local = RateLimit(limit.requests, per=limit.per, burst=limit.burst)
+        self._turn = anyio.Lock()
+        self._asking = anyio.Lock()
+        self._connection: AsyncConnection | None = None
+        self._away_until = 0.0
+        self._paused_until = 0.0
+
+    async def wait(self) -> None:
+        """Wait for the next request's turn, and take it.
+
+        Raises:
+            NotSentError: the database is away, and ``away`` is ``"raise"``.
+            ConfigurationError: this is no asyncio.
+        """
+        async with self._turn:
+            try:
+                delay = await self._asked(_TAKE)
+            except _AwayError as error:
+                if self._limit.away == "raise":
+                    msg = f"nothing was sent: the database of the shared rate limit does not answer ({error})"
+                    raise NotSentError(msg) from error.__cause__
+                await self._local.wait()
+                return
+            while delay > 0:
+                await self._sleep(delay)
+                # A pause may come while this one waits.
+                delay = self._paused_until - anyio.current_time()
+
+    async def pause(self, duration: float) -> None:
+        """Let nobody go for ``duration`` seconds: the panel has asked for it."""
+        self._paused_until = anyio.current_time() + duration
+        self._local.pause(duration)
+        try:
+            await self._asked(_PAUSE, pause=duration)
+        except _AwayError as error:
+            # The answer that asked for the pause is worth more than the other processes' knowing of it.
+            _logger.warning("a pause of %.1f s is not shared: the database does not answer (%s)", duration, error)
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with anyio.CancelScope(shield=True):
+                await connection.close()
+
+    async def _asked(self, statement: LiteralString, **more: float) -> float:
+        """What a statement says, on the connection that there is or else on a new one."""
+        values = {
+            "account": self._account,
+            "interval": self._limit.per / self._limit.requests,
+            "burst": self._limit.burst,
+            **more,
+        }
+        async with self._asking:
+            if anyio.current_time() < self._away_until:
+                msg = "as a moment ago"
+                raise _AwayError(msg)
+            try:
+                with anyio.fail_after(self._limit.patience):
+                    return await self._executed(statement, values)
+            except (_driver().Error, OSError) as error:
+                self._away_until = anyio.current_time() + _AWAY_SECONDS
+                msg = (str(error).strip() or type(error).__name__).splitlines()[0]
+                raise _AwayError(msg) from error
+
+    async def _executed(self, statement: LiteralString, values: Mapping[str, Any]) -> float:
+        was_open = self._connection is not None
+        try:
+            connection = self._connection or await self._opened()
+            row = await (await connection.execute(statement, values)).fetchone()
+        except BaseException as error:
+            await self.aclose()
+            # A connection that was idle may have been closed by the server; a new one tells whether it is away.
+            if was_open and isinstance(error, _driver().OperationalError):
+                return await self._executed(statement, values)
+            raise
+        return float(row[0]) if row else 0.0
+
+    async def _opened(self) -> AsyncConnection:
+        import asyncio  # noqa: PLC0415 - programs without a shared limit need not pay for it
+
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            msg = "a shared rate limit runs on asyncio only: its database driver knows no other event loop"
+            raise ConfigurationError(msg) from None
+        # Without prepared statements, which poolers of connections do not know.
+        connection: AsyncConnection
+        connection = await _driver().AsyncConnection.connect(self._conninfo, autocommit=True, prepare_threshold=None)
+        self._connection = connection
+        if await (await connection.execute(_EXISTS)).fetchone() != (True,):
+            async with connection.transaction():
+                # Two that create it at once would fail, even with IF NOT EXISTS.
+                await connection.execute(_LOCK)
+                await connection.execute(_CREATE)
+        return connection
+
+
+class _AwayError(Exception):
+    """The database did not answer."""
+
+
+def _driver() -> Any:  # noqa: ANN401 - an extra, imported where it is used
+    try:
+        return import_module("psycopg")
+    except ImportError as error:
+        msg = "PostgresRateLimit needs its extra: pip install 'followersdata_async[postgres]'"
+        raise ConfigurationError(msg) from error

@@ -1,0 +1,122 @@
+"""The panel on a loopback port, with connections that end as a panel's do when it breaks (uvicorn)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any, final
+
+import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from .asgi import API_PATH, Dropped
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from .panel import Panel
+
+_LOOPBACK = "127.0.0.1"
+_GRACE_SECONDS = 1
+_AT_ONCE = struct.pack("ii", 1, 0)
+_UNREAD = (f"POST {API_PATH}".encode(), f"GET {API_PATH}".encode())
+
+
+@final
+class Served:
+    """A server in a thread of its own: uvicorn runs on asyncio only, and the caller may be on trio.
+
+    Raises:
+        OSError: the port is taken.
+    """
+
+    def __init__(self, app: ASGIApp, panel: Panel, port: int) -> None:
+        self._listener = socket.create_server((_LOOPBACK, port))
+        self.address: str = f"{_LOOPBACK}:{self._listener.getsockname()[1]}"
+        self._server = uvicorn.Server(_config(app, panel))
+        self._thread = threading.Thread(target=self._server.run, args=([self._listener],), name="sandbox", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop listening; requests under way have a second to end."""
+        self._server.should_exit = True
+        self._thread.join()
+        # One that is told to stop before it has begun leaves its socket open.
+        self._listener.close()
+
+
+def _config(app: ASGIApp, panel: Panel) -> uvicorn.Config:
+    connections: dict[tuple[str, int], asyncio.Transport] = {}
+    return uvicorn.Config(
+        _dropping(app, connections),
+        http=partial(_Connection, panel, connections),  # type: ignore[arg-type]  # it is called as the class would be
+        ws="none",
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+
+
+def _dropping(app: ASGIApp, connections: dict[tuple[str, int], asyncio.Transport]) -> ASGIApp:
+    """The application, which no longer raises ``Dropped``: the connection has ended instead."""
+
+    async def dropping(scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await app(scope, receive, send)
+        except Dropped:
+            connections[scope["client"]].close()
+            # Until then uvicorn would answer for an application that returns without an answer.
+            while (await receive())["type"] != "http.disconnect":
+                pass
+
+    return dropping
+
+
+@final
+class _Connection(asyncio.Protocol):
+    """One connection: uvicorn's own, which is not told of what is not to be read."""
+
+    def __init__(
+        self,
+        panel: Panel,
+        connections: dict[tuple[str, int], asyncio.Transport],
+        **settings: Any,  # noqa: ANN401 - uvicorn's
+    ) -> None:
+        self._panel = panel
+        self._connections = connections
+        self._http: Any = AutoHTTPProtocol(**settings)
+        self._transport: Any = None
+        self._peer = ("", 0)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._peer = transport.get_extra_info("peername")[:2]
+        self._connections[self._peer] = self._transport
+        self._http.connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        if data.startswith(_UNREAD) and self._panel.unread():
+            # What a kernel does to a connection that is closed while there is something to read.
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            self._transport.abort()
+        else:
+            self._http.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        return self._http.eof_received()  # type: ignore[no-any-return]  # uvicorn's own
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del self._connections[self._peer]
+        self._http.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._http.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._http.resume_writing()

@@ -66,28 +66,28 @@ def tests(session: nox.Session) -> None:
 def description(session: nox.Session) -> None:
     """Schemathesis against the sandbox's OpenAPI description."""
     session.install(".[sandbox]", *group("description"))
-    session.run("pytest", *alone("tests/description"), *session.posargs)
+    session.run("pytest", *alone("tests/integration/description"), *session.posargs)
 
 
 @nox.session(python=RUNNING)
 def clients(session: nox.Session) -> None:
     """Other people's clients against the sandbox."""
     session.install(".[sandbox]", *group("clients"))
-    session.run("pytest", *alone("tests/clients"), *session.posargs)
+    session.run("pytest", *alone("tests/integration/clients"), *session.posargs)
 
 
 @nox.session(python=RUNNING)
 def browser(session: nox.Session) -> None:
     """The sandbox's page in a real browser; needs chromium and chromedriver."""
     session.install(".[sandbox]", *group("browser"))
-    session.run("pytest", *alone("tests/browser"), *session.posargs)
+    session.run("pytest", *alone("tests/integration/browser"), *session.posargs)
 
 
 @nox.session(python=RUNNING)
 def terminal(session: nox.Session) -> None:
     """The command line in a real terminal; needs tmux."""
     session.install(".[all]", *group("pytest"))
-    session.run("pytest", *alone("tests/terminal"), *session.posargs)
+    session.run("pytest", *alone("tests/integration/terminal"), *session.posargs)
 
 
 @nox.session(python=RUNNING)
@@ -99,7 +99,7 @@ def package(session: nox.Session) -> None:
     distributions = [str(path) for path in Path("dist").iterdir()]
     session.run("twine", "check", "--strict", *distributions)
     session.run("check-wheel-contents", *(path for path in distributions if path.endswith(".whl")))
-    session.run("pytest", *alone("tests/package"), *session.posargs)
+    session.run("pytest", *alone("tests/integration/package"), *session.posargs)
     (wheel,) = Path("dist").glob("*.whl")
     needed = installed(session, wheel, "all")
     Path("build").mkdir(exist_ok=True)
@@ -119,7 +119,7 @@ def extras(session: nox.Session) -> None:
     for extra in ["", *PROJECT["project"]["optional-dependencies"]]:
         python = installed(session, wheel, extra)
         session.run("uv", "pip", "check", "--quiet", "--python", python)
-        session.run(python, "-I", "tests/package/smoke.py", extra, external=True)
+        session.run(python, "-I", "tests/integration/package/smoke.py", extra, external=True)
 
 
 def installed(session: nox.Session, wheel: Path, extra: str) -> str:
@@ -161,7 +161,7 @@ def named() -> set[str]:
 def docs(session: nox.Session) -> None:
     """The documentation site, built strictly into ``site``, and every link in it followed."""
     session.install(".", *group("docs"))
-    session.run("pytest", *alone("tests/site"))
+    session.run("pytest", *alone("tests/integration/site"))
 
 
 @nox.session(python=RUNNING)

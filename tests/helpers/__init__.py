@@ -1,0 +1,1 @@
+"""Fakes, servers and samples that several test modules share."""

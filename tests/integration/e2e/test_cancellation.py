@@ -1,0 +1,232 @@
+"""Law 6: cancelling anything, anywhere, leaks nothing; a write that has left is finished."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import anyio
+import httpx
+import pytest
+
+from followersdata_async import AsyncClient, ConfigurationError, OutcomeUnknownError, RateLimit, orders
+from followersdata_async._transport import OwnTransport
+from followersdata_async._wire import decoding as answers
+from followersdata_async._wire import encoding
+from followersdata_async._wire.messages import Trail
+from followersdata_async.sandbox import Sandbox
+from tests.helpers.fakes import FakeTransport, answer, line, row
+from tests.helpers.sockets import response, serving
+
+if TYPE_CHECKING:
+    from anyio.abc import SocketStream
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.filterwarnings("ignore:Async generator 'httpx:ResourceWarning"),
+]
+
+ORDER = orders.Package(service=3, link="x.y")
+
+
+async def test_after_random_cancellations_everything_is_back() -> None:
+    """Every place in the pool, every limiter's turn; and 40 of 40 healthy requests pass."""
+    chance = random.Random(7)  # noqa: S311 - a seed, not a secret
+    limit = RateLimit(100_000)
+    async with (
+        Sandbox(serve=True, past=1000, latency=0.002) as sandbox,
+        AsyncClient(sandbox.key, url=sandbox.url, concurrency=10, rate=limit) as panel,
+    ):
+        for _ in range(60):
+            with anyio.move_on_after(chance.random() * 0.02):
+                async with anyio.create_task_group() as group:
+                    for _ in range(20):
+                        group.start_soon(panel.status, chance.randint(1, 1000))
+                    group.start_soon(panel.multi_status, range(1, 1000))
+        transport = panel._line.transport
+        assert isinstance(transport, OwnTransport)
+        assert (transport._pool.in_flight, set(transport._pool._loads)) == (0, {0})
+        assert panel._line.retrying.budget.tokens == 500
+        done = []
+
+        async def healthy(order: int) -> None:
+            done.append(await panel.status(order))
+
+        with anyio.fail_after(30):
+            async with anyio.create_task_group() as group:
+                for order in range(1, 41):
+                    group.start_soon(healthy, order)
+    assert len(done) == 40
+
+
+async def test_a_cancelled_write_that_has_left_is_finished() -> None:
+    """Its answer is read to the end: the connection is whole, and used again."""
+    arrived, released = anyio.Event(), anyio.Event()
+
+    async def script(stream: SocketStream, _: bytes) -> None:
+        arrived.set()
+        await released.wait()
+        await stream.send(response(b'{"order": 1, "balance": "1"}'))
+
+    async with serving(script) as server, AsyncClient("sandbox-key", url=server.url) as panel:
+        async with anyio.create_task_group() as group:
+            group.start_soon(panel.add, ORDER)
+            await arrived.wait()
+            group.cancel_scope.cancel()
+            released.set()
+        await panel.balance()
+        assert (len(server.forms), server.connections) == (2, 1)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("lent", [False, True], ids=["own", "lent"])
+async def test_a_time_limit_of_asyncios_loses_no_order(*, lent: bool) -> None:
+    """``wait_for`` cancels the task, which no scope's shield holds off: the order's id comes late, but it comes."""
+    released = anyio.Event()
+
+    async def script(stream: SocketStream, _: bytes) -> None:
+        await released.wait()
+        await stream.send(response(b'{"order": 1}'))
+
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(serving(script))
+        http = await stack.enter_async_context(httpx.AsyncClient()) if lent else None
+        panel = await stack.enter_async_context(AsyncClient("sandbox-key", url=server.url, http=http))
+        asyncio.get_running_loop().call_later(0.1, released.set)
+        placed = await asyncio.wait_for(panel.add(ORDER), 0.03)
+        assert (placed.order, len(server.forms)) == (1, 1)
+
+
+async def test_closing_waits_for_a_write_that_is_on_its_way() -> None:
+    """A server that ends closes its clients while handlers still run: cut off, nobody would know of their orders."""
+    arrived, released = anyio.Event(), anyio.Event()
+    placed = []
+
+    async def script(stream: SocketStream, _: bytes) -> None:
+        arrived.set()
+        await released.wait()
+        await stream.send(response(b'{"order": 1}'))
+
+    async def order(panel: AsyncClient) -> None:
+        placed.append((await panel.add(ORDER)).order)
+
+    async def release() -> None:
+        await anyio.wait_all_tasks_blocked()
+        released.set()
+
+    async with serving(script) as server, anyio.create_task_group() as group:
+        async with AsyncClient("sandbox-key", url=server.url) as panel:
+            group.start_soon(order, panel)
+            await arrived.wait()
+            group.start_soon(release)
+        assert placed == [1]
+
+
+@pytest.mark.parametrize("lent", [False, True], ids=["own", "lent"])
+@pytest.mark.parametrize("waits_for", ["a place", "the limiter"])
+async def test_closing_sends_nothing_that_still_waits(*, lent: bool, waits_for: str) -> None:
+    """It is refused, proven not to be sent, whatever it waits for; and no connection is opened that nobody closes."""
+    arrived, released, all_told = anyio.Event(), anyio.Event(), anyio.Event()
+    told: list[object] = []
+
+    async def script(stream: SocketStream, _: bytes) -> None:
+        arrived.set()
+        await released.wait()
+        await stream.send(response(b'{"order": 1}'))
+
+    async def order(panel: AsyncClient) -> None:
+        try:
+            told.append((await panel.add(ORDER)).order)
+        except ConfigurationError as error:
+            told.append(type(error))
+        if len(told) == 3:
+            all_told.set()
+
+    async def release() -> None:
+        await anyio.wait_all_tasks_blocked()
+        released.set()
+
+    rate = RateLimit(1, per=0.2) if waits_for == "the limiter" else None
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(serving(script))
+        http = await stack.enter_async_context(httpx.AsyncClient()) if lent else None
+        group = await stack.enter_async_context(anyio.create_task_group())
+        async with AsyncClient("sandbox-key", url=server.url, concurrency=1, http=http, rate=rate) as panel:
+            for _ in range(3):
+                group.start_soon(order, panel)
+            await arrived.wait()
+            group.start_soon(release)
+        await all_told.wait()
+        assert told == [1, ConfigurationError, ConfigurationError]
+        assert len(server.forms) == 1
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_close_that_asyncio_cancels_closes_all_the_same() -> None:
+    """It waits for the order, and then lets go of the connection; whoever cancelled is heard afterwards."""
+    arrived, released = anyio.Event(), anyio.Event()
+
+    async def script(stream: SocketStream, _: bytes) -> None:
+        arrived.set()
+        await released.wait()
+        await stream.send(response(b'{"order": 1}'))
+
+    async with serving(script) as server:
+        panel = await AsyncClient("sandbox-key", url=server.url).__aenter__()
+        order = asyncio.create_task(panel.add(ORDER))
+        await arrived.wait()
+        closing = asyncio.create_task(panel.__aexit__(None, None, None))
+        await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.sleep(0)
+        released.set()
+        assert (await order).order == 1
+        await asyncio.wait([closing])
+        transport = panel._line.transport
+        assert isinstance(transport, OwnTransport)
+        assert [shard._pool.connections for shard in transport._pool._shards] == [[]] * 8  # type: ignore[attr-defined]
+
+
+async def test_a_cancelled_read_is_dropped() -> None:
+    """Nobody waits for it: its connection is closed."""
+    arrived = anyio.Event()
+
+    async def script(stream: SocketStream, form: bytes) -> None:
+        if b"services" in form:
+            arrived.set()
+            await anyio.sleep_forever()
+        await stream.send(response(b'{"balance": "1"}'))
+
+    async with serving(script) as server, AsyncClient("sandbox-key", url=server.url) as panel:
+        async with anyio.create_task_group() as group:
+            group.start_soon(panel.services)
+            await arrived.wait()
+            group.cancel_scope.cancel()
+        await panel.balance()
+        assert (len(server.forms), server.connections) == (2, 2)
+
+
+async def test_a_write_that_waits_for_its_turn_is_dropped_when_cancelled() -> None:
+    """Nothing has left yet, so nothing is finished."""
+    transport = FakeTransport(lambda _: answer({"1": row()}))
+    limit = RateLimit(1, per=3600.0)
+    way = line(transport)
+    way.limiter = limit
+    await limit.wait()
+    with anyio.move_on_after(0.01) as scope:
+        await way.ask(encoding.add_request({}), answers.placed_order, Trail())
+    assert scope.cancelled_caught
+    assert transport.requests == []
+
+
+async def test_a_write_that_is_cut_off_by_its_own_deadline_is_unknown() -> None:
+    """The shield does not last for ever."""
+    async with (
+        Sandbox(serve=True, latency=2.0) as sandbox,
+        AsyncClient(sandbox.key, url=sandbox.url, attempt_timeout=0.5) as panel,
+    ):
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await panel.add(ORDER)
+    assert caught.value.sent is True

@@ -1,0 +1,22 @@
+"""Law 3 under everything at once: no order twice, none lost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_five_thousand_orders_are_taken_once_and_none_is_lost() -> None:
+    """Through a panel that fails by a script, with callers that give up at random."""
+    command = [sys.executable, "-m", "benchmarks", "soak", "--adds", "5000", "--seed", "7", "--format", "json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    (report,) = json.loads(done.stdout)
+    facts = ["adds", "placed", "refused", "not_sent", "unknown", "duplicates", "lost", "seconds"]
+    assert list(report) == ["benchmark", *facts]
+    assert (report["duplicates"], report["lost"]) == (0, 0)
+    assert report["placed"] + report["refused"] + report["not_sent"] + report["unknown"] == report["adds"] == 5000
+    assert report["placed"] > 4000

@@ -1,0 +1,485 @@
+"""Orders under a ref: on record before they leave, sent once, and never when in doubt."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from followersdata_async import (
+    AsyncClient,
+    ConfigurationError,
+    InsufficientFundsError,
+    LedgerError,
+    NotSentError,
+    OutcomeUnknownError,
+    orders,
+)
+from followersdata_async.ledger import Ledger, ReceiptState
+from followersdata_async.ledger.engines import engine_for
+from tests.helpers.panels import Breaking, raising
+
+if TYPE_CHECKING:
+    import httpx
+
+    from followersdata_async.ledger import Receipt
+    from followersdata_async.sandbox import Sandbox
+
+pytestmark = pytest.mark.anyio
+
+ORDER = orders.Package(service=3, link="https://example.com/p/1")
+OTHER = orders.Package(service=3, link="https://example.com/p/2")
+
+
+async def refs(listing: Any) -> list[str]:
+    """The refs of receipts."""
+    return [receipt.ref async for receipt in listing]
+
+
+async def test_an_order_is_placed_once_under_its_ref(where: str, panel: AsyncClient, sandbox: Sandbox) -> None:
+    """The same ref and order give the receipt on record, also after the ledger was closed."""
+    async with Ledger(where) as ledger:
+        receipt = await ledger.place(panel, ORDER, ref="cart-81", cost=Decimal("0.90"))
+        assert (receipt.state, receipt.order, receipt.cost) == (ReceiptState.PLACED, 1, Decimal("0.90"))
+        assert await ledger.place(panel, ORDER, ref="cart-81") == receipt
+    async with Ledger(where) as ledger:
+        assert await ledger.place(panel, ORDER, ref="cart-81") == receipt
+        assert await ledger.receipt("cart-81") == receipt
+        assert (await ledger.place(panel, ORDER, ref="cart-82")).order == 2
+    assert [taken["order"] for taken in sandbox.ledger()] == [1, 2]
+
+
+async def test_a_ref_stands_for_one_order(where: str, panel: AsyncClient, sandbox: Sandbox) -> None:
+    """Another body, or another panel, is an error, and nothing is sent."""
+    async with Ledger(where) as ledger:
+        await ledger.place(panel, ORDER, ref="cart-81")
+        for order, name in ((OTHER, "main"), (ORDER, "spare")):
+            with pytest.raises(ValueError, match=r"^the ref 'cart-81' was used for another order"):
+                await ledger.place(panel, order, ref="cart-81", name=name)
+    assert len(sandbox.ledger()) == 1
+
+
+async def test_callers_of_one_ref_at_the_same_time_place_it_once(
+    where: str, panel: AsyncClient, sandbox: Sandbox
+) -> None:
+    """And all of them have its receipt: a button pressed twice."""
+    receipts: list[Receipt] = []
+    async with Ledger(where) as ledger:
+
+        async def press() -> None:
+            receipts.append(await ledger.place(panel, ORDER, ref="cart-81"))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(5):
+                group.start_soon(press)
+        assert ledger._placing._sending == {}
+    assert [receipt.order for receipt in receipts] == [1] * 5
+    assert len(sandbox.ledger()) == 1
+
+
+async def test_two_ledgers_at_the_same_time_place_it_once(where: str, panel: AsyncClient, sandbox: Sandbox) -> None:
+    """Of the other one nobody can tell how far it is; afterwards both know."""
+    async with Ledger(where) as one, Ledger(where) as two:
+        inner: list[Receipt] = []
+
+        async def meanwhile() -> None:
+            inner.append(await two.place(panel, ORDER, ref="cart-81"))
+
+        outer = await one.place(Breaking(panel, before=meanwhile), ORDER, ref="cart-81")  # type: ignore[arg-type]
+        assert (outer.state, inner[0].state) == (ReceiptState.PLACED, ReceiptState.UNKNOWN)
+        assert await two.receipt("cart-81") == outer
+    assert len(sandbox.ledger()) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (NotSentError("the network is away"), ReceiptState.NOT_SENT),
+        (InsufficientFundsError("Not enough funds"), ReceiptState.REFUSED),
+        (OutcomeUnknownError("cut off", action="add"), ReceiptState.UNKNOWN),
+    ],
+)
+async def test_what_became_of_it_is_on_record(
+    where: str, panel: AsyncClient, error: Exception, state: ReceiptState
+) -> None:
+    """With the class and the words; only what did not leave is sent when it is asked for again."""
+    async with Ledger(where) as ledger:
+        broken = Breaking(panel, before=raising(error))
+        receipt = await ledger.place(broken, ORDER, ref="cart-81")  # type: ignore[arg-type]
+        assert (receipt.state, receipt.error, receipt.message) == (state, type(error).__name__, error.message)  # type: ignore[attr-defined]
+        assert await ledger.receipt("cart-81") == receipt
+        again = await ledger.place(panel, ORDER, ref="cart-81")
+        assert again.state is (ReceiptState.PLACED if state is ReceiptState.NOT_SENT else state)
+        assert again.error == (None if state is ReceiptState.NOT_SENT else type(error).__name__)
+
+
+async def test_a_callers_mistake_is_raised_and_nothing_was_sent(where: str) -> None:
+    """The ref may be used again."""
+    closed = AsyncClient("sandbox-key", url="http://127.0.0.1:1/")
+    async with Ledger(where) as ledger:
+        with pytest.raises(ConfigurationError, match=r"^the client is not open"):
+            await ledger.place(closed, ORDER, ref="cart-81")
+        assert (await ledger.receipt("cart-81")).state is ReceiptState.NOT_SENT
+
+
+async def test_a_cancelled_caller_leaves_a_whole_record(where: str, panel: AsyncClient, sandbox: Sandbox) -> None:
+    """The answer is awaited and written down."""
+    async with Ledger(where) as ledger:
+        with anyio.CancelScope() as scope:
+
+            async def cancel() -> None:
+                scope.cancel()
+
+            await ledger.place(Breaking(panel, before=cancel), ORDER, ref="cart-81")  # type: ignore[arg-type]
+        assert (await ledger.receipt("cart-81")).order == 1
+    assert len(sandbox.ledger()) == 1
+
+
+async def test_a_task_that_asyncio_cancels_leaves_a_whole_record(
+    where: str, panel: AsyncClient, sandbox: Sandbox
+) -> None:
+    """As a server does at its end: no scope's shield holds that off."""
+    arrived, released = anyio.Event(), anyio.Event()
+
+    async def wait() -> None:
+        arrived.set()
+        await released.wait()
+
+    async with Ledger(where) as ledger:
+        broken = Breaking(panel, before=wait)
+        task = asyncio.create_task(ledger.place(broken, ORDER, ref="cart-81"))  # type: ignore[arg-type]
+        await arrived.wait()
+        task.cancel()
+        await asyncio.sleep(0)
+        released.set()
+        assert (await task).order == 1
+        assert (await ledger.receipt("cart-81")).state is ReceiptState.PLACED
+    assert len(sandbox.ledger()) == 1
+
+
+async def test_closing_waits_for_an_order_that_is_being_placed(where: str, panel: AsyncClient) -> None:
+    """Its answer is to be written down."""
+    arrived, released = anyio.Event(), anyio.Event()
+    receipts: list[Receipt] = []
+
+    async def wait() -> None:
+        arrived.set()
+        await released.wait()
+
+    async def place(ledger: Ledger) -> None:
+        receipts.append(await ledger.place(Breaking(panel, before=wait), ORDER, ref="cart-81"))  # type: ignore[arg-type]
+
+    async def release() -> None:
+        await anyio.wait_all_tasks_blocked()
+        released.set()
+
+    async with anyio.create_task_group() as group:
+        async with Ledger(where) as ledger:
+            group.start_soon(place, ledger)
+            await arrived.wait()
+            group.start_soon(release)
+        assert [receipt.state for receipt in receipts] == [ReceiptState.PLACED]
+
+
+async def test_what_is_not_ours_proves_nothing(where: str, sandbox: Sandbox) -> None:
+    """A lent client's hook fails after the panel took the order: it is on record as unknown, and not sent again."""
+
+    async def hook(_: httpx.Response) -> None:
+        json.loads(b"")
+
+    async with Ledger(where) as ledger, sandbox.http() as http:
+        http.event_hooks = {"response": [hook]}
+        async with AsyncClient(sandbox.key, url=sandbox.url, http=http) as panel:
+            with pytest.raises(json.JSONDecodeError):
+                await ledger.place(panel, ORDER, ref="cart-81")
+            assert (await ledger.place(panel, ORDER, ref="cart-81")).state is ReceiptState.UNKNOWN
+    assert len(sandbox.ledger()) == 1
+
+
+async def test_a_cancelled_look_leaves_nothing_behind(where: str) -> None:
+    """No task for which an event loop that ends would wait, and a ledger that works."""
+    async with Ledger(where) as ledger:
+        await ledger.track([1, 2, 3])
+        before = asyncio.all_tasks()
+        for steps in range(100):
+            async with anyio.create_task_group() as group:
+                group.start_soon(ledger.counts)
+                for _ in range(steps):
+                    await anyio.lowlevel.checkpoint()
+                group.cancel_scope.cancel()
+            assert asyncio.all_tasks() == before
+        assert await ledger.counts() == {None: 3}
+
+
+# --- the outbox
+
+
+async def test_an_intent_is_part_of_the_users_own_transaction(where: str, panel: AsyncClient, sandbox: Sandbox) -> None:
+    """Rolled back, it was never there; committed, it is sent once."""
+    engine = engine_for(where)
+    async with Ledger(engine) as ledger:
+        with pytest.raises(ZeroDivisionError):
+            async with engine.begin() as connection:
+                await ledger.intend(connection, ORDER, ref="cart-80")
+                _ = 1 / 0
+        async with engine.begin() as connection:
+            await connection.execute(text("CREATE TABLE carts (id INTEGER)"))
+            await connection.execute(text("INSERT INTO carts VALUES (81)"))
+            intended = await ledger.intend(connection, ORDER, ref="cart-81")
+            assert await ledger.intend(connection, ORDER, ref="cart-81") == intended
+        assert intended.state is ReceiptState.INTENDED
+        assert await refs(ledger.intended()) == ["cart-81"]
+        with pytest.raises(LookupError, match=r"^nothing is on record for the ref 'cart-80'$"):
+            await ledger.send(panel, "cart-80")
+        assert sandbox.ledger() == []
+        sent = await ledger.send(panel, "cart-81")
+        assert await ledger.send(panel, "cart-81") == sent
+        assert await ledger.place(panel, ORDER, ref="cart-81") == sent
+        assert await refs(ledger.intended()) == []
+    assert (sent.state, sent.order, len(sandbox.ledger())) == (ReceiptState.PLACED, 1, 1)
+    async with engine.connect() as connection:  # A lent engine is not disposed.
+        assert (await connection.execute(text("SELECT id FROM carts"))).scalar() == 81
+    await engine.dispose()
+
+
+# --- what nobody knows
+
+
+async def unknown_under(ledger: Ledger, panel: AsyncClient, ref: str, **known: Any) -> Receipt:
+    """An order that was taken, and whose answer was lost."""
+    lost = Breaking(panel, after=raising(OutcomeUnknownError("cut off", action="add", sent=True)))
+    return await ledger.place(lost, ORDER, ref=ref, **known)  # type: ignore[arg-type]
+
+
+async def test_unknown_orders_are_listed_with_the_money_at_risk(where: str, panel: AsyncClient) -> None:
+    """The oldest first, and however many there are."""
+    async with Ledger(where) as ledger:
+        for number in range(3):
+            await unknown_under(ledger, panel, f"cart-{number}", cost=Decimal(number))
+        await ledger.place(panel, ORDER, ref="cart-9")
+        assert [(receipt.ref, receipt.cost) async for receipt in ledger.unknown()] == [
+            ("cart-0", Decimal(0)),
+            ("cart-1", Decimal(1)),
+            ("cart-2", Decimal(2)),
+        ]
+
+
+async def test_more_orders_than_a_page_holds(where: str) -> None:
+    """Written down in the same moment, too."""
+    engine = engine_for(where)
+    async with Ledger(engine, clock=lambda: 1000.0) as ledger:
+        async with engine.begin() as connection:
+            for number in range(1203):
+                await ledger.intend(connection, ORDER, ref=f"{number:04}")
+        assert await refs(ledger.intended()) == [f"{number:04}" for number in range(1203)]
+    await engine.dispose()
+
+
+async def test_evidence_compares_the_balance(where: str, panel: AsyncClient) -> None:
+    """With what it was before; code decides nothing."""
+    async with Ledger(where) as ledger:
+        before = (await panel.balance()).balance
+        await unknown_under(ledger, panel, "cart-1", balance_before=before)
+        evidence = await ledger.evidence(panel, "cart-1")
+        assert evidence.spent == before - evidence.balance > 0
+        await unknown_under(ledger, panel, "cart-2")
+        assert (await ledger.evidence(panel, "cart-2")).spent is None
+        assert evidence.receipt.state is ReceiptState.UNKNOWN
+
+
+async def test_an_unknown_order_is_settled_by_whoever_looked(where: str, panel: AsyncClient, sandbox: Sandbox) -> None:
+    """As placed, with its id; or as not placed, and then it may be placed again."""
+    async with Ledger(where) as ledger:
+        for ref in ("cart-1", "cart-2"):
+            await unknown_under(ledger, panel, ref)
+        settled = await ledger.resolve("cart-1", order=1)
+        assert (settled.state, settled.order) == (ReceiptState.PLACED, 1)
+        assert await ledger.place(panel, ORDER, ref="cart-1") == settled == await ledger.receipt("cart-1")
+        assert (await ledger.resolve("cart-2", placed=False)).state is ReceiptState.NOT_SENT
+        assert await refs(ledger.unknown()) == []
+        assert (await ledger.place(panel, ORDER, ref="cart-2")).order == 3
+    assert len(sandbox.ledger()) == 3
+
+
+@pytest.mark.parametrize(
+    ("ref", "said", "error", "words"),
+    [
+        ("cart-1", {}, ValueError, "say either order=…"),
+        ("cart-1", {"order": 1, "placed": False}, ValueError, "say either order=…"),
+        ("cart-1", {"order": "1,2"}, ValueError, "has a comma"),
+        ("cart-2", {"order": 1}, ValueError, "'cart-2' is placed, and not unknown"),
+        ("cart-3", {"order": 1}, LookupError, "nothing is on record for the ref 'cart-3'"),
+    ],
+)
+async def test_only_what_is_unknown_is_settled(
+    where: str, panel: AsyncClient, ref: str, said: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    """And only in so many words."""
+    async with Ledger(where) as ledger:
+        await unknown_under(ledger, panel, "cart-1")
+        await ledger.place(panel, ORDER, ref="cart-2")
+        with pytest.raises(error, match=words):
+            await ledger.resolve(ref, **said)
+
+
+async def test_an_answer_that_comes_after_it_was_given_up_is_written_down(where: str, panel: AsyncClient) -> None:
+    """Placed is placed, whatever somebody decided meanwhile; any other answer does not undo a decision."""
+    async with Ledger(where) as ledger, Ledger(where) as human:
+
+        async def give_up() -> None:
+            await human.resolve("cart-1", placed=False)
+
+        assert (await ledger.place(Breaking(panel, after=give_up), ORDER, ref="cart-1")).order == 1  # type: ignore[arg-type]
+        assert (await human.receipt("cart-1")).order == 1
+
+        async def settle_and_refuse() -> None:
+            await human.resolve("cart-2", order=77)
+            raise InsufficientFundsError("Not enough funds")
+
+        await ledger.place(Breaking(panel, before=settle_and_refuse), ORDER, ref="cart-2")  # type: ignore[arg-type]
+        assert (await human.receipt("cart-2")).order == 77
+
+
+# --- bad input
+
+
+@pytest.mark.parametrize("ref", ["", "  ", "x" * 10_000, "a\x00b", "\ud800"])
+async def test_a_ref_that_cannot_be_kept_is_refused(where: str, panel: AsyncClient, sandbox: Sandbox, ref: str) -> None:
+    """Before anything is sent."""
+    async with Ledger(where) as ledger:
+        with pytest.raises(ValueError, match=r"^ref has "):
+            await ledger.place(panel, ORDER, ref=ref)
+        with pytest.raises(TypeError, match=r"^ref is a text, not int$"):
+            await ledger.place(panel, ORDER, ref=81)  # type: ignore[arg-type]
+    assert sandbox.ledger() == []
+
+
+async def renamed(where: str, old: str, new: str) -> None:
+    """A table that is away."""
+    engine = engine_for(where)
+    async with engine.begin() as connection:
+        await connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
+    await engine.dispose()
+
+
+async def test_a_database_that_breaks_before_sends_nothing(where: str, panel: AsyncClient, sandbox: Sandbox) -> None:
+    """And says so."""
+    async with Ledger(where) as ledger:
+        await renamed(where, "followersdata_intents", "elsewhere")
+        with pytest.raises(LedgerError, match=r"^the ledger could not be used, and nothing was sent: ") as caught:
+            await ledger.place(panel, ORDER, ref="cart-81")
+        assert caught.value.receipt is None
+        assert ORDER.link not in str(caught.value)
+    assert sandbox.ledger() == []
+
+
+async def test_a_database_that_breaks_in_the_middle_loses_nothing(
+    where: str, panel: AsyncClient, sandbox: Sandbox
+) -> None:
+    """The caller has the answer, the ledger says unknown, and nothing is sent again."""
+
+    async def breaks() -> None:
+        await renamed(where, "followersdata_intents", "elsewhere")
+
+    async with Ledger(where) as ledger:
+        with pytest.raises(LedgerError, match=r"^what became of the order could not be written down") as caught:
+            await ledger.place(Breaking(panel, after=breaks), ORDER, ref="cart-81")  # type: ignore[arg-type]
+        assert caught.value.receipt is not None
+        assert (caught.value.receipt.state, caught.value.receipt.order) == (ReceiptState.PLACED, 1)
+        await renamed(where, "elsewhere", "followersdata_intents")
+        assert (await ledger.place(panel, ORDER, ref="cart-81")).state is ReceiptState.UNKNOWN
+        await ledger.resolve("cart-81", order=1)
+    assert len(sandbox.ledger()) == 1
+
+
+async def test_a_locked_database_sends_nothing(tmp_path: Any, panel: AsyncClient, sandbox: Sandbox) -> None:
+    """Another program writes for longer than we wait."""
+    where = f"sqlite+aiosqlite:///{tmp_path}/orders.db"
+    engine = create_async_engine(where, connect_args={"timeout": 0.01})
+    other = engine_for(where)
+    async with Ledger(engine) as ledger:
+        async with other.begin():
+            with pytest.raises(LedgerError, match="database is locked"):
+                await ledger.place(panel, ORDER, ref="cart-81")
+        assert sandbox.ledger() == []
+        assert (await ledger.place(panel, ORDER, ref="cart-81")).order == 1
+    await other.dispose()
+    await engine.dispose()
+
+
+async def test_a_full_database_sends_nothing(tmp_path: Any, panel: AsyncClient, sandbox: Sandbox) -> None:
+    """There is no room for the intent."""
+    engine = engine_for(f"sqlite:///{tmp_path}/orders.db")
+    async with Ledger(engine) as ledger:
+        async with engine.connect() as connection:
+            pages = (await connection.execute(text("PRAGMA page_count"))).scalar()
+        # Of each connection from now on, however they are pooled.
+        await engine.dispose()
+        event.listen(engine.sync_engine, "connect", lambda one, _: one.execute(f"PRAGMA max_page_count = {pages}"))
+        long = orders.Package(service=3, link="https://example.com/" + "x" * 10_000)
+        with pytest.raises(LedgerError, match="database or disk is full"):
+            await ledger.place(panel, long, ref="cart-81")
+    assert sandbox.ledger() == []
+    await engine.dispose()
+
+
+async def opened(where: str) -> None:
+    """Open a ledger, and close it."""
+    async with Ledger(where):
+        pass
+
+
+async def test_a_database_that_may_not_be_written_sends_nothing(
+    tmp_path: Any, panel: AsyncClient, sandbox: Sandbox
+) -> None:
+    """It can be read."""
+    await opened(f"sqlite:///{tmp_path}/orders.db")
+    async with Ledger(f"sqlite:///file:{tmp_path}/orders.db?mode=ro&uri=true") as ledger:
+        assert await refs(ledger.unknown()) == []
+        with pytest.raises(LedgerError, match="readonly"):
+            await ledger.place(panel, ORDER, ref="cart-81")
+    assert sandbox.ledger() == []
+
+
+@pytest.mark.parametrize("where", ["sqlite:////nowhere/at/all.db", "postgresql://nobody@127.0.0.1:1/none"])
+async def test_a_database_that_is_not_there_is_said_when_it_is_opened(where: str) -> None:
+    """With the driver's own words."""
+    with pytest.raises(LedgerError, match=r"unable to open|connection failed|refused"):
+        await opened(where)
+
+
+async def test_a_ledger_of_a_newer_version_is_refused(where: str) -> None:
+    """Nobody knows what its columns mean."""
+    engine = engine_for(where)
+    async with Ledger(engine):
+        pass
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE followersdata_schema SET version_num = '9999'"))
+    with pytest.raises(ConfigurationError, match=r"^the ledger has the schema 9999, which this version does not know"):
+        await opened(where)
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("where", ["", "orders.db", "mysql://me:secret@host/db", "sqlite", "http://me:secret@x"])
+def test_an_address_that_is_none_is_refused_and_not_shown(where: str) -> None:
+    """It may hold a password."""
+    with pytest.raises(ConfigurationError, match=r"^a ledger's address is sqlite:///file\.db or postgresql:") as caught:
+        Ledger(where)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_ledger_shows_no_password() -> None:
+    """In its repr."""
+    assert "secret" not in repr(Ledger("postgresql://me:secret@127.0.0.1/orders"))
+
+
+def test_it_runs_on_asyncio_only(tmp_path: Any) -> None:
+    """And says so elsewhere."""
+    with pytest.raises(ConfigurationError, match=r"^the ledger runs on asyncio only"):
+        anyio.run(opened, f"sqlite:///{tmp_path}/orders.db", backend="trio")

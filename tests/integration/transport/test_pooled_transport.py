@@ -1,0 +1,252 @@
+"""One attempt over real sockets: what it proves when it breaks."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import ssl
+from typing import TYPE_CHECKING
+
+import anyio
+import httpcore
+import httpx
+import pytest
+
+from followersdata_async._settings import Settings
+from followersdata_async._transport import OwnTransport, Pool, SplitTransport, httpx_shard, transport_for
+from followersdata_async._wire.messages import Answer, Request, Trail
+from followersdata_async.errors import (
+    FollowersDataError,
+    NotSentError,
+    OutcomeUnknownError,
+    PanelUnavailableError,
+    RequestTimeoutError,
+)
+from tests.helpers.sockets import closed_port, replying, response, serving
+
+if TYPE_CHECKING:
+    from anyio.abc import SocketStream
+
+pytestmark = pytest.mark.anyio
+
+READ = Request("balance")
+WRITE = Request("add", (("link", "x.y"),), repeatable=False)
+ONE = b'{"order": 23501}'
+
+
+def transport_to(url: str, **changes: object) -> OwnTransport:
+    """Our own transport to an address."""
+    settings = Settings(api_key="sandbox-key", url=url, refusals={}, **changes)  # type: ignore[arg-type]
+    return OwnTransport(settings, Pool(settings, httpx_shard))
+
+
+async def sent(url: str, request: Request = READ, trail: Trail | None = None, **changes: object) -> Answer:
+    """One attempt's answer."""
+    transport = transport_to(url, **changes)
+    await transport.open()
+    try:
+        return await transport.send(request, trail or Trail())
+    finally:
+        await transport.aclose()
+
+
+async def failure(
+    url: str, request: Request = READ, trail: Trail | None = None, **changes: object
+) -> FollowersDataError:
+    """What one attempt ends in."""
+    with pytest.raises(FollowersDataError) as caught:
+        await sent(url, request, trail, **changes)
+    return caught.value
+
+
+async def test_a_request_is_the_form_and_nothing_more() -> None:
+    """The key stands in the body alone; the headers are ours."""
+    trail = Trail()
+    async with serving(replying(response(ONE, b"X-Panel: yes", status=b"201 Created"))) as server:
+        reply = await sent(server.url, WRITE, trail, user_agent="shop/1.0")
+    assert (reply.status, reply.body, reply.headers["x-panel"]) == (201, ONE, "yes")
+    assert server.forms == [b"key=sandbox-key&action=add&link=x.y"]
+    head = server.heads[0].lower()
+    assert head.startswith(b"post /api/v2 http/1.1\r\n")
+    assert b"\r\nuser-agent: shop/1.0" in head
+    assert b"\r\naccept-encoding: gzip" in head
+    assert b"sandbox-key" not in head
+    assert (trail.sent, trail.requests) == (True, 1)
+
+
+async def test_a_packed_answer_is_unpacked() -> None:
+    """Gzip is what we ask for."""
+    packed = response(gzip.compress(ONE), b"Content-Encoding: gzip")
+    async with serving(replying(packed)) as server:
+        assert (await sent(server.url)).body == ONE
+
+
+async def test_a_connection_is_used_again() -> None:
+    """Several requests, one connection."""
+    async with serving(replying(response(ONE))) as server:
+        transport = transport_to(server.url)
+        await transport.open()
+        for _ in range(5):
+            await transport.send(READ, Trail())
+        await transport.aclose()
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("request_", [READ, WRITE], ids=["read", "write"])
+async def test_without_a_connection_it_is_proven_that_nothing_was_sent(request_: Request) -> None:
+    """Also for a write: it may be sent again."""
+    trail = Trail()
+    error = await failure(f"http://127.0.0.1:{closed_port()}/", request_, trail)
+    assert type(error) is NotSentError
+    assert (trail.sent, trail.requests) == (False, 0)
+    assert "nothing was sent" in str(error)
+
+
+async def test_a_failed_handshake_has_sent_nothing() -> None:
+    """The certificate is checked before the request leaves."""
+    async with serving(replying(b"")) as server:
+        url = server.url.replace("http:", "https:")
+        error = await failure(url, WRITE, attempt_timeout=0.05, ssl_context=ssl.create_default_context())
+    assert type(error) is NotSentError
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\r\n",
+        b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
+        b"\x00" * 100,
+        response(b"not packed", b"Content-Encoding: gzip"),
+        response(ONE, b"Content-Encoding: br"),
+        response(ONE, b"Content-Encoding: gzip, gzip"),
+    ],
+)
+async def test_a_broken_answer_of_a_write_leaves_the_outcome_unknown(answer: bytes) -> None:
+    """The panel has read it; nobody knows what it did."""
+    async with serving(replying(answer, close=True)) as server:
+        error = await failure(server.url, WRITE)
+        assert type(error) is OutcomeUnknownError
+        assert (error.action, error.asked, error.sent) == ("add", {"link": "x.y"}, True)
+        assert type(await failure(server.url, READ)) is PanelUnavailableError
+
+
+@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"])
+async def test_an_answer_that_does_not_come_in_time(start: bytes) -> None:
+    """A read is late, a write unknown."""
+    async with serving(replying(start)) as server:
+        assert type(await failure(server.url, READ, attempt_timeout=0.5)) is RequestTimeoutError
+        assert type(await failure(server.url, WRITE, attempt_timeout=0.5)) is OutcomeUnknownError
+
+
+async def test_a_dripping_body_is_late_too() -> None:
+    """One deadline for the whole attempt, not for each byte."""
+
+    async def drip(stream: SocketStream, _: bytes) -> None:
+        await stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        while True:
+            await stream.send(b" ")
+            await anyio.sleep(0.01)
+
+    async with serving(drip) as server:
+        assert type(await failure(server.url, READ, attempt_timeout=0.5)) is RequestTimeoutError
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    """It would turn the form into an empty request, or hand the key to another host."""
+    moved = response(b"", b"Location: https://elsewhere.example/", status=b"307 Temporary Redirect")
+    async with serving(replying(moved)) as server:
+        reply = await sent(server.url)
+    assert (reply.status, len(server.forms)) == (307, 1)
+
+
+async def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless one is given."""
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{closed_port()}")
+    async with serving(replying(response(ONE))) as server:
+        assert (await sent(server.url)).body == ONE
+        error = await failure(server.url, proxy=f"http://127.0.0.1:{closed_port()}")
+    assert type(error) is NotSentError
+
+
+def foreign_errors() -> list[type[Exception]]:
+    """Every public exception class of the libraries below, and those below them."""
+    waiting: list[type] = [
+        class_
+        for module in (httpx, httpcore, ssl, socket, anyio)
+        for class_ in map(module.__dict__.get, dir(module))
+        if isinstance(class_, type) and issubclass(class_, Exception)
+    ]
+    found: set[type[Exception]] = {anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError}
+    while waiting:
+        class_ = waiting.pop()
+        if not class_.__name__.startswith("_"):
+            found.add(class_)
+        waiting.extend(below for below in class_.__subclasses__() if below.__module__.partition(".")[0] in _BELOW)
+    return sorted(found, key=lambda class_: (class_.__module__, class_.__name__))
+
+
+_BELOW = {"httpx", "httpcore", "ssl", "socket", "anyio", "builtins"}
+
+
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+
+
+@pytest.mark.parametrize("class_", foreign_errors())
+@pytest.mark.parametrize(
+    ("events", "sent"),
+    [
+        ([], None),
+        (["connection.connect_tcp.started"], False),
+        (["connection.connect_tcp.started", "http11.send_request_headers.started"], True),
+        (["http11.send_request_headers.started"], True),
+    ],
+)
+async def test_no_foreign_exception_gets_out(
+    class_: type[Exception], events: list[str], sent: bool | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each becomes one of ours, with the foreign one as its cause.
+
+    What it proves is what was seen to leave; where nothing was seen at all,
+    only the classes that come before sending prove that nothing left.
+    """
+
+    async def broken(_: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
+        for event in events:
+            await request.extensions["trace"](event, {})
+        # Some want more arguments than a message.
+        raise class_.__new__(class_, "boom")
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", broken)
+    trail = Trail()
+    error = await failure("http://127.0.0.1:1/", WRITE, trail)
+    not_sent = sent is False or (sent is None and issubclass(class_, NOT_SENT))
+    assert type(error) is (NotSentError if not_sent else OutcomeUnknownError)
+    assert isinstance(error.__cause__, class_)
+    assert trail.requests == (0 if not_sent else 1)
+
+
+async def test_what_a_proxy_refuses_has_not_been_sent() -> None:
+    """A way through it was asked for, and not given: the request itself never left."""
+
+    async def refuse(stream: SocketStream) -> None:
+        await stream.send(response(b"", status=b"407 Proxy Authentication Required"))
+        await stream.receive()
+        await stream.aclose()
+
+    async with serving(replying(b""), greet=refuse) as proxy:
+        error = await failure("https://panel.invalid/api/v2", request=WRITE, proxy=proxy.url)
+    assert isinstance(error, NotSentError)
+
+
+async def test_pools_of_one_client_share_its_places() -> None:
+    """Else twice as many requests would be in flight as were asked for."""
+    settings = Settings(
+        api_key="sandbox-key", url="http://127.0.0.1:1/", concurrency=2, transport="aiohttp", refusals={}
+    )
+    split = transport_for(settings, None)
+    assert isinstance(split, SplitTransport)
+    assert split._reads._pool._gate is split._writes._pool._gate

@@ -1,0 +1,487 @@
+"""Chunks to outcomes: the laws, on both event loops."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from followersdata_async._batch.chunk import CANCEL, STATUS
+from followersdata_async._batch.stream import Given, Outcomes, gathered
+from followersdata_async._pacing import RetryPolicy
+from followersdata_async.errors import (
+    AuthenticationError,
+    DecodeError,
+    NotSentError,
+    OrderNotFoundError,
+    OutcomeUnknownError,
+    PanelUnavailableError,
+    RateLimitedError,
+)
+from followersdata_async.models import Failed, Ok, Refused, Unreported, id_text
+from followersdata_async.rate_limit import RateLimit
+from tests.helpers.fakes import FakeTransport, answer, ids_in, line, row, rows
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from followersdata_async._pipeline import Line
+    from followersdata_async._wire.messages import Answer, Request
+    from followersdata_async.models import BatchResult, Id, OrderStatus
+
+
+anyio_test = pytest.mark.anyio
+
+
+def stream(way: Line, ids: object, *, batch_size: int = 10, width: int = 4) -> Outcomes[OrderStatus]:
+    """A stream of statuses."""
+    return Outcomes(way, STATUS, Given(ids, batch_size), width=width, method="stream_status")  # type: ignore[arg-type]
+
+
+# --- the laws
+
+FATES = st.sampled_from(["ok", "refused", "missing", "unreadable", "foreign"])
+CHUNK_FATES = st.sampled_from(["answers"] * 6 + ["dead", "html", "cut", "refused", "unmatchable", "rate"])
+IDS = st.lists(st.one_of(st.integers(1, 60), st.integers(1, 60).map(str), st.from_regex(r"\A[a-z]{3}\Z")), max_size=60)
+
+
+def panel_of(fates: dict[str, str], chunk_fates: list[str]) -> Callable[[Request], Answer]:
+    """A panel that does to each id, and to each request in turn, what was drawn."""
+    left = list(chunk_fates)
+
+    def reply(request: Request) -> Answer:
+        fate = left.pop(0) if left else "answers"
+        if fate == "dead":
+            raise PanelUnavailableError("the connection broke")
+        if fate == "unmatchable":
+            return answer([row()] * (len(ids_in(request)) + 1))
+        return WHOLE.get(fate) or answer(
+            {key: value for id_ in ids_in(request) for key, value in told(id_, fates.get(id_, "ok")).items()}
+        )
+
+    return reply
+
+
+WHOLE = {
+    "html": answer(b"<html>", status=502),
+    "cut": answer(b'{"1": {"sta'),
+    "refused": answer({"error": "Ordering is disabled"}),
+    "rate": answer({"error": "Too many requests"}, status=429),
+}
+
+
+def told(id_: str, fate: str) -> dict[str, object]:
+    """What the answer says of one id."""
+    return {
+        "ok": {id_: {**row(), "note": id_}},
+        "refused": {id_: {"error": "Incorrect order ID"}},
+        "unreadable": {id_: 7},
+        "foreign": {f"{id_}0000": row()},
+        "missing": {},
+    }[fate]
+
+
+KINDS: dict[str, type] = {
+    "ok": Ok,
+    "refused": Refused,
+    "missing": Unreported,
+    "unreadable": Failed,
+    "foreign": Unreported,
+}
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+@settings(max_examples=150)
+@given(
+    asked=IDS,
+    fates=st.dictionaries(st.integers(1, 60).map(str), FATES),
+    chunk_fates=st.lists(CHUNK_FATES, max_size=8),
+    batch_size=st.integers(1, 9),
+    concurrency=st.integers(1, 5),
+)
+def test_every_id_has_exactly_one_outcome_and_failures_stay_small(
+    backend: str,
+    asked: list[Id],
+    fates: dict[str, str],
+    chunk_fates: list[str],
+    batch_size: int,
+    concurrency: int,
+) -> None:
+    """Laws 1 and 2: in the order asked; what befell a chunk is true of its ids, and of no others."""
+    transport = FakeTransport(panel_of(fates, chunk_fates))
+
+    async def main() -> BatchResult[OrderStatus]:
+        way = line(transport)
+        return await gathered(way, STATUS, asked, batch_size=batch_size, concurrency=concurrency, method="multi_status")
+
+    result = anyio.run(main, backend=backend)
+    texts = list(dict.fromkeys(map(id_text, asked)))
+    assert [id_text(id_) for id_ in result] == texts
+    assert all(outcome.id == id_ for id_, outcome in result.items())
+    sent = [ids_in(request) for request in transport.requests]
+    assert sorted(id_ for chunk in sent for id_ in chunk) == sorted(texts)
+    assert result.requests == len(sent) == -(-len(texts) // batch_size)
+    assert transport.most_in_flight <= concurrency
+    for number, chunk in enumerate(sent):
+        fate = chunk_fates[number] if number < len(chunk_fates) else "answers"
+        for id_ in chunk:
+            assert isinstance(result[id_], expected_kind(fate, fates.get(id_, "ok")))
+            outcome = result[id_]
+            if isinstance(outcome, Ok):
+                assert outcome.value.extra == {"note": id_}
+
+
+def expected_kind(chunk_fate: str, fate: str) -> type:
+    """The kind of outcome that an id must have."""
+    if chunk_fate == "answers":
+        return KINDS[fate]
+    return Refused if chunk_fate in {"refused", "rate"} else Failed
+
+
+# --- a batch
+
+
+@anyio_test
+async def test_nothing_asked_is_nothing_sent() -> None:
+    """An empty batch is whole."""
+    transport = FakeTransport()
+    result = await gathered(line(transport), STATUS, [], batch_size=100, concurrency=16, method="multi_status")
+    assert (dict(result), result.requests, transport.requests) == ({}, 0, [])
+
+
+@anyio_test
+async def test_duplicates_are_asked_once() -> None:
+    """``7`` and ``"7"`` are one order; the first mention names it."""
+    transport = FakeTransport()
+    result = await gathered(
+        line(transport), STATUS, [7, "8", "7", 8, 7], batch_size=100, concurrency=16, method="multi_status"
+    )
+    assert list(result) == [7, "8"]
+    assert [ids_in(request) for request in transport.requests] == [["7", "8"]]
+
+
+@anyio_test
+async def test_a_dead_chunk_fails_its_hundred_ids_and_no_others() -> None:
+    """Law 2; its error is said once for all of them."""
+
+    def reply(request: Request) -> Answer:
+        if "150" in ids_in(request):
+            raise PanelUnavailableError("the connection broke")
+        return rows(request)
+
+    result = await gathered(
+        line(FakeTransport(reply)), STATUS, range(1, 301), batch_size=100, concurrency=16, method="multi_status"
+    )
+    assert list(result.failed) == list(range(101, 201))
+    assert len(set(map(id, result.failed.values()))) == 1
+    assert len(result.ok) == 200
+
+
+@anyio_test
+async def test_a_refused_key_is_raised_after_one_request() -> None:
+    """No further chunk is sent; the result says that of the others nothing was sent."""
+    transport = FakeTransport(lambda _: answer({"error": "Invalid API key"}))
+    with pytest.raises(AuthenticationError) as caught:
+        await gathered(line(transport), STATUS, range(1, 1001), batch_size=100, concurrency=16, method="multi_status")
+    assert len(transport.requests) == 1
+    result = caught.value.result
+    assert result is not None
+    assert (len(result), result.requests) == (1000, 1)
+    assert list(result.refused) == list(range(1, 101))
+    assert {type(error) for error in result.failed.values()} == {NotSentError}
+
+
+@anyio_test
+async def test_a_key_refused_later_stops_the_rest() -> None:
+    """What came before is kept."""
+
+    def reply(request: Request) -> Answer:
+        return rows(request) if "1" in ids_in(request) else answer({"error": "Invalid API key"})
+
+    transport = FakeTransport(reply)
+    with pytest.raises(AuthenticationError) as caught:
+        await gathered(line(transport), STATUS, range(1, 1001), batch_size=100, concurrency=2, method="multi_status")
+    assert caught.value.result is not None
+    assert list(caught.value.result.ok) == list(range(1, 101))
+    assert len(transport.requests) <= 4
+
+
+@anyio_test
+async def test_a_refusal_of_the_whole_answer_holds_for_its_ids() -> None:
+    """Every id of the chunk was refused."""
+    transport = FakeTransport(lambda _: answer({"error": "Incorrect order ID"}))
+    result = await gathered(line(transport), STATUS, [1, 2], batch_size=100, concurrency=1, method="multi_status")
+    assert {type(error) for error in result.refused.values()} == {OrderNotFoundError}
+
+
+@anyio_test
+async def test_retries_are_counted_as_requests() -> None:
+    """``requests`` is what the panel saw."""
+    replies = [answer({"error": "Too many requests"}, status=429), answer({"1": row()})]
+    transport = FakeTransport(lambda _: replies.pop(0))
+    result = await gathered(
+        line(transport, RetryPolicy()), STATUS, [1], batch_size=100, concurrency=1, method="multi_status"
+    )
+    assert (list(result.ok), result.requests) == ([1], 2)
+
+
+@anyio_test
+async def test_a_lost_cancellation_is_unknown_for_its_ids_alone_and_never_sent_again() -> None:
+    """Law 3."""
+
+    def reply(request: Request) -> Answer:
+        ids = ids_in(request)
+        return answer(b"") if "1" in ids else answer([{"order": int(id_), "cancel": 1} for id_ in ids])
+
+    transport = FakeTransport(reply)
+    result = await gathered(
+        line(transport, RetryPolicy()), CANCEL, range(1, 201), batch_size=100, concurrency=2, method="multi_status"
+    )
+    assert {type(error) for error in result.failed.values()} == {OutcomeUnknownError}
+    assert (list(result.failed), len(result.ok)) == (list(range(1, 101)), 100)
+    assert len(transport.requests) == 2
+
+
+# --- a stream
+
+
+@anyio_test
+async def test_a_stream_reads_ids_no_faster_than_outcomes_are_taken() -> None:
+    """Law 7: memory is bounded by what is in flight."""
+    read = 0
+
+    def ids() -> Iterator[int]:
+        nonlocal read
+        for id_ in range(1, 100_001):
+            read = id_
+            yield id_
+
+    async with stream(line(FakeTransport()), ids(), batch_size=10, width=2) as outcomes:
+        for _ in range(100):
+            await anext(outcomes)
+        await anyio.wait_all_tasks_blocked()
+        assert read <= 100 + 10 * (2 + 2)
+
+
+@anyio_test
+async def test_a_stream_takes_an_asynchronous_iterable() -> None:
+    """Ids that come from elsewhere."""
+
+    async def ids() -> AsyncIterator[int]:
+        for id_ in (1, 2, 3, 2):
+            await anyio.lowlevel.checkpoint()
+            yield id_
+
+    async with stream(line(FakeTransport()), ids()) as outcomes:
+        assert [outcome.id async for outcome in outcomes] == [1, 2, 3]
+    assert outcomes.requests == 1
+
+
+@anyio_test
+async def test_an_id_that_comes_again_in_flight_is_asked_once() -> None:
+    """And again when it has landed: a stream of millions does not remember them all."""
+    transport = FakeTransport()
+    async with stream(line(transport), [1, 1, 2, 1], batch_size=2, width=1) as outcomes:
+        found = [outcome.id async for outcome in outcomes]
+    assert found == [1, 2, 1]
+    assert [ids_in(request) for request in transport.requests] == [["1", "2"], ["1"]]
+
+
+@anyio_test
+async def test_leaving_early_drops_reads_and_sends_no_more() -> None:
+    """The reader has seen enough."""
+    transport = FakeTransport()
+    async with stream(line(transport), range(1, 10_001), batch_size=10, width=4) as outcomes:
+        await anext(outcomes)
+    sent = len(transport.requests)
+    await anyio.wait_all_tasks_blocked()
+    assert (len(transport.requests), transport.in_flight) == (sent, 0)
+    assert sent < 20
+
+
+@anyio_test
+async def test_leaving_early_finishes_writes_that_are_on_their_way() -> None:
+    """A write that is cut off is one whose outcome nobody knows."""
+    transport = FakeTransport(lambda request: answer([{"order": id_, "cancel": 1} for id_ in ids_in(request)]))
+    way = line(transport)
+    way.proven = True
+    transport.gate = anyio.Event()
+    async with Outcomes(way, CANCEL, Given(range(1, 1001), 10), width=3, method="stream_cancel"):
+        await anyio.wait_all_tasks_blocked()
+        assert transport.in_flight == 3
+        transport.gate.set()
+    assert (transport.in_flight, len(transport.requests), transport.answered) == (0, 3, 3)
+
+
+class _Stalling:
+    """A source that gives some ids, and then nothing more."""
+
+    def __init__(self, ids: int) -> None:
+        self._left = ids
+
+    def __aiter__(self) -> _Stalling:
+        return self
+
+    async def __anext__(self) -> int:
+        if not self._left:
+            await anyio.sleep_forever()
+        self._left -= 1
+        return self._left
+
+
+@anyio_test
+async def test_leaving_a_stream_of_writes_sends_nothing_more() -> None:
+    """Neither what waits for a limiter's turn, nor what a source has not given yet: it may never come."""
+    transport = FakeTransport(lambda request: answer([{"order": id_, "cancel": 1} for id_ in ids_in(request)]))
+    way = line(transport)
+    way.limiter = RateLimit(1, per=3600.0)
+    with anyio.fail_after(10):
+        async with Outcomes(way, CANCEL, Given(_Stalling(7), 1), width=4, method="stream_cancel") as outcomes:
+            await anext(outcomes)
+            await anyio.wait_all_tasks_blocked()
+        async with Outcomes(way, CANCEL, Given(_Stalling(7), 100), width=4, method="stream_cancel"):
+            await anyio.wait_all_tasks_blocked()
+    assert len(transport.requests) == 1
+
+
+class _Letters(list[int]):
+    """Ids, and an iterator over them that is false at its end."""
+
+    def __iter__(self) -> _Letters:  # type: ignore[override]  # it is its own iterator
+        return self
+
+    def __next__(self) -> int:
+        if not self:
+            raise StopIteration
+        return self.pop(0)
+
+
+@anyio_test
+async def test_an_iterator_that_is_false_at_its_end_is_read_once() -> None:
+    """Else it would be asked, and refilled, for ever."""
+    transport = FakeTransport()
+    async with stream(line(transport), _Letters([1, 2, 3]), batch_size=2) as outcomes:
+        assert sorted([outcome.id async for outcome in outcomes]) == [1, 2, 3]
+    assert [ids_in(request) for request in transport.requests] == [["1", "2"], ["3"]]
+
+
+@anyio_test
+async def test_an_error_in_the_body_comes_out_as_itself() -> None:
+    """Never as a group."""
+    with pytest.raises(ZeroDivisionError):
+        async with stream(line(FakeTransport()), range(1, 1001)) as outcomes:
+            await anext(outcomes)
+            _ = 1 / 0
+
+
+@anyio_test
+@pytest.mark.parametrize("given", [0, 1, 10, 13, 25])
+@pytest.mark.parametrize("width", [1, 4])
+async def test_an_error_of_the_users_iterable_comes_out_as_itself(given: int, width: int) -> None:
+    """After the outcomes of all that it had given."""
+
+    def ids() -> Iterator[int]:
+        yield from range(1, given + 1)
+        msg = "the database is gone"
+        raise LookupError(msg)
+
+    found = []
+    async with stream(line(FakeTransport()), ids(), batch_size=10, width=width) as outcomes:
+        with pytest.raises(LookupError, match=r"^the database is gone$"):
+            async for outcome in outcomes:
+                found.append(outcome.id)  # noqa: PERF401 - what came before the error counts
+    assert sorted(found, key=int) == list(range(1, given + 1))
+
+
+@anyio_test
+async def test_an_error_of_the_users_asynchronous_iterable_comes_out_as_itself() -> None:
+    """After the outcomes of all that it had given."""
+
+    async def ids() -> AsyncIterator[int]:
+        yield 1
+        yield 2
+        msg = "the database is gone"
+        raise LookupError(msg)
+
+    async with stream(line(FakeTransport()), ids()) as outcomes:
+        assert [(await anext(outcomes)).id, (await anext(outcomes)).id] == [1, 2]
+        with pytest.raises(LookupError, match=r"^the database is gone$"):
+            await anext(outcomes)
+
+
+@anyio_test
+@pytest.mark.parametrize(
+    ("bad", "error"), [("", ValueError), ("1,2", ValueError), ("a\x00", ValueError), (None, TypeError)]
+)
+async def test_a_bad_id_in_a_stream_is_an_error_and_is_not_sent(bad: object, error: type[Exception]) -> None:
+    """What came before it is asked."""
+    transport = FakeTransport()
+    async with stream(line(transport), [1, bad]) as outcomes:
+        assert (await anext(outcomes)).id == 1
+        with pytest.raises(error):
+            await anext(outcomes)
+    assert [ids_in(request) for request in transport.requests] == [["1"]]
+
+
+@anyio_test
+async def test_a_refused_key_ends_a_stream_after_what_is_known() -> None:
+    """One request, its ids refused, then the error."""
+    transport = FakeTransport(lambda _: answer({"error": "Invalid API key"}))
+    found = []
+    async with stream(line(transport), range(1, 1001)) as outcomes:
+        with pytest.raises(AuthenticationError):
+            async for outcome in outcomes:
+                found.append(outcome)  # noqa: PERF401 - what came before the error counts
+    assert [type(outcome) for outcome in found] == [Refused] * 10
+    assert len(transport.requests) == 1
+
+
+@anyio_test
+async def test_a_stream_is_used_inside_async_with() -> None:
+    """And says so."""
+    outcomes = stream(line(FakeTransport()), [1])
+    with pytest.raises(RuntimeError, match=r"^use it as: async with panel\.stream_…\(ids\) as outcomes"):
+        await anext(outcomes)
+    await outcomes.__aexit__(None, None, None)
+
+
+@anyio_test
+async def test_cancelling_a_batch_leaves_nothing_in_flight() -> None:
+    """Law 6."""
+    transport = FakeTransport()
+    transport.gate = anyio.Event()
+    async with anyio.create_task_group() as group:
+        way = line(transport)
+        way.proven = True
+        group.start_soon(
+            partial(gathered, way, STATUS, range(1, 1001), batch_size=100, concurrency=4, method="multi_status")
+        )
+        await anyio.wait_all_tasks_blocked()
+        assert transport.in_flight == 4
+        group.cancel_scope.cancel()
+    assert transport.in_flight == 0
+
+
+@anyio_test
+async def test_failed_answers_keep_the_class_that_tells_why() -> None:
+    """A rate limit, an unreadable answer."""
+    for reply, error in (
+        (answer({"error": "Too many requests"}), RateLimitedError),
+        (answer([row(), row()]), DecodeError),
+    ):
+        transport = FakeTransport(lambda _, reply=reply: reply)
+        result = await gathered(line(transport), STATUS, [1], batch_size=100, concurrency=1, method="multi_status")
+        assert type(result.errors[1]) is error
+
+
+@pytest.mark.asyncio
+async def test_on_plain_asyncio_too() -> None:
+    """Without anyio's own runner."""
+    result = await gathered(
+        line(FakeTransport()), STATUS, range(1, 251), batch_size=100, concurrency=16, method="multi_status"
+    )
+    assert (len(result.ok), result.requests) == (250, 3)

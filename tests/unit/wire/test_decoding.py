@@ -1,0 +1,216 @@
+"""Answers to outcomes: what the samples do not say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from followersdata_async._wire import decoding as answers
+from followersdata_async._wire import encoding
+from followersdata_async._wire.error_phrases import Words
+from followersdata_async.errors import (
+    DecodeError,
+    FollowersDataError,
+    NotSupportedError,
+    OrderNotFoundError,
+    OutcomeUnknownError,
+    PanelError,
+)
+from followersdata_async.models import Failed, Ok, OrderStatus, Refill, Refused
+from tests.helpers.fakes import answer, row
+
+if TYPE_CHECKING:
+    from followersdata_async.models import Id, Outcome
+
+WORDS = Words()
+
+
+def statuses(payload: object, asked: list[Id]) -> dict[str, Outcome[OrderStatus]]:
+    """What a status answer says of each id."""
+    return dict(answers.order_statuses(encoding.statuses_request(asked), answer(payload), WORDS, asked))
+
+
+def test_one_row_that_cannot_be_read_fails_alone() -> None:
+    """Law 2: with a line for each field that does not fit."""
+    found = statuses({"1": row(), "2": {"charge": "1"}, "3": 7, "4": None, "5": [row()]}, [1, 2, 3, 4, 5])
+    assert isinstance(found["1"], Ok)
+    for id_, problem in {"2": "no status", "3": "an object was expected", "4": "an object", "5": "an object"}.items():
+        outcome = found[id_]
+        assert isinstance(outcome, Failed)
+        assert isinstance(outcome.error, DecodeError)
+        assert problem in str(outcome.error)
+
+
+def test_unknown_fields_are_kept_and_unreadable_numbers_are_none() -> None:
+    """Nothing that a panel says is thrown away, and nothing is guessed."""
+    found = statuses({"1": {**row(), "charge": "soon", "start_count": 12.9, "note": "hi", "runs": None}}, [1])
+    value = found["1"]
+    assert isinstance(value, Ok)
+    assert (value.value.charge, value.value.start_count, value.value.runs) == (None, None, None)
+    assert value.value.extra == {"note": "hi"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "children"), [(["101", 102], (101, 102)), ("101, 102", (101, 102)), ("", ()), (None, ()), (7, ())]
+)
+def test_children_come_as_a_list_or_joined(sent: object, children: tuple[int, ...]) -> None:
+    """Of drip-feeds and subscriptions."""
+    found = statuses({"1": {"status": "Active", "orders": sent}}, [1])
+    value = found["1"]
+    assert isinstance(value, Ok)
+    assert value.value.orders == children
+
+
+@pytest.mark.parametrize("payload", [{}, [], {"refill": ""}, {"refill": None}, {"refill": 0}, {"hello": 1}, "yes"])
+def test_a_refill_that_nobody_can_read_is_unknown(payload: object) -> None:
+    """It may have been taken on."""
+    request = encoding.refill_request(1)
+    with pytest.raises(OutcomeUnknownError):
+        answers.one(request, 1, lambda: answers.refills(request, answer(payload), WORDS, [1]))
+
+
+@pytest.mark.parametrize(
+    "payload", [{}, [], {"hello": 1}, {"order": 0}, {"order": None}, [1, 2], "yes", {"order": "a b"}]
+)
+def test_an_order_without_an_id_is_unknown(payload: object) -> None:
+    """It may have been placed, and charged."""
+    with pytest.raises(OutcomeUnknownError):
+        answers.placed_order(encoding.add_request({}), answer(payload), WORDS)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"order": 7},
+        {"order": "7", "status": 100},
+        {"status": "success", "data": {"order_id": 7}},
+        {"orderId": "7"},
+        {"id": 7},
+        [{"order": 7}],
+        {"error": False, "order": {"id": 7, "status": "pending"}},
+    ],
+)
+def test_an_orders_id_is_found_where_panels_put_it(payload: object) -> None:
+    """Under one of four names, also one level deeper."""
+    assert answers.placed_order(encoding.add_request({}), answer(payload), WORDS).order == 7
+
+
+@pytest.mark.parametrize("payload", [{"refill": 5}, {"refill": "5", "status": 200}, {"status": "success", "refill": 5}])
+def test_a_refills_id_is_read(payload: object) -> None:
+    """As a number or a text, alone or with a word of success."""
+    request = encoding.refill_request(1)
+    assert answers.one(request, 1, lambda: answers.refills(request, answer(payload), WORDS, [1])).refill == 5
+
+
+@pytest.mark.parametrize("payload", [{"refill": True}, {"status": "ok"}, {"success": "Refill created"}, {"success": 1}])
+def test_a_refill_may_be_taken_on_without_an_id(payload: dict[str, object]) -> None:
+    """Then it has none."""
+    request = encoding.refill_request(1)
+    found = answers.refills(request, answer(payload), WORDS, [1])
+    assert found == {"1": Ok(1, Refill(extra=payload))}
+
+
+@pytest.mark.parametrize("said", [0, False, None, "0", "false"])
+def test_a_cancellation_that_is_no_is_refused_without_a_word(said: object) -> None:
+    """``cancel: 0`` is no success."""
+    found = answers.cancellations(encoding.cancel_request([1]), answer({"1": {"cancel": said}}), WORDS, [1])
+    outcome = found["1"]
+    assert isinstance(outcome, Refused)
+    assert type(outcome.error) is PanelError
+
+
+@pytest.mark.parametrize("said", [1, True, "1", "true", "requested", 4711, "ord_9"])
+def test_a_cancellation_that_is_yes_is_accepted(said: object) -> None:
+    """In whatever word, or with the request's number."""
+    found = answers.cancellations(encoding.cancel_request([1]), answer([{"order": 1, "cancel": said}]), WORDS, [1])
+    assert isinstance(found["1"], Ok)
+
+
+def test_cancellations_listed_by_id() -> None:
+    """One panel names those that it accepted, and skips the others."""
+    found = answers.cancellations(encoding.cancel_request([1, 2]), answer({"canceled": ["1"]}), WORDS, [1, 2])
+    assert list(found) == ["1"]
+    assert answers.cancellations(encoding.cancel_request([1]), answer({"canceled": []}), WORDS, [1]) == {}
+
+
+def test_a_cancellations_row_that_says_nothing_fails() -> None:
+    """Neither yes nor no."""
+    found = answers.cancellations(encoding.cancel_request([1]), answer([{"order": 1}]), WORDS, [1])
+    assert isinstance(found["1"], Failed)
+
+
+def test_bare_texts_and_nested_errors_are_refusals() -> None:
+    """In a map, under the main field, or instead of the row."""
+    found = statuses(
+        {"1": "Incorrect order ID", "2": {"status": {"error": "Order not found"}}, "3": "Completed"}, [1, 2, 3]
+    )
+    assert [type(found[id_].error) for id_ in ("1", "2")] == [OrderNotFoundError] * 2  # type: ignore[union-attr]
+    assert isinstance(found["3"], Failed)
+    refills = answers.refills(
+        encoding.refills_request([1, 2]),
+        answer([{"order": 1, "refill": "Refill is disabled for this service"}, {"order": 2, "refill": 8}]),
+        WORDS,
+        [1, 2],
+    )
+    assert type(refills["1"].error) is NotSupportedError  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("payload", ["Empty Data", [], {}])
+def test_an_empty_catalogue_is_empty(payload: object) -> None:
+    """Also in words."""
+    assert answers.services(encoding.services_request(), answer({"status": "success", "data": payload}), WORDS) == []
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        7,
+        "soon",
+        [7],
+        [{"service": 1}],
+        {"hello": 1},
+        [{"service": 1, "name": "x", "rate": "?"}],
+        [{"service": 1, "name": None, "rate": "1"}],
+    ],
+)
+def test_a_catalogue_that_cannot_be_read_says_where(payload: object) -> None:
+    """All or nothing: half a catalogue looks like a whole one."""
+    with pytest.raises(DecodeError):
+        answers.services(encoding.services_request(), answer(payload), WORDS)
+
+
+def test_the_problems_of_a_row_come_at_once() -> None:
+    """A line for each field."""
+    with pytest.raises(DecodeError) as caught:
+        answers.services(encoding.services_request(), answer([{"name": 7, "rate": "?"}]), WORDS)
+    assert caught.value.problems == ("required field missing @ row.service", "not an amount @ row.rate")
+
+
+def test_a_catalogue_as_a_map_is_its_rows() -> None:
+    """Keyed by id."""
+    rows = {"1": {"service": 1, "name": "x", "rate": "1"}}
+    assert [service.service for service in answers.services(encoding.services_request(), answer(rows), WORDS)] == [1]
+
+
+@pytest.mark.parametrize("payload", [{}, [], {"balance": None}, {"balance": "much"}, 7, [1, 2]])
+def test_a_balance_that_cannot_be_read_is_an_error(payload: object) -> None:
+    """Never 0, never ``None``."""
+    with pytest.raises(DecodeError):
+        answers.balance(encoding.balance_request(), answer(payload), WORDS)
+
+
+def test_an_answer_that_does_not_mention_the_only_id_is_unreadable() -> None:
+    """A call for one id has a value or an error."""
+    with pytest.raises(DecodeError, match="does not mention the id asked"):
+        answers.one(encoding.status_request(1), 1, lambda: statuses({}, [1]))
+
+
+def test_a_batch_that_cannot_be_matched_fails_as_a_whole() -> None:
+    """Law 1: never guessed. Of a write, what cannot be read is unknown."""
+    with pytest.raises(DecodeError):
+        statuses([row()], [1, 2])
+    with pytest.raises(OutcomeUnknownError):
+        answers.cancellations(encoding.cancel_request([1, 2]), answer({"message": "done"}), WORDS, [1, 2])
+    with pytest.raises(FollowersDataError):
+        answers.cancellations(encoding.cancel_request([1, 2]), answer(["1"]), WORDS, [1, 2])

@@ -1,0 +1,237 @@
+"""An answer's bytes: a JSON value, a refusal, or nothing that anybody can use."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from followersdata_async._wire.envelope import payload_of
+from followersdata_async._wire.error_phrases import Words
+from followersdata_async._wire.messages import Answer, Request
+from followersdata_async._wire.retry_after import pause_asked
+from followersdata_async.errors import (
+    AuthenticationError,
+    FollowersDataError,
+    InsufficientFundsError,
+    InvalidOrderError,
+    OrderNotFoundError,
+    OutcomeUnknownError,
+    PanelError,
+    PanelUnavailableError,
+    RateLimitedError,
+    TemporaryPanelError,
+)
+from tests.helpers.fakes import answer
+
+READ = Request("status", (("orders", "1,2"),))
+WRITE = Request("add", (("link", "x.y"),), repeatable=False)
+
+
+def payload(reply: Answer, request: Request = READ) -> object:
+    """What the answer means."""
+    return payload_of(request, reply, Words())
+
+
+def error_of(reply: Answer, request: Request = READ) -> FollowersDataError:
+    """The error that the answer is."""
+    with pytest.raises(FollowersDataError) as caught:
+        payload(reply, request)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b'{"a": 1}', {"a": 1}),
+        (b'\xef\xbb\xbf \r\n{"a": 1}\n', {"a": 1}),
+        (b'{\n    "a": [\n        1\n    ]\n}', {"a": [1]}),
+        (b'<br />\n<b>Warning</b>:  Undefined variable $x in <b>/a.php</b> on line <b>7</b><br />\n{"a": 1}', {"a": 1}),
+        (b"\nNotice: Undefined index: y in /a/b.php on line 12\n\nWarning: z in /a.php on line 3\n[1]", [1]),
+        (b'{"data": [1], "status": "success"}', [1]),
+        (b'{"data": {"a": 1}, "order": 7}', {"data": {"a": 1}, "order": 7}),
+        (b'{"a": 0.08011655652}', {"a": Decimal("0.08011655652")}),
+        (b'{"a": "\\ud800"}', {"a": "\ud800"}),
+        (b'{"a": 1, "a": 2}', {"a": 2}),
+        (b'{"error": false, "a": 1}', {"error": False, "a": 1}),
+        (b'{"error": "", "a": 1}', {"error": "", "a": 1}),
+        (b'{"error": null, "errors": [], "a": 1}', {"error": None, "errors": [], "a": 1}),
+        (b'{"status": "Error", "charge": "1", "message": "x"}', {"status": "Error", "charge": "1", "message": "x"}),
+        (b'{"status": 100, "order": "7"}', {"status": 100, "order": "7"}),
+        (b'{"status": "Error"}', {"status": "Error"}),
+    ],
+)
+def test_json_is_found_behind_a_mark_and_notices_and_in_its_wrapping(body: bytes, value: object) -> None:
+    """Numbers are exact; a falsy error beside data is none; an order's own state is no refusal."""
+    assert payload(answer(body)) == value
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b" \n",
+        b"null",
+        b"<html>Just a moment...</html>",
+        b'{"a": 1',
+        b"bad gateway",
+        b'{"a": NaN}',
+        b'{"a": Infinity}',
+        b"[" * 10_000 + b"]" * 10_000,
+        b'{"a": 1} trailing',
+        b'{"a": ' + b"1" * 5000 + b"}",
+        b'{"a": 1e999999999999999999999}',
+        b"\xff\xfe\x00",
+        b"Notice: all is well",
+    ],
+)
+def test_what_is_no_json_is_unavailable_for_a_read_and_unknown_for_a_write(body: bytes) -> None:
+    """Law 3: an order may have been taken behind a broken answer."""
+    assert type(error_of(answer(body))) is PanelUnavailableError
+    error = error_of(answer(body), WRITE)
+    assert isinstance(error, OutcomeUnknownError)
+    assert (error.asked, error.sent) == ({"link": "x.y"}, True)
+
+
+@pytest.mark.parametrize(
+    ("reply", "class_"),
+    [
+        (answer({"error": "Invalid API key"}), AuthenticationError),
+        (answer({"error": "Invalid API key"}, status=500), AuthenticationError),
+        (answer([{"error": "Incorrect order ID"}], status=200), OrderNotFoundError),
+        (answer({"status": "error", "message": "Bad link"}), InvalidOrderError),
+        (answer({"status": "fail", "msg": "Bad link"}), InvalidOrderError),
+        (answer({"success": False, "error": "Bad link"}), InvalidOrderError),
+        (answer({"error": "Hmm", "status": "102"}), AuthenticationError),
+        (answer({"status": 107}), InvalidOrderError),
+        (answer({"message": "x", "errors": {"link": ["The link field is required."]}}, status=422), InvalidOrderError),
+        (answer({"error": True, "message": "Bad link"}), InvalidOrderError),
+        (answer({"error": "Bad Request", "message": ["Bad link"]}, status=400), InvalidOrderError),
+        (answer({"data": {"error": "Bad link"}}), InvalidOrderError),
+        (answer({"detail": "Hmm"}, status=404), PanelError),
+        (answer({"message": "Hmm"}, status=401), AuthenticationError),
+        (answer({"message": "Hmm"}, status=402), InsufficientFundsError),
+        (answer({"message": "Bad link"}, status=429), RateLimitedError),
+        (answer(b"<html>slow down</html>", status=429), RateLimitedError),
+        (answer(b"null", status=429), RateLimitedError),
+        (answer({"error": "Rate limit exceeded"}), RateLimitedError),
+        (answer({"error": "try again later"}), TemporaryPanelError),
+        (answer({"error": "Never heard of"}), PanelError),
+    ],
+)
+@pytest.mark.parametrize("request_", [READ, WRITE], ids=["read", "write"])
+def test_a_refusal_is_an_error_by_name_whatever_its_form(
+    reply: Answer, class_: type[PanelError], request_: Request
+) -> None:
+    """With the panel's status; a known text beats every status but 429."""
+    error = error_of(reply, request_)
+    assert type(error) is class_
+    assert error.http_status == reply.status  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "body", [{"error": "internal_server_error"}, {"message": "Hmm"}, {"error": "try again later"}, {}]
+)
+def test_a_servers_fault_is_unavailable_for_a_read_and_unknown_for_a_write(body: object) -> None:
+    """A 5xx with words that say no more than "later"."""
+    assert type(error_of(answer(body, status=503))) is PanelUnavailableError
+    assert type(error_of(answer(body, status=503), WRITE)) is OutcomeUnknownError
+
+
+def test_a_refusal_without_a_text_of_a_write_is_unknown() -> None:
+    """One panel passes on blank errors of orders that exist."""
+    reply = answer({"status": "error", "msg": "", "error": ""})
+    assert type(error_of(reply)) is PanelError
+    assert type(error_of(reply, WRITE)) is OutcomeUnknownError
+
+
+def test_texts_are_not_looked_for_without_end() -> None:
+    """An error's text stands three levels deep at most."""
+    assert type(error_of(answer({"error": {"a": {"b": "Bad link"}}}))) is InvalidOrderError
+    assert type(error_of(answer({"error": {"a": {"b": {"c": {"d": "Bad link"}}}}}))) is PanelError
+
+
+def test_an_order_with_an_error_beside_it_is_unknown() -> None:
+    """One of the two is a lie, whatever its id looks like."""
+    for name, id_ in [("order", 23501), ("order", "ord_9"), ("order_id", "7"), ("orderId", 7)]:
+        error = error_of(answer({name: id_, "error": "Not enough funds on balance"}), WRITE)
+        assert type(error) is OutcomeUnknownError, (name, id_)
+    for nothing in (0, "0", "", None, False, "null", "Not enough funds"):
+        error = error_of(answer({"order": nothing, "error": "Not enough funds on balance"}), WRITE)
+        assert type(error) is InsufficientFundsError, nothing
+
+
+@pytest.mark.parametrize("number", ["1e99999999", "-1E-99999999", "0.1e123456789"])
+def test_a_number_that_would_be_megabytes_is_none(number: str) -> None:
+    """A few bytes of a panel's must not fill the memory when they are written out."""
+    assert type(error_of(answer(f'{{"balance": {number}}}'.encode()))) is PanelUnavailableError
+
+
+@pytest.mark.parametrize("reset", ["9" * 400, "1e400", "99999999999999"])
+def test_a_reset_beyond_all_times_is_none(reset: str) -> None:
+    """It must not cost the order that it came with."""
+    reply = answer(
+        {"order": 1}, x_ratelimit_remaining="0", x_ratelimit_reset=reset, date="Wed, 21 Oct 2026 07:28:00 GMT"
+    )
+    assert pause_asked(reply) is None
+
+
+def test_rows_that_come_with_an_error_status_are_rows() -> None:
+    """Some panels answer 4xx when one id of many is wrong."""
+    rows = {"1": {"status": "Completed"}, "2": {"error": "Incorrect order ID"}}
+    assert payload(answer(rows, status=400)) == rows
+    assert payload(answer([{"order": 1}], status=404)) == [{"order": 1}]
+    assert type(error_of(answer(rows, status=500))) is PanelUnavailableError
+    assert type(error_of(answer([], status=400))) is PanelError
+
+
+@pytest.mark.parametrize(
+    ("location", "says"),
+    [
+        ("https://www.panel.example/api/v2?key=secret", "https://www.panel.example/api/v2"),
+        ("/api/v2/", "the same scheme://the same host/api/v2/"),
+        ("https://[", "somewhere unreadable"),
+    ],
+)
+def test_a_redirect_tells_the_address_to_use(location: str, says: str) -> None:
+    """Without the query, which may repeat what was sent."""
+    error = error_of(answer(b"", status=301, location=location))
+    assert f"the panel redirects to {says}: give that address as url" in str(error)
+    assert "secret" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({"retry_after": "7"}, 7.0),
+        ({"retry_after": " 0 "}, 0.0),
+        ({"retry_after": "9" * 400}, 999999999.0),
+        ({"retry_after": "-1"}, None),
+        ({"retry_after": "soon"}, None),
+        ({"retry_after": "Wed, 21 Oct 2026 07:28:30 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, 30.0),
+        ({"retry_after": "Wed, 21 Oct 2026 07:28:30 GMT", "date": "Wed, 21 Oct 2026 07:29:00 GMT"}, 0.0),
+        ({"retry_after": "Wed, 21 Oct 2026 07:28:30 GMT"}, None),
+        ({"retry_after": "Mon, 01 Jan 2024 00:00:00 +" + "9" * 20, "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, None),
+    ],
+)
+def test_retry_after_is_read_as_seconds_or_as_a_date_beside_the_answers_own(
+    headers: dict[str, str], seconds: float | None
+) -> None:
+    """So that no clock of ours is asked."""
+    error = error_of(answer({"error": "Too many requests"}, status=429, **headers))
+    assert isinstance(error, RateLimitedError)
+    assert error.retry_after == seconds
+    page = error_of(answer(b"<html>", status=429, **headers))
+    assert isinstance(page, RateLimitedError)
+    assert page.retry_after == seconds
+    gone = error_of(answer(b"<html>", status=503, **headers))
+    assert isinstance(gone, PanelUnavailableError)
+    assert gone.retry_after == seconds
+
+
+def test_a_page_is_quoted_in_part() -> None:
+    """Enough to see what it is."""
+    error = error_of(answer(b"<html>\n<h1>Down</h1>" + b"x" * 1000, status=502))
+    assert str(error).startswith('status: the answer is a page instead of JSON (HTTP 502): "<html> <h1>Down</h1>xxx')
+    assert len(str(error)) < 320

@@ -1,0 +1,116 @@
+"""Anything at all in the body ends in an error of our tree or in outcomes, never in a wrong id's value."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from followersdata_async._wire import decoding as answers
+from followersdata_async._wire import encoding
+from followersdata_async._wire.error_phrases import Words
+from followersdata_async._wire.messages import Answer
+from followersdata_async.errors import FollowersDataError
+from followersdata_async.models import Failed, Ok, Refused
+from tests.helpers.fakes import answer, row
+from tests.helpers.samples import CASES, READERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+WORDS = Words()
+STATUSES = st.sampled_from([200, 201, 204, 301, 400, 401, 403, 404, 422, 429, 500, 502, 503])
+HEADERS = st.dictionaries(st.sampled_from(["retry-after", "location", "date"]), st.text(max_size=30))
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.sampled_from(["1", "2", "Incorrect order ID", "Completed", "1e999999999", "9" * 5000, "NaN", "\ud800"]),
+)
+NAMES = {
+    "ids": ["1", "2", "order", "orders", "refill", "cancel", "canceled", "service", "id", "data"],
+    "errors": ["status", "error", "errors", "message", "success", "code"],
+    "values": ["rate", "balance", "charge", "remains", "name", "min"],
+}
+FIELDS = st.one_of(st.sampled_from([name for names in NAMES.values() for name in names]), st.text())
+JSON = st.recursive(SCALARS, lambda inner: st.one_of(st.lists(inner), st.dictionaries(FIELDS, inner)), max_leaves=25)
+BODIES = [case["body"].encode() for case in CASES]
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """A panel's answer with a part cut out, doubled or overwritten."""
+    body = draw(st.sampled_from(BODIES))
+    start = draw(st.integers(0, len(body)))
+    end = draw(st.integers(start, len(body)))
+    return (
+        body[:start] + draw(st.one_of(st.just(b""), st.just(body[start:end] * 2), st.binary(max_size=9))) + body[end:]
+    )
+
+
+ANYTHING = st.one_of(
+    st.binary(),
+    JSON.map(lambda value: json.dumps(value).encode()),
+    mutated(),
+    st.integers(1, 12_000).map(lambda depth: b"[" * depth + b"]" * depth),
+    st.integers(1, 12_000).map(lambda depth: b'{"1":' * depth + b"1" + b"}" * depth),
+    st.integers(4_000, 6_000).map(lambda digits: b'{"1": {"status": "Completed", "charge": ' + b"7" * digits + b"}}"),
+)
+ASKED = [1, 2, "ord_3"]
+READ: dict[str, Callable[[Answer], Any]] = {
+    "services": lambda reply: answers.services(encoding.services_request(), reply, WORDS),
+    "balance": lambda reply: answers.balance(encoding.balance_request(), reply, WORDS),
+    "add": lambda reply: answers.placed_order(encoding.add_request({"link": "x.y"}), reply, WORDS),
+}
+
+
+@settings(max_examples=2000)
+@given(ANYTHING, STATUSES, HEADERS, st.sampled_from([*READ, *READERS]))
+def test_any_answer_ends_in_our_errors_or_in_values(
+    body: bytes, status: int, headers: dict[str, str], action: str
+) -> None:
+    """Nothing else is ever raised; of a batch, only ids that were asked have outcomes."""
+    reply = Answer(status=status, headers=headers, body=body)
+    try:
+        found = outcomes(action, reply)
+    except FollowersDataError as error:
+        assert str(error)
+        return
+    assert set(found) <= {"1", "2", "ord_3"}
+    for text, outcome in found.items():
+        assert str(outcome.id) == text
+        assert isinstance(outcome, (Ok, Refused, Failed))
+
+
+def outcomes(action: str, reply: Answer) -> Mapping[str, Any]:
+    """What a batch action makes of the answer; nothing of the others."""
+    if action in READ:
+        READ[action](reply)
+        return {}
+    _, ask, read = READERS[action]
+    return read(ask(ASKED), reply, WORDS, ASKED)  # type: ignore[no-any-return]
+
+
+@settings(max_examples=500)
+@given(
+    st.lists(st.integers(1, 9), unique=True, min_size=1),
+    st.lists(st.integers(1, 12)),
+    st.sampled_from(["map", "list", "data"]),
+    st.booleans(),
+)
+def test_a_value_belongs_to_the_id_that_its_row_names(
+    asked: list[int], sent: list[int], form: str, texts: bool
+) -> None:
+    """Law 1: rows in any order, doubled, missing or of strangers; each row says whose it is in its charge."""
+    rows = [{"order": str(id_) if texts else id_, **row(), "charge": str(id_)} for id_ in sent]
+    payload: object = rows if form != "map" else {str(id_): one for id_, one in zip(sent, rows, strict=True)}
+    if form == "data":
+        payload = {"status": "success", "data": payload}
+    found = answers.order_statuses(encoding.statuses_request(asked), answer(payload), WORDS, asked)
+    assert {text: outcome.value.charge for text, outcome in found.items()} == {  # type: ignore[union-attr]
+        str(id_): id_ for id_ in asked if id_ in sent
+    }

@@ -1,0 +1,247 @@
+"""What panels really answer, and what it must be read as.
+
+``panel-api`` has the examples of docs/panel-api.md byte for byte; ``answers.jsonl``
+has answers of many panels, each with the outcome that it stands for.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+import pytest
+
+from followersdata_async._wire import decoding as answers
+from followersdata_async._wire import encoding
+from followersdata_async._wire.error_phrases import Words
+from followersdata_async._wire.messages import Answer
+from followersdata_async.errors import AuthenticationError, FollowersDataError, PanelError
+from followersdata_async.models import (
+    Balance,
+    BatchResult,
+    Cancellation,
+    Failed,
+    Ok,
+    OrderState,
+    OrderStatus,
+    PlacedOrder,
+    Refill,
+    RefillState,
+    RefillStatus,
+    Refused,
+    Service,
+    ServiceKind,
+    Unreported,
+)
+from tests.helpers.fakes import answer
+from tests.helpers.samples import CASES, READERS, SAMPLES
+
+WORDS = Words()
+
+
+def documented(name: str) -> Answer:
+    """The documented example of an answer."""
+    return answer((SAMPLES / "panel-api" / f"{name}.json").read_bytes())
+
+
+def test_the_documented_catalogue() -> None:
+    """panel-api §3.2."""
+    assert answers.services(encoding.services_request(), documented("services"), WORDS) == [
+        Service(
+            service=1,
+            name="Followers",
+            type="Default",
+            kind=ServiceKind.DEFAULT,
+            category="First Category",
+            rate=Decimal("0.90"),
+            min=50,
+            max=10000,
+            refill=True,
+            cancel=True,
+        ),
+        Service(
+            service=2,
+            name="Comments",
+            type="Custom Comments",
+            kind=ServiceKind.CUSTOM_COMMENTS,
+            category="Second Category",
+            rate=Decimal(8),
+            min=10,
+            max=1500,
+            refill=False,
+            cancel=True,
+        ),
+    ]
+
+
+def test_the_documented_order() -> None:
+    """panel-api §4.2."""
+    assert answers.placed_order(encoding.add_request({}), documented("add"), WORDS) == PlacedOrder(order=23501)
+
+
+PARTIAL = OrderStatus(
+    status="Partial",
+    state=OrderState.PARTIAL,
+    charge=Decimal("0.27819"),
+    start_count=3572,
+    remains=157,
+    currency="USD",
+)
+
+
+def test_the_documented_status() -> None:
+    """panel-api §5.2."""
+    found = answers.order_statuses(encoding.status_request(1), documented("status"), WORDS, [1])
+    assert found == {"1": Ok(1, PARTIAL)}
+
+
+def test_the_documented_status_of_many() -> None:
+    """panel-api §5.3."""
+    found = answers.order_statuses(
+        encoding.statuses_request([1, 10, 100]), documented("multi_status"), WORDS, [1, 10, 100]
+    )
+    assert found["1"] == Ok(1, PARTIAL)
+    assert refusal_of(found["10"]) == "OrderNotFoundError"
+    assert found["100"] == Ok(
+        100,
+        OrderStatus(
+            status="In progress",
+            state=OrderState.IN_PROGRESS,
+            charge=Decimal("1.44219"),
+            start_count=234,
+            remains=10,
+            currency="USD",
+        ),
+    )
+
+
+def test_the_documented_refills() -> None:
+    """panel-api §6.2."""
+    assert answers.refills(encoding.refill_request(1), documented("refill"), WORDS, [1]) == {
+        "1": Ok(1, Refill(refill=1))
+    }
+    found = answers.refills(encoding.refills_request([1, 2, 3]), documented("multi_refill"), WORDS, [1, 2, 3])
+    extra = [{"order": 1}, {"order": 2}]
+    assert [found["1"], found["2"]] == [Ok(id_, Refill(refill=id_, extra=extra[id_ - 1])) for id_ in (1, 2)]
+    assert refusal_of(found["3"]) == "OrderNotFoundError"
+
+
+def test_the_documented_refill_statuses() -> None:
+    """panel-api §7.2."""
+    one = answers.refill_statuses(encoding.refill_status_request(1), documented("refill_status"), WORDS, [1])
+    assert one == {"1": Ok(1, RefillStatus(status="Completed", state=RefillState.COMPLETED))}
+    found = answers.refill_statuses(
+        encoding.refill_statuses_request([1, 2, 3]), documented("multi_refill_status"), WORDS, [1, 2, 3]
+    )
+    states = [found[id_].value.state for id_ in ("1", "2")]  # type: ignore[union-attr]
+    assert states == [RefillState.COMPLETED, RefillState.REJECTED]
+    assert refusal_of(found["3"]) == "RefillNotFoundError"
+
+
+def test_the_documented_cancellations() -> None:
+    """panel-api §8.2."""
+    found = answers.cancellations(encoding.cancel_request([9, 2]), documented("cancel"), WORDS, [9, 2])
+    assert refusal_of(found["9"]) == "OrderNotFoundError"
+    assert found["2"] == Ok(2, Cancellation(extra={"order": 2}))
+
+
+def test_the_documented_balance() -> None:
+    """panel-api §9.2."""
+    expected = Balance(balance=Decimal("100.84292"), currency="USD")
+    assert answers.balance(encoding.balance_request(), documented("balance"), WORDS) == expected
+
+
+def refusal_of(outcome: object) -> str:
+    """The class of a refused outcome's error."""
+    assert isinstance(outcome, Refused)
+    return type(outcome.error).__name__
+
+
+# --- answers of many panels
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["id"]))
+def test_an_answer_is_read_as_what_it_means(case: dict[str, Any]) -> None:
+    """The value, the error's very class, or an outcome for each id; only the fields named are compared."""
+    assert seen(result_of(case), case["expect"]) == case["expect"]
+
+
+def result_of(case: dict[str, Any]) -> object:
+    """What is made of a sample's answer: a value, an error, or a batch's result."""
+    reply = Answer(status=case["http_status"], body=case["body"].encode())
+    try:
+        return read(case["action"], case["request"], reply)
+    except FollowersDataError as error:
+        return error
+
+
+def read(action: str, asked: dict[str, str], reply: Answer) -> object:
+    """Read the answer as the client would."""
+    if action == "services":
+        return answers.services(encoding.services_request(), reply, WORDS)
+    if action == "balance":
+        return answers.balance(encoding.balance_request(), reply, WORDS)
+    if action == "add":
+        return answers.placed_order(encoding.add_request(asked), reply, WORDS)
+    ask_one, ask_many, read_rows = READERS[action]
+    many = asked.get("orders") or asked.get("refills") or (asked.get("order") if action == "cancel" else None)
+    if many is None:
+        id_ = id_of(asked.get("order") or asked["refill"])
+        request = ask_one(id_)
+        return answers.one(request, id_, lambda: read_rows(request, reply, WORDS, [id_]))
+    ids = [id_of(text) for text in many.split(",")]
+    found = read_rows(ask_many(ids), reply, WORDS, ids)
+    return BatchResult(found.get(str(id_), Unreported(id_)) for id_ in ids)
+
+
+def id_of(text: str) -> int | str:
+    """A decimal id as a number."""
+    return int(text) if text.isdecimal() else text
+
+
+def seen(result: object, expected: dict[str, Any]) -> object:
+    """The result in the words of the expectation, with the fields that it names."""
+    if isinstance(result, FollowersDataError):
+        name = type(result).__name__
+        if "batch" not in expected or isinstance(result, AuthenticationError):
+            return {"error": name}
+        # What refuses a whole answer refuses, or fails, each of its ids.
+        kind = "refused" if isinstance(result, PanelError) else "failed"
+        return {"batch": {id_: {kind: name} for id_ in expected["batch"]}}
+    if isinstance(result, BatchResult):
+        outcomes = expected.get("batch", {})
+        return {"batch": {str(id_): said(outcome, outcomes.get(str(id_), {})) for id_, outcome in result.items()}}
+    if isinstance(result, list):
+        rows = expected.get("ok", [])
+        return {
+            "ok": [fields_of(value, rows[index] if index < len(rows) else {}) for index, value in enumerate(result)]
+        }
+    return {"ok": fields_of(result, expected.get("ok", {}))}
+
+
+def said(outcome: object, expected: dict[str, Any]) -> dict[str, object]:
+    """One outcome in the words of the expectation."""
+    match outcome:
+        case Ok(_, value):
+            return {"ok": fields_of(value, expected.get("ok", {}))}
+        case Refused(_, error):
+            return {"refused": type(error).__name__}
+        case Failed(_, error):
+            return {"failed": type(error).__name__}
+        case _:
+            return {"unreported": True}
+
+
+def fields_of(value: object, expected: dict[str, Any]) -> dict[str, object]:
+    """The fields that the expectation names, as it writes them."""
+    return {name: written(getattr(value, name), wanted) for name, wanted in expected.items()}
+
+
+def written(value: object, wanted: object) -> object:
+    """A field as the expectation writes it: amounts compared as numbers, enums by name."""
+    if isinstance(value, Decimal):
+        return wanted if isinstance(wanted, str) and value == Decimal(wanted) else str(value)
+    if isinstance(value, Enum):
+        return value.name
+    return list(value) if isinstance(value, tuple) else value

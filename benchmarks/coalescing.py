@@ -49,7 +49,7 @@ def run(*, quick: bool) -> list[dict[str, object]]:
         for together in (1, 100):
             ways: dict[str, Callable[[], object]] = {
                 _PLAIN: partial(_plain, url),
-                "followersdata_async, batch_size=1": partial(_ours, url, 1),
+                "followersdata_async, chunk_size=1": partial(_ours, url, 1),
                 "followersdata_async": partial(_ours, url, 100),
             }
             if find_spec("aiodataloader"):
@@ -115,8 +115,8 @@ async def _plain(url: str) -> AsyncIterator[Ask]:
 
 
 @asynccontextmanager
-async def _ours(url: str, batch_size: int) -> AsyncIterator[Ask]:
-    async with AsyncClient(rivals.KEY, url=url, concurrency=CONCURRENCY, batch_size=batch_size) as panel:
+async def _ours(url: str, chunk_size: int) -> AsyncIterator[Ask]:
+    async with AsyncClient(rivals.KEY, url=url, concurrency=CONCURRENCY, chunk_size=chunk_size) as panel:
         yield panel.status
 
 

@@ -108,7 +108,7 @@ async def _measured(database: str, where: str, most: int) -> list[dict[str, obje
             tracked += await ledger.track(range(tracked + 1, open_orders + 1))
             adopting = time.perf_counter() - began
             began = time.perf_counter()
-            report = await ledger.poll_once(_Panel(), max_batches=_BATCHES, deadline=600)  # type: ignore[arg-type]
+            report = await ledger.poll_once(_Panel(), max_requests=_BATCHES, deadline=600)  # type: ignore[arg-type]
             polling = time.perf_counter() - began
             base = base or polling / report.orders
             rows.append(
@@ -137,7 +137,7 @@ async def _over_http(ledger: Ledger, database: str) -> dict[str, object]:
     with serving("benchmarks.server", _LATENCY) as url:
         async with AsyncClient("some-key", url=url) as panel:
             began = time.perf_counter()
-            report = await ledger.poll_once(panel, name="over HTTP", max_batches=_BATCHES, deadline=600)
+            report = await ledger.poll_once(panel, name="over HTTP", max_requests=_BATCHES, deadline=600)
             polling = time.perf_counter() - began
     return {
         "benchmark": "ledger",

@@ -128,7 +128,7 @@ class _Known:
 
 
 def _ours(lives: Sequence[Life], policy: PollPolicy) -> Noticed:
-    schedule = Schedule(size=SIZE, company=policy.company)
+    schedule = Schedule(size=SIZE, max_chunk_wait=policy.max_chunk_wait)
     coming = iter(lives)
     coming_next = next(coming, None)
     known: dict[str, _Known] = {}

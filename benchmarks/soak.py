@@ -61,14 +61,14 @@ def run(*, adds: int, seed: int) -> list[dict[str, object]]:
 
 def _links_taken(url: str) -> list[str]:
     """The panel's ledger; its server's script is not for this request."""
-    response = httpx.get(url.replace("/api/v2", "/__sandbox__/ledger"), timeout=60)
+    response = httpx.get(url.replace("/api/v2", "/__sandbox__/orders"), timeout=60)
     return [str(link) for link in response.json()]
 
 
 async def _placed(url: str, adds: int, seed: int) -> Told:
     told = Told()
     left = iter(range(adds))
-    retry = RetryPolicy(first_delay=0.001, longest_delay=0.01)
+    retry = RetryPolicy(initial_delay=0.001, max_delay=0.01)
     async with AsyncClient("sandbox-soak", url=url, concurrency=_WORKERS, attempt_timeout=2.0, retry=retry) as panel:
 
         async def worker(number: int) -> None:

@@ -50,6 +50,6 @@ def _compared(url: str, latency: float, concurrency: int, *, quick: bool) -> lis
 
 async def _ours(url: str, requests: int, concurrency: int, transport: Literal["aiohttp"] | None) -> int:
     async with AsyncClient(
-        rivals.KEY, url=url, concurrency=concurrency, batch_size=BATCH, transport=transport
+        rivals.KEY, url=url, concurrency=concurrency, chunk_size=BATCH, transport=transport
     ) as panel:
         return (await panel.multi_status(range(1, requests + 1))).requests

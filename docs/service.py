@@ -63,7 +63,7 @@ async def follow(ledger: Ledger, panel: AsyncClient) -> None:
 
 
 # Single statuses of 20 ms share a request of the panel's.
-app = FastAPI(title="A shop", lifespan=lifespan(lambda: AsyncClient(window=0.02), inner=ledger_and_poller))
+app = FastAPI(title="A shop", lifespan=lifespan(lambda: AsyncClient(coalesce_window=0.02), inner=ledger_and_poller))
 install_error_handlers(app)
 
 

@@ -192,7 +192,7 @@ class Asking:
                 action=self._request.action,
                 ids=self._request.ids,
                 attempt=self._attempt,
-                waited=self._began_at - self._waiting_since,
+                rate_limit_wait=self._began_at - self._waiting_since,
             )
         )
 

@@ -25,20 +25,20 @@ from .errors import (
 class RetryPolicy:
     """How failed requests are tried again. Durations are in seconds.
 
-    ``attempts`` is how often one request is sent at the most, the first time
+    ``max_attempts`` is how often one request is sent at the most, the first time
     included. The delay before attempt n is chance between 0 and
-    ``first_delay * 2**(n - 2)``, at most ``longest_delay``. A panel's
-    ``Retry-After`` is honoured up to ``longest_retry_after``; if it asks for
+    ``initial_delay * 2**(n - 2)``, at most ``max_delay``. A panel's
+    ``Retry-After`` is honoured up to ``max_retry_after``; if it asks for
     more, the error is raised at once.
 
     Reads are repeated on transport failures, rate limits and temporary
     refusals; writes only when it is proven that nothing was sent.
     """
 
-    attempts: int = field(default=4, validator=whole_number(1))
-    first_delay: float = field(default=0.5, validator=seconds(zero=True))
-    longest_delay: float = field(default=20.0, validator=seconds(zero=True))
-    longest_retry_after: float = field(default=60.0, validator=seconds(zero=True))
+    max_attempts: int = field(default=4, validator=whole_number(1))
+    initial_delay: float = field(default=0.5, validator=seconds(zero=True))
+    max_delay: float = field(default=20.0, validator=seconds(zero=True))
+    max_retry_after: float = field(default=60.0, validator=seconds(zero=True))
 
 
 @final
@@ -72,13 +72,13 @@ def delay_before_retry(
 
     ``chance`` is between 0 and 1: full jitter.
     """
-    if attempt >= policy.attempts or not _may_repeat(error, repeatable=repeatable):
+    if attempt >= policy.max_attempts or not _may_repeat(error, repeatable=repeatable):
         return None
     asked = error.retry_after if isinstance(error, (PanelUnavailableError, RateLimitedError)) else None
     if asked is not None:
-        return asked if asked <= policy.longest_retry_after else None
+        return asked if asked <= policy.max_retry_after else None
     # Capped before the power: 2.0**1024 is no float.
-    longest = min(policy.longest_delay, policy.first_delay * 2.0 ** min(attempt - 1, _DOUBLINGS))
+    longest = min(policy.max_delay, policy.initial_delay * 2.0 ** min(attempt - 1, _DOUBLINGS))
     return longest * chance
 
 
@@ -104,43 +104,43 @@ def _may_repeat(error: FollowersDataError, *, repeatable: bool) -> bool:
 class PollPolicy:
     """How often orders are looked at until they are final. Durations are in seconds.
 
-    The first look is at once. The delay before the next one is ``share`` of
+    The first look is at once. The delay before the next one is ``age_factor`` of
     the time for which the order's status has been the same: young orders are
     looked at often, old ones seldom, and often again when something moves.
-    Where ``remains`` shrinks, it is ``share_of_rest`` of the time that the
+    Where ``remains`` shrinks, it is ``eta_factor`` of the time that the
     order still takes at its pace. A look that came to nothing doubles the
-    delay of the one before. All delays are between ``shortest_delay`` and
-    ``longest_delay``, unless the panel asks for a longer one.
+    delay of the one before. All delays are between ``min_delay`` and
+    ``max_delay``, unless the panel asks for a longer one.
 
     If there are more orders than fit into one request, one that is due waits
-    up to ``company`` seconds until a request is full.
+    up to ``max_chunk_wait`` seconds until a request is full.
 
-    An order that the panel says it does not know ``refusals`` times in a row
+    An order that the panel says it does not know ``max_not_found`` times in a row
     is given up.
     """
 
-    shortest_delay: float = field(default=5.0, validator=seconds())
-    longest_delay: float = field(default=300.0, validator=seconds())
-    share: float = field(default=0.5, validator=positive_number)
-    share_of_rest: float = field(default=0.3, validator=positive_number)
-    company: float = field(default=30.0, validator=seconds(zero=True))
-    refusals: int = field(default=3, validator=whole_number(1))
+    min_delay: float = field(default=5.0, validator=seconds())
+    max_delay: float = field(default=300.0, validator=seconds())
+    age_factor: float = field(default=0.5, validator=positive_number)
+    eta_factor: float = field(default=0.3, validator=positive_number)
+    max_chunk_wait: float = field(default=30.0, validator=seconds(zero=True))
+    max_not_found: int = field(default=3, validator=whole_number(1))
 
     def __attrs_post_init__(self) -> None:
-        if self.longest_delay < self.shortest_delay:
-            msg = f"longest_delay is {self.longest_delay}, but must be at least shortest_delay, {self.shortest_delay}"
+        if self.max_delay < self.min_delay:
+            msg = f"max_delay is {self.max_delay}, but must be at least min_delay, {self.min_delay}"
             raise ValueError(msg)
 
 
-def checked_pace(pace: object) -> PollPolicy:
+def check_poll_policy(poll_policy: object) -> PollPolicy:
     """The policy that was given, if it is one.
 
     Raises:
         TypeError: it is something else.
     """
-    if isinstance(pace, PollPolicy):
-        return pace
-    msg = f"pace is a PollPolicy, not {pace!r}"
+    if isinstance(poll_policy, PollPolicy):
+        return poll_policy
+    msg = f"poll_policy must be a PollPolicy, got {poll_policy!r}"
     raise TypeError(msg)
 
 
@@ -164,12 +164,12 @@ class Sighting:
 def next_due(seen: Sighting, policy: PollPolicy) -> float:
     """When to look at an order again."""
     if seen.failures:
-        delay = policy.shortest_delay * 2.0 ** min(seen.failures - 1, _DOUBLINGS)
+        delay = policy.min_delay * 2.0 ** min(seen.failures - 1, _DOUBLINGS)
     elif seen.rest is not None:
-        delay = policy.share_of_rest * seen.rest
+        delay = policy.eta_factor * seen.rest
     else:
-        delay = policy.share * (seen.at - seen.moved_at)
-    return seen.at + max(seen.pause, min(policy.longest_delay, max(policy.shortest_delay, delay)))
+        delay = policy.age_factor * (seen.at - seen.moved_at)
+    return seen.at + max(seen.pause, min(policy.max_delay, max(policy.min_delay, delay)))
 
 
 def rest_at_pace(*, remained: int | None, remains: int | None, elapsed: float) -> float | None:
@@ -183,9 +183,9 @@ def rest_at_pace(*, remained: int | None, remains: int | None, elapsed: float) -
 class Schedule:
     """Orders by when they are due, and the requests that they make."""
 
-    def __init__(self, *, size: int, company: float) -> None:
+    def __init__(self, *, size: int, max_chunk_wait: float) -> None:
         self._size = size
-        self._company = company
+        self._max_chunk_wait = max_chunk_wait
         self._later: list[tuple[float, str]] = []
         self._due: deque[tuple[float, str]] = deque()
 
@@ -215,4 +215,4 @@ class Schedule:
     @property
     def _patience(self) -> float:
         """How long an order waits for company: not at all, where a request has room for everyone."""
-        return self._company if len(self._due) + len(self._later) > self._size else 0.0
+        return self._max_chunk_wait if len(self._due) + len(self._later) > self._size else 0.0

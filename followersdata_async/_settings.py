@@ -38,10 +38,10 @@ def _words(own: Mapping[str, type[PanelError]]) -> Words:
 
 def _check_word(text: object, class_: object) -> None:
     if not isinstance(text, str) or not letters_of(text):
-        msg = f"refusals maps texts to classes, and {text!r} has no letter or digit"
+        msg = f"error_phrases maps texts to classes, and {text!r} has no letter or digit"
         raise ValueError(msg)
     if not (isinstance(class_, type) and issubclass(class_, PanelError)):
-        msg = f"refusals[{text!r}] must be PanelError or a subclass of it, not {class_!r}"
+        msg = f"error_phrases[{text!r}] must be PanelError or a subclass of it, not {class_!r}"
         raise TypeError(msg)
 
 
@@ -78,14 +78,14 @@ class Settings:
     timeout: float = field(default=60.0, validator=seconds())
     attempt_timeout: float = field(default=20.0, validator=seconds())
     retry: RetryPolicy | None = field(factory=RetryPolicy, validator=optional(instance_of(RetryPolicy)))
-    window: float = field(default=0.0, validator=seconds(zero=True))
-    batch_size: int = field(default=MAX_CHUNK_SIZE, validator=whole_number(1, MAX_CHUNK_SIZE))
+    coalesce_window: float = field(default=0.0, validator=seconds(zero=True))
+    chunk_size: int = field(default=MAX_CHUNK_SIZE, validator=whole_number(1, MAX_CHUNK_SIZE))
     user_agent: str | None = field(default=None, validator=optional(header_text))
     proxy: str | None = field(default=None, validator=optional(header_text), repr=False)
     transport: Literal["aiohttp"] | None = field(default=None, validator=in_((None, "aiohttp")))
     http2: bool = field(default=False, validator=instance_of(bool))
     ssl_context: SSLContext | None = field(default=None, validator=optional(instance_of(SSLContext)))
-    words: Words = field(converter=_words, alias="refusals", repr=False)
+    words: Words = field(converter=_words, alias="error_phrases", repr=False)
 
     @property
     def account(self) -> str:

@@ -63,20 +63,20 @@ class AsyncClient:
             has left by then is still waited for, up to ``attempt_timeout``.
         attempt_timeout: Seconds for one attempt.
         retry: A ``RetryPolicy``, or ``None`` for no retries at all.
-        rate: A limiter, e.g. ``RateLimit(10, per=1.0)``, or ``PostgresRateLimit`` for many
+        rate_limit: A limiter, e.g. ``RateLimit(10, per=1.0)``, or ``PostgresRateLimit`` for many
             processes; ``None`` means no limit. An answer that asks to wait (``Retry-After``,
             ``X-RateLimit-Remaining: 0``) makes it wait for all of its clients, for 60
             seconds at the most.
-        window: Seconds for which single ``status`` and ``refill_status`` calls wait for company, to
+        coalesce_window: Seconds for which single ``status`` and ``refill_status`` calls wait for company, to
             be asked in one request; 0 means those of the same tick of the event loop.
-        batch_size: Ids in one request, 1 to 100.
+        chunk_size: Ids in one request, 1 to 100.
         user_agent: The ``User-Agent`` header, where a panel wants a certain one.
         transport: ``"aiohttp"`` sends reads through aiohttp, which is faster (asyncio only, extra
             ``aiohttp``); writes always go through our own connections, which prove what was sent.
         http2: Speak HTTP/2 with panels that offer it (extra ``http2``).
         proxy: A proxy's address. Without it, the environment's proxies are not used.
         ssl_context: How certificates are checked.
-        refusals: Words of this panel's refusals and the error class each means, looked up
+        error_phrases: Words of this panel's refusals and the error class each means, looked up
             before the built-in ones: ``{"bakiye yok": InsufficientFundsError}``.
         on_event: A function that is told of calls, requests and retries as they happen, in
             the task in which they do (``followersdata_async.events``). It should be quick; what
@@ -103,15 +103,15 @@ class AsyncClient:
         timeout: float = 60.0,
         attempt_timeout: float = 20.0,
         retry: RetryPolicy | None = RetryPolicy(),
-        rate: Limiter | PostgresRateLimit | None = None,
-        window: float = 0.0,
-        batch_size: int = 100,
+        rate_limit: Limiter | PostgresRateLimit | None = None,
+        coalesce_window: float = 0.0,
+        chunk_size: int = 100,
         transport: Literal["aiohttp"] | None = None,
         http2: bool = False,
         user_agent: str | None = None,
         proxy: str | None = None,
         ssl_context: SSLContext | None = None,
-        refusals: Mapping[str, type[PanelError]] | None = None,
+        error_phrases: Mapping[str, type[PanelError]] | None = None,
         on_event: Listener | None = None,
     ) -> None:
         # A traceback shows what frames hold.
@@ -124,14 +124,14 @@ class AsyncClient:
             timeout=timeout,
             attempt_timeout=attempt_timeout,
             retry=retry,
-            window=window,
-            batch_size=batch_size,
+            coalesce_window=coalesce_window,
+            chunk_size=chunk_size,
             transport=transport,
             http2=http2,
             user_agent=user_agent,
             proxy=proxy,
             ssl_context=ssl_context,
-            refusals=refusals or {},
+            error_phrases=error_phrases or {},
         )
         self.events: Listeners = Listeners()
         if on_event is not None:
@@ -146,11 +146,15 @@ class AsyncClient:
             events=self.events,
         )
         self._line = Line(
-            transport_for(settings, http), retrying, settings.words, limiter_for(rate, settings.account), self.events
+            transport_for(settings, http),
+            retrying,
+            settings.words,
+            limiter_for(rate_limit, settings.account),
+            self.events,
         )
-        self._single_statuses = Coalescing(self._line, asking.STATUS, settings.batch_size, settings.window)
+        self._single_statuses = Coalescing(self._line, asking.STATUS, settings.chunk_size, settings.coalesce_window)
         self._single_refill_statuses = Coalescing(
-            self._line, asking.REFILL_STATUS, settings.batch_size, settings.window
+            self._line, asking.REFILL_STATUS, settings.chunk_size, settings.coalesce_window
         )
         self._services = CachedServices(self._read_services, anyio.current_time)
         self._loop: object = None
@@ -228,9 +232,9 @@ class AsyncClient:
         return await self._ask(encoding.add_request(order.fields()), answers.placed_order)
 
     async def status(self, order: Id) -> OrderStatus:
-        """One order's status (panel-api §5): one request for all calls of this tick, or of ``window`` seconds.
+        """One order's status (panel-api §5): one request for all calls of this tick, or of ``coalesce_window`` seconds.
 
-        Up to ``batch_size`` ids share one, the same id is asked once, and a
+        Up to ``chunk_size`` ids share one, the same id is asked once, and a
         call that is alone sends the single form. Each caller gets its own
         value or its own exception.
 
@@ -242,7 +246,7 @@ class AsyncClient:
             return await self._single_statuses.get(order)
 
     async def multi_status(self, orders: Iterable[Id]) -> BatchResult[OrderStatus]:
-        """The status of any number of orders: one request for each ``batch_size`` of them (panel-api §5).
+        """The status of any number of orders: one request for each ``chunk_size`` of them (panel-api §5).
 
         Duplicates are asked once; outcomes come in the order asked. A chunk
         that fails is ``Failed`` for its ids alone.
@@ -257,7 +261,7 @@ class AsyncClient:
 
         ``async with panel.stream_status(ids) as outcomes: async for outcome in outcomes: …``
 
-        One request for each ``batch_size`` of them. An order that comes again
+        One request for each ``chunk_size`` of them. An order that comes again
         after its chunk was answered is asked again.
 
         Raises:
@@ -267,25 +271,25 @@ class AsyncClient:
 
     @overload
     def watch(
-        self, orders: Iterable[Id], *, pace: PollPolicy = ..., include_failures: Literal[False] = False
+        self, orders: Iterable[Id], *, poll_policy: PollPolicy = ..., include_failures: Literal[False] = False
     ) -> Changes[Change]: ...
     @overload
     def watch(
-        self, orders: Iterable[Id], *, pace: PollPolicy = ..., include_failures: Literal[True]
+        self, orders: Iterable[Id], *, poll_policy: PollPolicy = ..., include_failures: Literal[True]
     ) -> Changes[Event]: ...
     def watch(
-        self, orders: Iterable[Id], *, pace: PollPolicy = PollPolicy(), include_failures: bool = False
+        self, orders: Iterable[Id], *, poll_policy: PollPolicy = PollPolicy(), include_failures: bool = False
     ) -> Changes[Change] | Changes[Event]:
         """The changes of orders, the first sighting of each included, until all are final (panel-api §5).
 
         ``async with panel.watch(ids) as changes: async for change in changes: …``
 
-        Orders are looked at as ``pace`` says; those that are due share
+        Orders are looked at as ``poll_policy`` says; those that are due share
         requests. Dead requests, rate limits and missing rows are survived:
         their orders are looked at again later. ``include_failures`` tells of
         them, too, as ``Refused``, ``Unreported`` and ``Failed``. An order that
         never ends is watched for ever; one that the panel does not know is
-        given up after ``pace.refusals`` looks. ``changes.known`` has what is
+        given up after ``poll_policy.max_not_found`` looks. ``changes.known`` has what is
         known of every order, at any moment.
 
         Raises:
@@ -295,9 +299,9 @@ class AsyncClient:
         return Changes(
             self._opened(),
             orders,
-            pace,
+            poll_policy,
             told=told,
-            batch_size=self._settings.batch_size,
+            chunk_size=self._settings.chunk_size,
             concurrency=self._settings.concurrency,
         )
 
@@ -306,7 +310,7 @@ class AsyncClient:
         orders: Iterable[Id],
         *,
         timeout: float | None = None,  # noqa: ASYNC109 - a scope from outside would lose what is known
-        pace: PollPolicy = PollPolicy(),
+        poll_policy: PollPolicy = PollPolicy(),
     ) -> BatchResult[OrderStatus]:
         """The final status of every order, watched as by ``watch`` for up to ``timeout`` seconds (panel-api §5).
 
@@ -320,9 +324,9 @@ class AsyncClient:
         return await finals(
             self._opened(),
             orders,
-            pace,
+            poll_policy,
             patience=timeout,
-            batch_size=self._settings.batch_size,
+            chunk_size=self._settings.chunk_size,
             concurrency=self._settings.concurrency,
         )
 
@@ -341,7 +345,7 @@ class AsyncClient:
             return await asking.alone(line, asking.REFILL, order)
 
     async def multi_refill(self, orders: Iterable[Id]) -> BatchResult[Refill]:
-        """Ask for refills of any number of orders: one request for each ``batch_size`` (panel-api §6).
+        """Ask for refills of any number of orders: one request for each ``chunk_size`` (panel-api §6).
 
         No chunk is sent twice: one whose answer is lost is ``Failed`` with an
         ``OutcomeUnknownError`` for its ids.
@@ -354,7 +358,7 @@ class AsyncClient:
     def stream_refill(self, orders: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[Refill]:
         """Ask for refills of any number of orders, lazily read, as chunks finish (panel-api §6).
 
-        One request for each ``batch_size`` of them. A write: an order that
+        One request for each ``chunk_size`` of them. A write: an order that
         comes again after its chunk was answered is asked for again, so give
         each once.
 
@@ -374,7 +378,7 @@ class AsyncClient:
             return await self._single_refill_statuses.get(refill)
 
     async def multi_refill_status(self, refills: Iterable[Id]) -> BatchResult[RefillStatus]:
-        """The status of any number of refills: one request for each ``batch_size`` (panel-api §7).
+        """The status of any number of refills: one request for each ``chunk_size`` (panel-api §7).
 
         Raises:
             AuthenticationError: the key was refused; ``.result`` has what is known.
@@ -384,7 +388,7 @@ class AsyncClient:
     def stream_refill_status(self, refills: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[RefillStatus]:
         """The status of any number of refills, lazily read, as chunks finish (panel-api §7).
 
-        One request for each ``batch_size`` of them.
+        One request for each ``chunk_size`` of them.
 
         Raises:
             AuthenticationError: while reading: the key was refused, after all outcomes that are known.
@@ -394,7 +398,7 @@ class AsyncClient:
     # --- cancellations
 
     async def cancel(self, orders: Iterable[Id]) -> BatchResult[Cancellation]:
-        """Ask to cancel any number of orders: one request for each ``batch_size`` (panel-api §8).
+        """Ask to cancel any number of orders: one request for each ``chunk_size`` (panel-api §8).
 
         ``Ok`` means *asked for*, not *cancelled*: the orders' status tells. No
         chunk is sent twice: one whose answer is lost is ``Failed`` with an
@@ -408,7 +412,7 @@ class AsyncClient:
     def stream_cancel(self, orders: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[Cancellation]:
         """Ask to cancel any number of orders, lazily read, as chunks finish (panel-api §8).
 
-        One request for each ``batch_size`` of them. A write: an order that
+        One request for each ``chunk_size`` of them. A write: an order that
         comes again after its chunk was answered is asked for again, so give
         each once.
 
@@ -432,7 +436,7 @@ class AsyncClient:
             self._opened(),
             batch,
             ids,
-            batch_size=self._settings.batch_size,
+            chunk_size=self._settings.chunk_size,
             concurrency=self._settings.concurrency,
             method=method,
         )
@@ -443,7 +447,7 @@ class AsyncClient:
         return dispatch.Outcomes(
             self._opened(),
             batch,
-            dispatch.Given(ids, self._settings.batch_size),
+            dispatch.Given(ids, self._settings.chunk_size),
             width=self._settings.concurrency,
             method=method,
         )

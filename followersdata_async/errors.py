@@ -257,7 +257,7 @@ class NotSupportedError(PanelError):
 class RateLimitedError(PanelError):
     """The panel wants fewer requests. ``retry_after``: seconds to wait, or ``None`` if it did not say."""
 
-    advice = "Ask less often: give the client rate=RateLimit(…), or a lower concurrency."
+    advice = "Ask less often: give the client rate_limit=RateLimit(…), or a lower concurrency."
 
     def __init__(
         self,

@@ -23,7 +23,7 @@ __all__ = [
     "ClientEvent",
     "Coalesced",
     "Listener",
-    "Looked",
+    "PollStarted",
     "RequestEnded",
     "RequestStarted",
     "RetryPlanned",
@@ -68,13 +68,16 @@ class CallEnded:
 @final
 @frozen(kw_only=True)
 class RequestStarted:
-    """One attempt begins: it waits for a connection, and is sent. ``waited`` is what the rate limit took before."""
+    """An attempt starts: it waits for a connection, then it is sent.
+
+    ``rate_limit_wait`` is how long it waited for the rate limit before.
+    """
 
     call: int | None
     action: str
     ids: int
     attempt: int
-    waited: float
+    rate_limit_wait: float
 
 
 @final
@@ -121,12 +124,14 @@ class Coalesced:
 
 @final
 @frozen(kw_only=True)
-class Looked:
+class PollStarted:
     """Orders that are watched or polled are looked at, the first of them ``lag`` after it was due."""
 
     orders: int
     lag: float
 
 
-ClientEvent: TypeAlias = CallStarted | CallEnded | RequestStarted | RequestEnded | RetryPlanned | Coalesced | Looked
+ClientEvent: TypeAlias = (
+    CallStarted | CallEnded | RequestStarted | RequestEnded | RetryPlanned | Coalesced | PollStarted
+)
 Listener: TypeAlias = Callable[[ClientEvent], None]

@@ -238,7 +238,7 @@ class _Listed:
 
 
 async def gathered(
-    line: Line, batch: Batch[T], ids: Iterable[Id], *, batch_size: int, concurrency: int, method: str
+    line: Line, batch: Batch[T], ids: Iterable[Id], *, chunk_size: int, concurrency: int, method: str
 ) -> BatchResult[T]:
     """Every outcome of a known number of ids, in the order asked.
 
@@ -249,8 +249,8 @@ async def gathered(
     known: dict[str, Outcome[T]] = {}
     if not asked:
         return batching.merged(asked, known, requests=0)
-    width = min(concurrency, -(-len(asked) // batch_size))
-    async with Outcomes(line, batch, _Listed(asked, batch_size), width=width, method=method) as outcomes:
+    width = min(concurrency, -(-len(asked) // chunk_size))
+    async with Outcomes(line, batch, _Listed(asked, chunk_size), width=width, method=method) as outcomes:
         try:
             while (chunk := await outcomes.next_chunk()) is not None:
                 known |= {id_text(outcome.id): outcome for outcome in chunk.outcomes}

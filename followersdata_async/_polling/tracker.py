@@ -73,7 +73,7 @@ class Followed:
         self.failures += 1
         is_unknown = isinstance(outcome, Refused) and isinstance(outcome.error, _UNKNOWN)
         self.refusals = self.refusals + 1 if is_unknown else 0
-        self.is_open = self.refusals < policy.refusals
+        self.is_open = self.refusals < policy.max_not_found
 
     def _sighting(self, now: float) -> Sighting:
         remains = self.status.remains if self.status is not None else None

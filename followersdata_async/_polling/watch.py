@@ -11,11 +11,11 @@ import anyio
 from .._batch import ids as batching
 from .._batch.chunk import STATUS
 from .._batch.stream import Outcomes, gathered
-from .._pacing import PollPolicy, Schedule, checked_pace
+from .._pacing import PollPolicy, Schedule, check_poll_policy
 from .._validators import check_seconds
 from .._waiting import wait as wait_in_real_time
 from ..errors import AuthenticationError, PollTimeoutError
-from ..events import Looked
+from ..events import PollStarted
 from ..models import BatchResult, Change, Id, Ok, OrderStatus, Outcome, id_text
 from .tracker import Event, Followed, lag_of
 
@@ -46,18 +46,18 @@ class Changes(AsyncIterator[E], Generic[E]):
         policy: PollPolicy,
         *,
         told: tuple[type[E], ...],
-        batch_size: int,
+        chunk_size: int,
         concurrency: int,
         method: str = "watch",
         clock: Callable[[], float] = anyio.current_time,
         wait: Wait = wait_in_real_time,
     ) -> None:
-        policy = checked_pace(policy)
+        policy = check_poll_policy(policy)
         asked = batching.unique(orders)
         self._clock = clock
         self._told = told
-        self._orders = _Orders(asked, policy, batch_size, line.events, clock, wait)
-        width = max(1, min(concurrency, -(-len(asked) // batch_size)))
+        self._orders = _Orders(asked, policy, chunk_size, line.events, clock, wait)
+        width = max(1, min(concurrency, -(-len(asked) // chunk_size)))
         self._outcomes = Outcomes(line, STATUS, self._orders, width=width, method=method)
         self._ready: deque[E] = deque()
 
@@ -123,7 +123,7 @@ class _Orders:
         self._orders = {id_text(order): Followed(order, moved_at=now, due_at=now) for order in orders}
         self._open = len(self._orders)
         self._policy = policy
-        self._schedule = Schedule(size=size, company=policy.company)
+        self._schedule = Schedule(size=size, max_chunk_wait=policy.max_chunk_wait)
         for text in self._orders:
             self._schedule.put(text, now)
         self._chunks: deque[list[str]] = deque()
@@ -143,7 +143,7 @@ class _Orders:
 
     def _looked_at(self, orders: Sequence[Followed]) -> list[Id]:
         if self._events:
-            self._events.tell(Looked(orders=len(orders), lag=lag_of(orders, self._clock())))
+            self._events.tell(PollStarted(orders=len(orders), lag=lag_of(orders, self._clock())))
         return [order.id for order in orders]
 
     def landed(self, ids: Sequence[Id]) -> None:
@@ -172,7 +172,7 @@ class _Orders:
 
 
 async def finals(
-    line: Line, orders: Iterable[Id], policy: PollPolicy, *, patience: float | None, batch_size: int, concurrency: int
+    line: Line, orders: Iterable[Id], policy: PollPolicy, *, patience: float | None, chunk_size: int, concurrency: int
 ) -> BatchResult[OrderStatus]:
     """The final status of every order; of those that the panel does not know, its refusal.
 
@@ -185,10 +185,10 @@ async def finals(
     asked = batching.unique(orders)
     method = "wait_until_final"
     changes = Changes(
-        line, asked, policy, told=(Change,), batch_size=batch_size, concurrency=concurrency, method=method
+        line, asked, policy, told=(Change,), chunk_size=chunk_size, concurrency=concurrency, method=method
     )
     if patience == 0:
-        result = await gathered(line, STATUS, asked, batch_size=batch_size, concurrency=concurrency, method=method)
+        result = await gathered(line, STATUS, asked, chunk_size=chunk_size, concurrency=concurrency, method=method)
         if _open_ids(result):
             raise _late(result, "at one look")
         return result

@@ -184,8 +184,8 @@ async def watch(
     *ids: Ids,
     source: SourceOptions = DEFAULT_SOURCE,
     until_final: Annotated[bool, Parameter(negative=())] = False,
-    shortest_delay: float = DEFAULT_PACE.shortest_delay,
-    longest_delay: float = DEFAULT_PACE.longest_delay,
+    min_delay: float = DEFAULT_PACE.min_delay,
+    max_delay: float = DEFAULT_PACE.max_delay,
     panel: PanelOptions = DEFAULT_PANEL,
     format: Format = "table",
 ) -> int:
@@ -197,19 +197,19 @@ async def watch(
         The orders' ids; - reads them from standard input.
     until_final
         Write nothing of an order until it is final.
-    shortest_delay
+    min_delay
         Seconds between two looks at an order that has just moved.
-    longest_delay
+    max_delay
         Seconds between two looks at an order that has not moved for long.
     format
         How it is written to standard output; jsonl and csv have a row for each change, as it is seen.
     """
     from .commands.watch import watched
 
-    pace = PollPolicy(shortest_delay=shortest_delay, longest_delay=longest_delay)
+    poll_policy = PollPolicy(min_delay=min_delay, max_delay=max_delay)
     asked = source.ids(ids)
     async with panel.client() as client:
-        return await watched(client, asked, pace, format, until_final=until_final)
+        return await watched(client, asked, poll_policy, format, until_final=until_final)
 
 
 @app.command(help_epilogue=EXAMPLES["refill"])

@@ -35,7 +35,7 @@ _LINES: Mapping[str, tuple[str, ...]] = {
         "place --ref cart-82 --service 3 --link https://x.example/q --yes",
     ),
     "track": ("track 23501 23502", "track --file orders.csv --column id"),
-    "poll": ("poll", "poll --once --max-batches 100"),
+    "poll": ("poll", "poll --once --max-requests 100"),
     "ledger": ("ledger unknown",),
     "ledger show": ("ledger show cart-81",),
     "ledger unknown": ("ledger unknown --format json", "ledger unknown --db postgresql://shop@db/shop"),

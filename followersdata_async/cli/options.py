@@ -36,7 +36,7 @@ class Panel:
         Requests in flight at once.
     timeout
         Seconds for one request, with its retries.
-    batch_size
+    chunk_size
         Ids in one request, 1 to 100.
     verbose
         Say what is sent and what comes, and show where in the program an error arose.
@@ -46,7 +46,7 @@ class Panel:
     url: str | None = None
     concurrency: int = 16
     timeout: float = 60.0
-    batch_size: int = 100
+    chunk_size: int = 100
     verbose: Annotated[bool, Parameter(alias="-v", negative=())] = False
 
     @property
@@ -58,7 +58,7 @@ class Panel:
         """A client with these settings; the key comes from the profile or the environment."""
         key, url = credentials(self.profile, self.url, os.environ)
         client = AsyncClient(
-            key, url=url, concurrency=self.concurrency, timeout=self.timeout, batch_size=self.batch_size
+            key, url=url, concurrency=self.concurrency, timeout=self.timeout, chunk_size=self.chunk_size
         )
         if self.verbose:
             client.events.add(log_to(_logger()))

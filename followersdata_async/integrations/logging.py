@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from ..errors import FollowersDataError, OutcomeUnknownError
-from ..events import CallEnded, Coalesced, Looked, RequestEnded, RetryPlanned
+from ..events import CallEnded, Coalesced, PollStarted, RequestEnded, RetryPlanned
 
 if TYPE_CHECKING:
     from ..events import ClientEvent, Listener
@@ -39,7 +39,7 @@ def log_to(logger: logging.Logger | None = None) -> Listener:
                 target.debug(words, event.action, event.ids, event.attempt, what, event.duration)
             case Coalesced():
                 target.debug("%s: %d calls share a request for %d ids", event.action, event.calls, event.ids)
-            case Looked():
+            case PollStarted():
                 target.debug("looking at %d orders, %.1f s after they were due", event.orders, event.lag)
 
     return listener

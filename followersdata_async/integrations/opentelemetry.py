@@ -15,7 +15,7 @@ except ImportError as _error:
     _msg = "this integration needs its extra: pip install 'followersdata_async[otel]'"
     raise ImportError(_msg) from _error
 
-from ..events import CallEnded, CallStarted, Coalesced, Looked, RequestEnded, RequestStarted, RetryPlanned
+from ..events import CallEnded, CallStarted, Coalesced, PollStarted, RequestEnded, RequestStarted, RetryPlanned
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -168,14 +168,14 @@ class _Metering:
                 self._called(event)
             case RequestStarted():
                 self._active.add(1, self._of(event.action))
-                self._waits.record(event.waited, self._of(event.action))
+                self._waits.record(event.rate_limit_wait, self._of(event.action))
             case RequestEnded():
                 self._requested(event)
             case RetryPlanned():
                 self._retries.add(1, self._of(event.action) | _type_of(event.error))
             case Coalesced():
                 self._coalesced.add(event.calls, self._of(event.action))
-            case Looked():
+            case PollStarted():
                 self._lag.record(event.lag, self._server)
 
     def _called(self, event: CallEnded) -> None:

@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping
 
 from procrastinate.tasks import Task
 
-from .._pacing import PollPolicy, checked_pace
+from .._pacing import PollPolicy, check_poll_policy
 from .._validators import check_seconds
 from ..client import AsyncClient
 from ..errors import ConfigurationError, LedgerError, NotSentError, OutcomeUnknownError
@@ -50,7 +50,7 @@ def blueprint(  # noqa: PLR0913 - settings, each by its keyword and with a defau
     cron: str | None = "* * * * *",
     duration: float = 55.0,
     lease: float = 300.0,
-    pace: PollPolicy = PollPolicy(),
+    poll_policy: PollPolicy = PollPolicy(),
     stalled_after: float = 30.0,
 ) -> Blueprint:
     """The tasks ``poll``, ``place`` and ``retry_stalled``, for ``app.add_tasks_from(…, namespace="followersdata")``.
@@ -70,7 +70,7 @@ def blueprint(  # noqa: PLR0913 - settings, each by its keyword and with a defau
         cron: When ``poll`` and ``retry_stalled`` are started; ``None``: by yourself.
         duration: Seconds for which a ``poll`` goes on; a little less than ``cron``'s interval.
         lease: Seconds for which nobody else asks for what a killed worker had claimed.
-        pace: How often orders are looked at, as of ``AsyncClient.watch``.
+        poll_policy: How often orders are looked at, as of ``AsyncClient.watch``.
         stalled_after: Seconds without a worker's heartbeat after which its jobs run again.
 
     Raises:
@@ -80,12 +80,14 @@ def blueprint(  # noqa: PLR0913 - settings, each by its keyword and with a defau
     check_seconds("duration", duration)
     check_seconds("stalled_after", stalled_after)
     check_seconds("lease", lease)
-    checked_pace(pace)
+    check_poll_policy(poll_policy)
     if not panels or shards < 1:
         msg = "panels must name at least one panel" if not panels else f"shards is {shards}, but must be at least 1"
         raise ValueError(msg)
     Ledger(ledger)  # A wrong address should fail here, not in a job.
-    jobs = _Jobs(ledger, panels, queue, duration=duration, lease=lease, pace=pace, stalled_after=stalled_after)
+    jobs = _Jobs(
+        ledger, panels, queue, duration=duration, lease=lease, poll_policy=poll_policy, stalled_after=stalled_after
+    )
     tasks = Blueprint()
     poll = tasks.task(name="poll", queue=queue)(jobs.poll)
     place = tasks.task(name="place", queue=queue, retry=_retries())(jobs.place)
@@ -110,7 +112,7 @@ class _Jobs:
     queue: str
     duration: float = field(kw_only=True)
     lease: float = field(kw_only=True)
-    pace: PollPolicy = field(kw_only=True)
+    poll_policy: PollPolicy = field(kw_only=True)
     stalled_after: float = field(kw_only=True)
     tasks: tuple[Task[..., Any, ...], ...] = ()
 
@@ -121,7 +123,9 @@ class _Jobs:
             async with (
                 self._client(panel) as client,
                 Ledger(self.ledger) as ledger,
-                ledger.poll(client, name=panel, lease=self.lease, pace=self.pace, until_final=True) as changes,
+                ledger.poll(
+                    client, name=panel, lease=self.lease, poll_policy=self.poll_policy, until_final=True
+                ) as changes,
             ):
                 async for _ in changes:
                     told += 1

@@ -269,12 +269,12 @@ class Ledger:
         panel: AsyncClient,
         *,
         name: str = "main",
-        max_batches: int = 10,
+        max_requests: int = 10,
         deadline: float = 30.0,
         lease: float = 300.0,
-        pace: PollPolicy = PollPolicy(),
+        poll_policy: PollPolicy = PollPolicy(),
     ) -> PollReport:
-        """Look at orders that are due: up to ``max_batches`` requests of the client's ``batch_size``, and retries.
+        """Look at orders that are due: up to ``max_requests`` requests of the client's ``chunk_size``, and retries.
 
         It may be run again at any time, and beside any number of others: each
         order is claimed by one of them. When ``deadline`` seconds are over,
@@ -285,10 +285,10 @@ class Ledger:
         Args:
             panel: The client of the panel.
             name: The panel's name, where a ledger has several.
-            max_batches: How many requests at the most.
+            max_requests: How many requests at the most.
             deadline: Seconds for the whole round.
             lease: Seconds for which nobody else asks for what is claimed.
-            pace: How often orders are looked at, as of ``AsyncClient.watch``.
+            poll_policy: How often orders are looked at, as of ``AsyncClient.watch``.
 
         Raises:
             AuthenticationError: the key was refused.
@@ -298,10 +298,10 @@ class Ledger:
             self._database,
             panel,
             name=name,
-            max_batches=max_batches,
+            max_requests=max_requests,
             deadline=deadline,
             lease=lease,
-            pace=pace,
+            poll_policy=poll_policy,
             clock=self._clock,
         )
 
@@ -311,7 +311,7 @@ class Ledger:
         *,
         name: str = "main",
         lease: float = 300.0,
-        pace: PollPolicy = PollPolicy(),
+        poll_policy: PollPolicy = PollPolicy(),
         until_final: bool = False,
     ) -> Polling:
         """The changes of all orders that are followed, in rounds as of ``poll_once``: for ``async with``.
@@ -325,7 +325,9 @@ class Ledger:
         """
 
         async def again() -> PollReport:
-            return await self.poll_once(panel, name=name, max_batches=rounds.MOST, lease=lease, pace=pace)
+            return await self.poll_once(
+                panel, name=name, max_requests=rounds.MOST, lease=lease, poll_policy=poll_policy
+            )
 
         async def next_due_at() -> float | None:
             async with self._database.transaction() as connection:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Self, final
 import anyio
 from attrs import define, field, frozen
 
-from .._pacing import PollPolicy, checked_pace
+from .._pacing import PollPolicy, check_poll_policy
 from .._polling.tracker import lag_of
 from .._serialization import Plain
 from .._validators import check_seconds
 from ..client import AsyncClient
 from ..errors import FollowersDataError
-from ..events import Looked
+from ..events import PollStarted
 from ..models import Change, id_text
 from . import store_tracked as following
 from .database import Database
@@ -60,7 +60,7 @@ class _Round:
     database: Database
     panel: AsyncClient
     name: str
-    pace: PollPolicy
+    poll_policy: PollPolicy
     lease: float
     clock: Callable[[], float]
     batches_left: int
@@ -104,12 +104,12 @@ class _Round:
     async def _look(self, left: dict[str, Followed], seen: list[Seen]) -> None:
         self.batches += -(-len(left) // following.SIZE)
         if self.panel.events:
-            self.panel.events.tell(Looked(orders=len(left), lag=lag_of(left.values(), self.clock())))
+            self.panel.events.tell(PollStarted(orders=len(left), lag=lag_of(left.values(), self.clock())))
         async with self.panel.stream_status([order.id for order in left.values()]) as outcomes:
             try:
                 async for outcome in outcomes:
                     order = left.pop(id_text(outcome.id))
-                    seen.append((order, order.noted(outcome, self.clock(), self.pace)))
+                    seen.append((order, order.noted(outcome, self.clock(), self.poll_policy)))
             finally:
                 self.requests += outcomes.requests
 
@@ -129,19 +129,19 @@ async def poll_once(
     panel: AsyncClient,
     *,
     name: str,
-    max_batches: int,
+    max_requests: int,
     deadline: float,
-    pace: PollPolicy,
+    poll_policy: PollPolicy,
     lease: float,
     clock: Callable[[], float],
 ) -> PollReport:
     """One bounded round; see ``Ledger.poll_once``."""
     check_seconds("deadline", deadline)
     check_seconds("lease", lease)
-    if max_batches < 1:
-        msg = f"max_batches is {max_batches}, but must be at least 1"
+    if max_requests < 1:
+        msg = f"max_requests is {max_requests}, but must be at least 1"
         raise ValueError(msg)
-    one = _Round(database, panel, name, checked_pace(pace), lease, clock, max_batches)
+    one = _Round(database, panel, name, check_poll_policy(poll_policy), lease, clock, max_requests)
     with anyio.move_on_after(deadline):
         async with anyio.create_task_group() as group:
             for _ in range(_WIDTH):

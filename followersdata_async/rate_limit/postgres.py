@@ -60,14 +60,14 @@ class PostgresRateLimit:
     to wait, each other one sends at most one more request.
 
     Attributes:
-        where: ``postgresql://user@host/database``.
+        url: ``postgresql://user@host/database``.
         requests: How many requests.
         per: In how many seconds.
         burst: How many may go at once after a quiet while.
-        away: What happens while the database is away. ``"raise"``: requests fail as
+        on_outage: What happens while the database is unreachable. ``"raise"``: requests fail as
             ``NotSentError``, after the client's retries. ``"local"``: each client keeps to
             the limit for itself, so that all together may exceed it.
-        patience: Seconds that the database has to answer.
+        timeout: Seconds that the database has to respond.
 
     Raises:
         ConfigurationError: it is no such address, or the extra is missing.
@@ -75,17 +75,17 @@ class PostgresRateLimit:
         TypeError: it is none.
     """
 
-    where: str = field(validator=instance_of(str), repr=False)
+    url: str = field(validator=instance_of(str), repr=False)
     requests: int = field(validator=whole_number(1))
     per: float = field(default=1.0, kw_only=True, validator=seconds())
     burst: int = field(default=1, kw_only=True, validator=whole_number(1))
-    away: Literal["raise", "local"] = field(default="raise", kw_only=True, validator=in_(("raise", "local")))
-    patience: float = field(default=5.0, kw_only=True, validator=seconds())
+    on_outage: Literal["raise", "local"] = field(default="raise", kw_only=True, validator=in_(("raise", "local")))
+    timeout: float = field(default=5.0, kw_only=True, validator=seconds())
 
     def __attrs_post_init__(self) -> None:
         psycopg = _driver()
         try:
-            is_one = self.where.startswith(_SCHEMES) and bool(psycopg.conninfo.conninfo_to_dict(self._conninfo))
+            is_one = self.url.startswith(_SCHEMES) and bool(psycopg.conninfo.conninfo_to_dict(self._conninfo))
         except psycopg.Error:
             is_one = False
         if not is_one:
@@ -95,7 +95,7 @@ class PostgresRateLimit:
 
     @property
     def _conninfo(self) -> str:
-        return "postgresql://" + self.where.partition("://")[2]
+        return "postgresql://" + self.url.partition("://")[2]
 
     def of(self, account: str) -> AccountLimit:
         """The limit of one account, by a text that stands for it; whoever asks for it closes it."""
@@ -132,14 +132,14 @@ class AccountLimit:
         """Wait for the next request's turn, and take it.
 
         Raises:
-            NotSentError: the database is away, and ``away`` is ``"raise"``.
+            NotSentError: the database is unreachable, and ``on_outage`` is ``"raise"``.
             ConfigurationError: this is no asyncio.
         """
         async with self._turn:
             try:
                 delay = await self._asked(_TAKE)
             except _AwayError as error:
-                if self._limit.away == "raise":
+                if self._limit.on_outage == "raise":
                     msg = f"nothing was sent: the database of the shared rate limit does not answer ({error})"
                     raise NotSentError(msg) from error.__cause__
                 await self._local.wait()
@@ -179,7 +179,7 @@ class AccountLimit:
                 msg = "as a moment ago"
                 raise _AwayError(msg)
             try:
-                with anyio.fail_after(self._limit.patience):
+                with anyio.fail_after(self._limit.timeout):
                     return await self._executed(statement, values)
             except (_driver().Error, OSError) as error:
                 self._away_until = anyio.current_time() + _AWAY_SECONDS

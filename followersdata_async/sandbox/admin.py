@@ -31,7 +31,7 @@ def desk(panel: Panel) -> Starlette:
     """What can be seen of the panel, and what it can be told, as an ASGI application."""
     shown = {
         "state": lambda: panel.state(_SHOWN),
-        "ledger": panel.ledger,
+        "orders": panel.orders,
         "requests": panel.log,
         "kinds": lambda: {name: {"words": kind.words, "takes": kind.takes} for name, kind in FAULTS.items()},
     }

@@ -243,7 +243,7 @@ def description(services: int) -> dict[str, Any]:
         "paths": {
             "/api/v2": {"post": _API, "get": _API_BY_QUERY},
             f"{own}/state": {"get": _shown("Everything at a glance", _STATE)},
-            f"{own}/ledger": {"get": _shown("Every order that was really taken, oldest first", _list(_TAKEN))},
+            f"{own}/orders": {"get": _shown("Every order that was really taken, oldest first", _list(_TAKEN))},
             f"{own}/requests": {"get": _shown("The last thousand requests, oldest first", _list(_SEEN))},
             f"{own}/kinds": {"get": _shown("The kinds of faults", {"type": "object"})},
             f"{own}/faults": {

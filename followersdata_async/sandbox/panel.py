@@ -208,7 +208,7 @@ class Panel:
 
     # --- what it can be asked
 
-    def ledger(self) -> list[dict[str, object]]:
+    def orders(self) -> list[dict[str, object]]:
         """Every order that was really taken, oldest first."""
         with self._lock:
             return [entry.row() for entry in self.world.entries]

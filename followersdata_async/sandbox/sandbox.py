@@ -144,9 +144,9 @@ class Sandbox:
         """The sandbox's own time, in seconds."""
         return self._panel.clock.now()
 
-    def ledger(self) -> list[dict[str, object]]:
+    def orders(self) -> list[dict[str, object]]:
         """Every order the panel really took, oldest first; the children of drip-feeds and subscriptions are none."""
-        return self._panel.ledger()
+        return self._panel.orders()
 
     def log(self) -> list[dict[str, object]]:
         """The last thousand requests, oldest first, with what they asked and what went wrong; without their keys."""

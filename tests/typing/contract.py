@@ -48,7 +48,7 @@ from followersdata_async.events import (
     CallStarted,
     ClientEvent,
     Coalesced,
-    Looked,
+    PollStarted,
     RequestEnded,
     RequestStarted,
     RetryPlanned,
@@ -72,9 +72,9 @@ from followersdata_async.sandbox import Quota, Sandbox
 
 def clients() -> None:
     """What a client is told."""
-    AsyncClient("key", url="https://a.b/c", rate=RateLimit(10, per=1.0), retry=None, window=0.05)
-    AsyncClient(rate=RateLimit(10, burst=5), retry=RetryPolicy(attempts=2), transport="aiohttp", http2=True)
-    AsyncClient(refusals={"bakiye yok": InsufficientFundsError})
+    AsyncClient("key", url="https://a.b/c", rate_limit=RateLimit(10, per=1.0), retry=None, coalesce_window=0.05)
+    AsyncClient(rate_limit=RateLimit(10, burst=5), retry=RetryPolicy(max_attempts=2), transport="aiohttp", http2=True)
+    AsyncClient(error_phrases={"bakiye yok": InsufficientFundsError})
     AsyncClient(on_event=log_to())
 
 
@@ -90,7 +90,7 @@ def watched(panel: AsyncClient) -> None:
                 assert_type(event.call, int | None)
             case RetryPlanned():
                 assert_type(event.error, FollowersDataError)
-            case CallStarted() | RequestStarted() | Coalesced() | Looked():
+            case CallStarted() | RequestStarted() | Coalesced() | PollStarted():
                 pass
             case _:
                 assert_never(event)
@@ -137,7 +137,7 @@ async def batch_calls(panel: AsyncClient, ids: AsyncIterator[int]) -> None:
 
 async def watching(panel: AsyncClient) -> None:
     """Changes alone, or failures too, for those who ask for them."""
-    async with panel.watch([1, "2"], pace=PollPolicy(shortest_delay=1.0)) as changes:
+    async with panel.watch([1, "2"], poll_policy=PollPolicy(min_delay=1.0)) as changes:
         async for change in changes:
             assert_type(change, Change)
             assert_type(change.before, OrderStatus | None)
@@ -215,7 +215,7 @@ async def ledgers(panel: AsyncClient) -> None:
             assert_type(lost, Receipt)
         assert_type(await ledger.resolve("a", order=23501), Receipt)
         assert_type(await ledger.track([1, "2"]), int)
-        assert_type(await ledger.poll_once(panel, max_batches=10, deadline=30), PollReport)
+        assert_type(await ledger.poll_once(panel, max_requests=10, deadline=30), PollReport)
         async with ledger.poll(panel) as changes:
             async for change in changes:
                 assert_type(change, Change)
@@ -227,8 +227,8 @@ async def ledgers(panel: AsyncClient) -> None:
 
 def machines() -> None:
     """What many of them share."""
-    limit = PostgresRateLimit("postgresql://a@b/c", 10, per=1.0, burst=2, away="local")
-    tasks = blueprint("postgresql://a@b/c", panels={"main": lambda: AsyncClient(rate=limit)}, shards=2, cron=None)
+    limit = PostgresRateLimit("postgresql://a@b/c", 10, per=1.0, burst=2, on_outage="local")
+    tasks = blueprint("postgresql://a@b/c", panels={"main": lambda: AsyncClient(rate_limit=limit)}, shards=2, cron=None)
     assert_type(tasks, Blueprint)
     blueprint(ledger="postgresql://a@b/c", panels={"main": AsyncClient})
 
@@ -240,7 +240,7 @@ async def sandboxes() -> None:
         sandbox.next("dropped", action="add", times=None)
         sandbox.advance(3600)
         sandbox.change(1, rate="2.00")
-        assert_type(sandbox.ledger(), list[dict[str, object]])
+        assert_type(sandbox.orders(), list[dict[str, object]])
         assert_type(sandbox.now, float)
         AsyncClient(sandbox.key, url=sandbox.url, http=sandbox.http())
     with Sandbox(serve=True, state="sandbox.db") as sandbox:
@@ -282,7 +282,7 @@ async def mistakes(panel: AsyncClient) -> None:
     await panel.status([1])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     await panel.multi_status(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     orders.Default(1, "x.y", 1)  # type: ignore[call-arg,arg-type]  # pyright: ignore[reportCallIssue]
-    AsyncClient(rate=10)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    AsyncClient(rate_limit=10)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     AsyncClient(transport="requests")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     AsyncClient(concurency=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     AsyncClient(on_event=print_later)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -47,7 +47,7 @@ def _router() -> Iterator[respx.MockRouter]:
 
 def client(**settings: object) -> AsyncClient:
     """A client of the mocked panel, which does not wait before it tries again."""
-    return AsyncClient(KEY, **({"url": URL, "retry": RetryPolicy(first_delay=0)} | settings))  # type: ignore[arg-type]
+    return AsyncClient(KEY, **({"url": URL, "retry": RetryPolicy(initial_delay=0)} | settings))  # type: ignore[arg-type]
 
 
 def replying(router: respx.MockRouter, *payloads: object) -> list[dict[str, str]]:
@@ -193,26 +193,26 @@ async def test_a_client_may_be_closed_in_another_task_than_it_was_opened_in(rout
 @anyio_test
 async def test_orders_are_watched_and_waited_for(router: respx.MockRouter) -> None:
     """In requests of the batch size, at the pace that is given."""
-    pace = PollPolicy(shortest_delay=0.001, longest_delay=0.001)
+    policy = PollPolicy(min_delay=0.001, max_delay=0.001)
     forms = replying(router, {"1": row("Pending"), "2": row(), "3": row()}, {}, {"1": row()})
-    async with client(batch_size=2, concurrency=1) as panel:
-        async with panel.watch([1, 2], pace=pace, include_failures=True) as changes:
+    async with client(chunk_size=2, concurrency=1) as panel:
+        async with panel.watch([1, 2], poll_policy=policy, include_failures=True) as changes:
             told = [type(change).__name__ async for change in changes]
         assert told == ["Change", "Change", "Unreported", "Change"]
         assert [form["orders"] for form in forms] == ["1,2", "1", "1"]
-        final = await panel.wait_until_final([1], pace=pace, timeout=60)
+        final = await panel.wait_until_final([1], poll_policy=policy, timeout=60)
         assert final.ok[1].is_final
         with pytest.raises(ValueError, match=r"^timeout is -1, but must be 0 seconds or more$"):
             await panel.wait_until_final([1], timeout=-1)
-        with pytest.raises(TypeError, match=r"^pace is a PollPolicy, not 5$"):
-            panel.watch([1], pace=5)  # type: ignore[call-overload]
+        with pytest.raises(TypeError, match=r"^poll_policy must be a PollPolicy, got 5$"):
+            panel.watch([1], poll_policy=5)  # type: ignore[call-overload]
 
 
 @anyio_test
 async def test_ids_are_cut_into_groups_of_the_batch_size(router: respx.MockRouter) -> None:
     """250 ids by 40 are seven requests."""
     forms = replying(router, {})
-    async with client(batch_size=40, concurrency=1) as panel:
+    async with client(chunk_size=40, concurrency=1) as panel:
         result = await panel.multi_status(range(1, 251))
     assert [len(form["orders"].split(",")) for form in forms] == [40] * 6 + [10]
     assert (len(result.unreported), result.requests) == (250, 7)
@@ -250,7 +250,7 @@ async def test_a_refusal_is_raised_by_name_after_one_request(
 ) -> None:
     """A user's own words, too."""
     forms = replying(router, {"error": words})
-    async with client(refusals={"bakiye yok": InsufficientFundsError}) as panel:
+    async with client(error_phrases={"bakiye yok": InsufficientFundsError}) as panel:
         with pytest.raises(error):
             await call(panel)
     assert len(forms) == 1
@@ -306,11 +306,11 @@ async def test_a_bad_id_is_refused_before_a_byte_is_sent(router: respx.MockRoute
     ("arguments", "error"),
     [
         ({"concurrency": -1}, ValueError),
-        ({"batch_size": 0}, ValueError),
-        ({"batch_size": 101}, ValueError),
-        ({"window": -1}, ValueError),
-        ({"window": float("nan")}, ValueError),
-        ({"window": "1"}, TypeError),
+        ({"chunk_size": 0}, ValueError),
+        ({"chunk_size": 101}, ValueError),
+        ({"coalesce_window": -1}, ValueError),
+        ({"coalesce_window": float("nan")}, ValueError),
+        ({"coalesce_window": "1"}, TypeError),
         ({"url": "followersdata.com/api/v2"}, ConfigurationError),
         ({"url": "http://followersdata.com/api/v2"}, ConfigurationError),
         ({"api_key": None}, ConfigurationError),
@@ -321,7 +321,7 @@ async def test_a_bad_id_is_refused_before_a_byte_is_sent(router: respx.MockRoute
         ({"http": httpx.AsyncClient(), "proxy": "http://127.0.0.1:1"}, ConfigurationError),
         ({"http": httpx.AsyncClient(), "http2": True}, ConfigurationError),
         ({"http": httpx.AsyncClient(), "transport": "aiohttp"}, ConfigurationError),
-        ({"refusals": {"❌": InsufficientFundsError}}, ValueError),
+        ({"error_phrases": {"❌": InsufficientFundsError}}, ValueError),
     ],
 )
 def test_a_client_that_cannot_work_is_not_made(

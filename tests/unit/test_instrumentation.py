@@ -29,7 +29,7 @@ from followersdata_async.events import (
     CallStarted,
     ClientEvent,
     Coalesced,
-    Looked,
+    PollStarted,
     RequestEnded,
     RequestStarted,
     RetryPlanned,
@@ -46,7 +46,7 @@ pytestmark = pytest.mark.anyio
 
 E = TypeVar("E")
 ORDER = orders.Package(service=3, link="https://example.com/p/1")
-NOW = RetryPolicy(first_delay=0)
+NOW = RetryPolicy(initial_delay=0)
 
 
 def of(kind: type[E], told: list[ClientEvent]) -> list[E]:
@@ -84,7 +84,7 @@ CALLS: dict[str, tuple[Callable[[AsyncClient], Awaitable[object]], int, int, dic
     "cancel": (lambda panel: panel.cancel([10**9]), 1, 1, {"refused": 1}),
     "stream_status": (streamed, 250, 3, {"ok": 250}),
     "wait_until_final": (
-        lambda panel: panel.wait_until_final([10**9], pace=PollPolicy(refusals=1)),
+        lambda panel: panel.wait_until_final([10**9], poll_policy=PollPolicy(max_not_found=1)),
         1,
         1,
         {"refused": 1},
@@ -191,7 +191,7 @@ async def test_a_limiters_wait_is_told() -> None:
     started, ended = told
     assert isinstance(started, RequestStarted)
     assert isinstance(ended, RequestEnded)
-    assert (started.waited, ended.duration, started.call) == (1.5, 0.5, None)
+    assert (started.rate_limit_wait, ended.duration, started.call) == (1.5, 0.5, None)
 
 
 async def test_a_stream_that_is_left_early_is_told_to_its_end(told: list[ClientEvent]) -> None:
@@ -235,11 +235,11 @@ async def test_orders_that_are_watched_tell_how_late_they_are_looked_at(told: li
     sandbox = Sandbox(past=10)
     async with (
         client_of(sandbox, told) as panel,
-        panel.watch([1, 2, 10**9], pace=PollPolicy(shortest_delay=0.01)) as changes,
+        panel.watch([1, 2, 10**9], poll_policy=PollPolicy(min_delay=0.01)) as changes,
     ):
         async for _ in changes:
             break
-    look = of(Looked, told)[0]
+    look = of(PollStarted, told)[0]
     assert look.orders == 3
     assert 0 <= look.lag < 20
 
@@ -255,7 +255,7 @@ async def test_a_listener_that_fails_loses_nothing(caplog: pytest.LogCaptureFixt
     async with AsyncClient(sandbox.key, url=sandbox.url, http=sandbox.http(), on_event=broken) as panel:
         panel.events.add(told.append)
         placed = await panel.add(ORDER)
-    assert [entry["order"] for entry in sandbox.ledger()] == [placed.order]
+    assert [entry["order"] for entry in sandbox.orders()] == [placed.order]
     assert [type(event) for event in told] == [CallStarted, RequestStarted, RequestEnded, CallEnded]
     assert [record.levelno for record in caplog.records if record.name.endswith("_instrumentation")] == [
         logging.ERROR
@@ -295,7 +295,7 @@ async def test_a_ledgers_rounds_tell_how_late_they_are(told: list[ClientEvent], 
     async with client_of(sandbox, told) as panel, Ledger(f"sqlite:///{tmp_path / 'l.db'}") as ledger:
         await ledger.track([1, 2, 3])
         await ledger.poll_once(panel)
-    assert [event.orders for event in of(Looked, told)] == [3]
+    assert [event.orders for event in of(PollStarted, told)] == [3]
 
 
 async def test_the_callers_ids_are_read_in_the_callers_context() -> None:

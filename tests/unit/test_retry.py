@@ -57,7 +57,7 @@ async def test_attempts_end() -> None:
     naps = Naps()
     errors = [PanelUnavailableError(f"number {number}") for number in range(1, 9)]
     with pytest.raises(PanelUnavailableError, match=r"^number 4$"):
-        await retrying(RetryPolicy(attempts=4), naps=naps).run(READ, Trail(), failing(*errors))
+        await retrying(RetryPolicy(max_attempts=4), naps=naps).run(READ, Trail(), failing(*errors))
     assert len(naps.taken) == 3
 
 

@@ -18,7 +18,7 @@ SECRET = "very-secret-key-0123456789"
 
 def settings(**changes: object) -> Settings:
     """Settings that work, but for the changes."""
-    return Settings(**({"api_key": SECRET, "url": DEFAULT_URL, "refusals": {}} | changes))  # type: ignore[arg-type]
+    return Settings(**({"api_key": SECRET, "url": DEFAULT_URL, "error_phrases": {}} | changes))  # type: ignore[arg-type]
 
 
 def test_the_key_is_not_in_the_repr() -> None:
@@ -161,9 +161,9 @@ def test_an_address_of_another_type_is_a_type_error() -> None:
         ("concurrency", -1, ValueError),
         ("concurrency", 1.5, TypeError),
         ("concurrency", True, TypeError),
-        ("batch_size", 0, ValueError),
-        ("batch_size", 101, ValueError),
-        ("batch_size", "100", TypeError),
+        ("chunk_size", 0, ValueError),
+        ("chunk_size", 101, ValueError),
+        ("chunk_size", "100", TypeError),
         ("timeout", 0, ValueError),
         ("timeout", -1.0, ValueError),
         ("timeout", math.nan, ValueError),
@@ -176,10 +176,10 @@ def test_an_address_of_another_type_is_a_type_error() -> None:
         ("user_agent", 1, TypeError),
         ("proxy", "", ValueError),
         ("ssl_context", "/etc/ssl", TypeError),
-        ("refusals", {"": InsufficientFundsError}, ValueError),
-        ("refusals", {7: InsufficientFundsError}, ValueError),
-        ("refusals", {"bakiye yok": ValueError}, TypeError),
-        ("refusals", {"bakiye yok": InsufficientFundsError()}, TypeError),
+        ("error_phrases", {"": InsufficientFundsError}, ValueError),
+        ("error_phrases", {7: InsufficientFundsError}, ValueError),
+        ("error_phrases", {"bakiye yok": ValueError}, TypeError),
+        ("error_phrases", {"bakiye yok": InsufficientFundsError()}, TypeError),
     ],
 )
 def test_a_setting_out_of_its_bounds_is_refused_by_its_name(field: str, value: object, error: type[Exception]) -> None:

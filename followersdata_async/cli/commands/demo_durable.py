@@ -24,7 +24,7 @@ from .demo_worker import link_of, ref_of
 
 _FASTER = 2000.0
 """How much faster than ours the sandbox's time goes: orders end within seconds."""
-_PACE = PollPolicy(shortest_delay=0.1, longest_delay=1.0)
+_PACE = PollPolicy(min_delay=0.1, max_delay=1.0)
 _COLUMNS = ("step", "placed", "unknown", "on_the_panel", "twice", "final")
 
 
@@ -81,7 +81,7 @@ class _Show:
 
     async def look_at_the_panel(self) -> None:
         """What a person has to do for the orders of which nobody knows; it is the panel's list that tells."""
-        taken = {str(row["link"]): row["order"] for row in self.sandbox.ledger()}
+        taken = {str(row["link"]): row["order"] for row in self.sandbox.orders()}
         refs = {ref_of(number): link_of(number) for number in range(1, self.orders + 1)}
         async for receipt in self.ledger.unknown():
             order = taken.get(refs[receipt.ref])
@@ -96,7 +96,7 @@ class _Show:
 
     async def follow_them(self) -> None:
         """All that were placed, to their end."""
-        async with self.ledger.poll(self.panel, pace=_PACE, until_final=True) as changes:
+        async with self.ledger.poll(self.panel, poll_policy=_PACE, until_final=True) as changes:
             async for _ in changes:
                 pass
         await self._note("followed to their end")
@@ -116,7 +116,7 @@ class _Show:
             raise UsageError(msg)
 
     async def _note(self, step: str) -> None:
-        taken = [row["link"] for row in self.sandbox.ledger()]
+        taken = [row["link"] for row in self.sandbox.orders()]
         counts = await self.ledger.counts()
         unknown = [receipt.ref async for receipt in self.ledger.unknown()]
         self.steps.append(

@@ -73,7 +73,7 @@ async def polled_once(client: AsyncClient, db: str, name: str, batches: int, how
     """Look at what is due at the panel of this name, and write what changed."""
     async with _existing(db) as ledger:
         with working("looking at what is due …"):
-            report = await ledger.poll_once(client, name=name, max_batches=batches)
+            report = await ledger.poll_once(client, name=name, max_requests=batches)
     write([_row_of_change(change) for change in report.changes], CHANGE_COLUMNS, how)
     say(
         f"{report.orders:,} orders: {len(report.changes):,} changed, {report.final:,} final, "

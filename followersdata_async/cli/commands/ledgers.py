@@ -82,7 +82,7 @@ async def track(
 async def poll(
     *,
     once: Annotated[bool, Parameter(negative=())] = False,
-    max_batches: int = 10,
+    max_requests: int = 10,
     db: Database = DEFAULT_DATABASE,
     panel: PanelOptions = DEFAULT_PANEL,
     format: Format = "table",
@@ -93,7 +93,7 @@ async def poll(
     ----------
     once
         Look at what is due now, write what changed, and end.
-    max_batches
+    max_requests
         With --once: how many requests at the most.
     db
         The ledger: sqlite:///file.db or postgresql://user@host/database.
@@ -104,7 +104,7 @@ async def poll(
 
     async with panel.client() as client:
         if once:
-            return await polled_once(client, db, panel.name, max_batches, format)
+            return await polled_once(client, db, panel.name, max_requests, format)
         return await polled(client, db, panel.name)
 
 

@@ -26,11 +26,13 @@ COLUMNS = ("id", "outcome", "status", "charge", "start_count", "remains", "curre
 CHANGE_COLUMNS = ("order", "before", "status", "charge", "start_count", "remains", "currency")
 
 
-async def watched(client: AsyncClient, ids: Sequence[Id], pace: PollPolicy, how: Format, *, until_final: bool) -> int:
+async def watched(
+    client: AsyncClient, ids: Sequence[Id], poll_policy: PollPolicy, how: Format, *, until_final: bool
+) -> int:
     """Watch orders to their end, tell what changes, and return the exit code."""
     board = Board({None: len(ids)})
     tell = _teller(how)
-    async with client.watch(ids, pace=pace, include_failures=True) as changes:
+    async with client.watch(ids, poll_policy=poll_policy, include_failures=True) as changes:
         with live(board, how), current().stopped_here():
             async for event in changes:
                 board.note(event, changes.requests)

@@ -116,7 +116,7 @@ def test_a_fault_that_is_pressed_befalls_the_next_call(browser: webdriver.Chrome
     placed(sandbox)
     press(browser, "Start anew")
     WebDriverWait(browser, 20).until(lambda _: text(browser, "taken") == "0")
-    assert sandbox.ledger() == []
+    assert sandbox.orders() == []
 
 
 def test_a_keyboard_is_enough(browser: webdriver.Chrome, sandbox: Sandbox) -> None:

@@ -105,7 +105,7 @@ def test_add_places_an_order_of_every_type(
     """And writes its id; the price is said before."""
     assert main([*ADD, "--service", *arguments, "--yes", "--format", "json"]) == 0
     captured = capsys.readouterr()
-    entry = sandbox.ledger()[-1]
+    entry = sandbox.orders()[-1]
     assert entry["order"] == json.loads(captured.out)["order"]
     assert fields.items() <= entry["fields"].items()  # type: ignore[attr-defined]
     assert captured.err.splitlines()[-1] == f"order {entry['order']} is placed"
@@ -117,13 +117,13 @@ def test_add_takes_a_subscription(sandbox: Sandbox) -> None:
     """Which has no link, and a last day."""
     arguments = ["add", "--service", "15", "--username", "x", "--min", "1", "--max", "2", "--delay", "30"]
     assert main([*arguments, "--posts", "3", "--old-posts", "0", "--expiry", "2026-12-24", "--yes"]) == 0
-    fields = sandbox.ledger()[-1]["fields"]
+    fields = sandbox.orders()[-1]["fields"]
     assert {"posts": "3", "old_posts": "0", "expiry": "24/12/2026"}.items() <= fields.items()  # type: ignore[attr-defined]
 
 
 def test_a_dry_run_shows_the_order_and_sends_none(sandbox: Sandbox, capsys: Captured) -> None:
     """With its price."""
-    before = len(sandbox.ledger())
+    before = len(sandbox.orders())
     assert main([*ADD, "--service", "1", "--quantity", "100", "--dry-run", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out) == {
         "name": "Followers",
@@ -132,7 +132,7 @@ def test_a_dry_run_shows_the_order_and_sends_none(sandbox: Sandbox, capsys: Capt
         "link": "https://example.com/p",
         "quantity": "100",
     }
-    assert len(sandbox.ledger()) == before
+    assert len(sandbox.orders()) == before
 
 
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), (" YES ", 0), ("n", 130), ("", 130), (None, 130)])
@@ -142,9 +142,9 @@ def test_somebody_at_a_terminal_is_asked(
     """Nothing but a yes is a yes."""
     typed(monkeypatch, b"" if answer is None else answer.encode() + b"\n")
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    before = len(sandbox.ledger())
+    before = len(sandbox.orders())
     assert main([*ADD, "--service", "3"]) == code
-    assert len(sandbox.ledger()) - before == (1 if code == 0 else 0)
+    assert len(sandbox.orders()) - before == (1 if code == 0 else 0)
     err = capsys.readouterr().err
     assert "Starter pack (Package): the price is 4.50\nPlace it? [y/N] " in err
     assert ("nothing was ordered" in err) is (code != 0)
@@ -339,8 +339,8 @@ def test_verbose_shows_where_an_error_arose(capsys: Captured, monkeypatch: pytes
     [
         (["status"], 2, "no ids"),
         (["status", "1,2"], 2, "argument: the id '1,2'"),
-        (["status", "1", "--batch-size", "0"], 2, "batch_size is 0, but must be from 1 to 100"),
-        (["status", "1", "--batch-size", "101"], 2, "batch_size is 101"),
+        (["status", "1", "--chunk-size", "0"], 2, "chunk_size is 0, but must be from 1 to 100"),
+        (["status", "1", "--chunk-size", "101"], 2, "chunk_size is 101"),
         (["status", "1", "--concurrency", "-1"], 2, "concurrency is -1"),
         (["status", "1", "--format", "xml"], 2, "format"),
         (["nonsense"], 2, "nonsense"),

@@ -47,7 +47,7 @@ def lose(where: str, ref: str, cost: str | None) -> None:
 
 def test_an_order_is_placed_once_under_its_ref(capsys: Captured, sandbox: Sandbox) -> None:
     """With its price on record; the same again sends nothing."""
-    before = len(sandbox.ledger())
+    before = len(sandbox.orders())
     for _ in range(2):
         assert main([*PLACE, "--ref", "cart-81"]) == 0
         receipt = json.loads(capsys.readouterr().out)
@@ -55,7 +55,7 @@ def test_an_order_is_placed_once_under_its_ref(capsys: Captured, sandbox: Sandbo
         assert receipt["cost"] is not None
     assert main(["ledger", "show", "cart-81", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out) == receipt
-    assert len(sandbox.ledger()) == before + 1
+    assert len(sandbox.orders()) == before + 1
 
 
 def test_unknown_orders_are_listed_and_settled(capsys: Captured, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_each_profile_has_orders_of_its_own(
         (["poll", "--once", "--db", "foo"], 3, "a ledger's address is"),
         (["poll", "--once", "--db", "sqlite:///typo.db"], 2, "/typo.db: go to its folder, or name it with --db"),
         (["track"], 2, "no ids"),
-        (["poll", "--once", "--max-batches", "0"], 2, "max_batches is 0"),
+        (["poll", "--once", "--max-requests", "0"], 2, "max_requests is 0"),
         ([*PLACE, "--ref", "x" * 10_000], 2, "ref has 10000 characters"),
     ],
 )

@@ -52,7 +52,7 @@ def test_an_order_whose_row_cannot_be_written_is_told_all_the_same(panel: Sandbo
     """On standard error, with the code for "look before you repeat"."""
     with FULL.open("w") as full:
         done = run(*ADD, stdout=full)
-    (taken,) = panel.ledger()
+    (taken,) = panel.orders()
     assert done.returncode == 5
     assert done.stderr.decode().splitlines()[1:] == [
         f"order {taken['order']} is placed",
@@ -152,7 +152,7 @@ def test_a_mistake_is_one_line_and_orders_nothing(
     """In the words of whoever types it."""
     assert main(arguments) == 2
     assert says in capsys.readouterr().err
-    assert panel.ledger() == []
+    assert panel.orders() == []
 
 
 @pytest.mark.usefixtures("panel")

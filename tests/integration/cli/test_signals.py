@@ -95,7 +95,7 @@ def test_an_order_on_its_way_is_said_to_be_unknown(panel: Sandbox) -> None:
     """The panel has taken it; only it knows."""
     panel.next("late", seconds=3600.0, action="add")
     code, out, err = interrupted(panel, 2, "add", *PLACE, "--yes")
-    assert (code, out, len(panel.ledger())) == (130, "", 1)
+    assert (code, out, len(panel.orders())) == (130, "", 1)
     assert err.endswith(
         "followersdata: interrupted; 1 requests were answered, "
         "and nobody knows what became of 1 add: look at the panel before you repeat it\n"
@@ -128,7 +128,7 @@ def test_watched_orders_are_written_as_they_are_known(panel: Sandbox) -> None:
     """While it looks again and again."""
     with started("add", *PLACE, "--yes", "--format", "json") as process:
         order = json.loads(process.communicate()[0])["order"]
-    pace = ["--shortest-delay", "0.01", "--longest-delay", "0.01"]
+    pace = ["--min-delay", "0.01", "--max-delay", "0.01"]
     code, out, err = interrupted(panel, 3, "watch", str(order), *pace, "--format", "json")
     assert (code, [row["status"] for row in json.loads(out)]) == (130, ["Pending"])
     assert err.startswith("1 ids: 1 ok, ")
@@ -148,7 +148,7 @@ def test_at_the_prompt_nothing_is_ordered(panel: Sandbox) -> None:
         assert "nothing was ordered" in process.stderr.read()
     os.close(screen)
     os.close(keyboard)
-    assert panel.ledger() == []
+    assert panel.orders() == []
 
 
 @pytest.mark.usefixtures("panel")
@@ -223,7 +223,7 @@ def test_an_order_that_is_answered_in_time_is_written(panel: Sandbox, capsys: Ca
             return 0
 
     assert interruptible(command) == 130
-    order = panel.ledger()[-1]["order"]
+    order = panel.orders()[-1]["order"]
     assert capsys.readouterr().err == (
         f"{order}\nfollowersdata: interrupted; 1 requests were answered; nothing else was sent\n"
     )

@@ -44,8 +44,8 @@ def live_orders(how: Format, *, until_final: bool = False) -> int:
         ):
             form = {"service": "3", "link": "https://example.com/p", "key": panel.key, "action": "add"}
             ids = [(await http.post(panel.url, data=form)).json()["order"] for _ in range(3)]
-            pace = PollPolicy(shortest_delay=0.005, longest_delay=0.05)
-            return await watched(client, ids, pace, how, until_final=until_final)
+            policy = PollPolicy(min_delay=0.005, max_delay=0.05)
+            return await watched(client, ids, policy, how, until_final=until_final)
 
     return anyio.run(run)
 
@@ -93,7 +93,7 @@ def test_json_and_tables_have_the_last_status_of_each(capsys: Captured) -> None:
 
 def test_an_order_that_the_panel_does_not_know_is_given_up_and_named(capsys: Captured) -> None:
     """And the code says that not all is well."""
-    pace = ["--shortest-delay", "0.01", "--longest-delay", "0.01"]
+    pace = ["--min-delay", "0.01", "--max-delay", "0.01"]
     assert main(["watch", "1", "99999999", "--format", "jsonl", *pace]) == 6
     written = capsys.readouterr()
     assert [json.loads(text)["order"] for text in written.out.splitlines()] == ["1"]
@@ -105,8 +105,8 @@ def test_an_order_that_the_panel_does_not_know_is_given_up_and_named(capsys: Cap
     ("arguments", "said"),
     [
         ([], "no ids"),
-        (["1", "--shortest-delay", "0"], "shortest_delay is 0"),
-        (["1", "--longest-delay", "1"], "longest_delay is 1"),
+        (["1", "--min-delay", "0"], "min_delay is 0"),
+        (["1", "--max-delay", "1"], "max_delay is 1"),
         (["1", "--file", "nowhere.txt"], "nowhere.txt"),
     ],
 )

@@ -49,7 +49,7 @@ def test_every_call_of_theirs_is_answered(client: Any, sandbox: Sandbox) -> None
     assert client.create_multi_refill([order])[0]["refill"].keys() == {"error"}
     assert client.get_refill_status(refill) == {"status": "Pending"}
     assert client.get_multi_refill_status([refill])[0]["status"] == "Pending"
-    assert [taken["order"] for taken in sandbox.ledger()] == [order, order + 1, fed]
+    assert [taken["order"] for taken in sandbox.orders()] == [order, order + 1, fed]
 
 
 @pytest.mark.parametrize("library", ["babismm", "smmpy"])
@@ -66,7 +66,7 @@ def test_they_hear_a_no(sandbox: Sandbox, library: str) -> None:
     sandbox.next("broken", status=503)
     with pytest.raises(Exception, match="503"):
         client.add_order(1, LINK, 1000)
-    assert sandbox.ledger() == []
+    assert sandbox.orders() == []
 
 
 def test_the_libraries_are_theirs() -> None:

@@ -145,7 +145,7 @@ def test_the_guide_to_the_ledger_places_and_follows(
 
     in_a_shop(f"sqlite+aiosqlite:///{tmp_path}/shop.db", follow)
     out = capsys.readouterr().out
-    (taken,) = environment.ledger()
+    (taken,) = environment.orders()
     assert out.startswith(f"ReceiptState.PLACED {taken['order']}\n1 looked at\n")
     assert f"\n1 {taken['order']}\n" in out
     assert out.endswith("{<OrderState.COMPLETED: 'completed'>: 1}\n")
@@ -185,4 +185,4 @@ def test_the_guide_to_many_machines_places_and_polls(environment: Sandbox, datab
         run(dask, names)
         looked += sum(future.result() for future in names["futures"])
     assert looked == 50
-    assert len(environment.ledger()) == 1
+    assert len(environment.orders()) == 1

@@ -36,7 +36,7 @@ async def test_single_calls_of_one_moment_share_requests(window: float) -> None:
     found: dict[int, OrderStatus] = {}
     async with (
         Sandbox(serve=True, past=1_000) as sandbox,
-        AsyncClient(sandbox.key, url=sandbox.url, window=window) as panel,
+        AsyncClient(sandbox.key, url=sandbox.url, coalesce_window=window) as panel,
     ):
 
         async def handler(order: int) -> None:
@@ -56,7 +56,7 @@ async def test_single_calls_of_one_moment_share_requests(window: float) -> None:
 async def test_orders_are_watched_to_their_end() -> None:
     """Each is told when it is first seen, when it changes, and when it is final; then nobody asks for it."""
     began = time.time()
-    pace = PollPolicy(shortest_delay=0.005, longest_delay=0.05, company=0.0)
+    policy = PollPolicy(min_delay=0.005, max_delay=0.05, max_chunk_wait=0.0)
     async with (
         Sandbox(serve=True, past=150, clock=lambda: began + (time.time() - began) * 5000) as sandbox,
         AsyncClient(sandbox.key, url=sandbox.url) as panel,
@@ -66,7 +66,7 @@ async def test_orders_are_watched_to_their_end() -> None:
             for number in range(150)
         ]
         last: dict[Id, OrderStatus | None] = {}
-        async with panel.watch(ids, pace=pace) as changes:
+        async with panel.watch(ids, poll_policy=policy) as changes:
             async for change in changes:
                 assert change.before == last.get(change.order)
                 last[change.order] = change.after
@@ -75,7 +75,7 @@ async def test_orders_are_watched_to_their_end() -> None:
         assert all(status.is_final for status in changes.known.ok.values())
         assert changes.requests >= 2
         settled = sandbox.requests
-        final = await panel.wait_until_final([*ids, 10**9], pace=pace, timeout=30)
+        final = await panel.wait_until_final([*ids, 10**9], poll_policy=policy, timeout=30)
         assert len(final.ok) == 150
         assert isinstance(final.errors[10**9], OrderNotFoundError)
         assert sandbox.requests > settled

@@ -37,7 +37,7 @@ async def test_after_random_cancellations_everything_is_back() -> None:
     limit = RateLimit(100_000)
     async with (
         Sandbox(serve=True, past=1000, latency=0.002) as sandbox,
-        AsyncClient(sandbox.key, url=sandbox.url, concurrency=10, rate=limit) as panel,
+        AsyncClient(sandbox.key, url=sandbox.url, concurrency=10, rate_limit=limit) as panel,
     ):
         for _ in range(60):
             with anyio.move_on_after(chance.random() * 0.02):
@@ -153,7 +153,7 @@ async def test_closing_sends_nothing_that_still_waits(*, lent: bool, waits_for: 
         server = await stack.enter_async_context(serving(script))
         http = await stack.enter_async_context(httpx.AsyncClient()) if lent else None
         group = await stack.enter_async_context(anyio.create_task_group())
-        async with AsyncClient("sandbox-key", url=server.url, concurrency=1, http=http, rate=rate) as panel:
+        async with AsyncClient("sandbox-key", url=server.url, concurrency=1, http=http, rate_limit=rate) as panel:
             for _ in range(3):
                 group.start_soon(order, panel)
             await arrived.wait()

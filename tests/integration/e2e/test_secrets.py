@@ -99,7 +99,7 @@ async def test_the_key_is_in_no_exception_no_frame_of_ours_and_no_log(
         {"concurrency": 0},
         {"http": object()},
         {"rate": 7},
-        {"refusals": {"": FollowersDataError}},
+        {"error_phrases": {"": FollowersDataError}},
     ],
     ids=lambda mistake: next(iter(mistake)),
 )

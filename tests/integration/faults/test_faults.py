@@ -117,7 +117,7 @@ async def panel_through(
     """A client that sends as named, and tries reads twice."""
     settings: dict[str, Any] = {
         "url": url,
-        "retry": RetryPolicy(attempts=attempts, first_delay=0),
+        "retry": RetryPolicy(max_attempts=attempts, initial_delay=0),
         "attempt_timeout": patience,
     }
     async with AsyncExitStack() as stack:

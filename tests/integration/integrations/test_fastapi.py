@@ -402,7 +402,7 @@ def test_two_hundred_requests_at_once_cost_a_handful_of_the_panels() -> None:
             return [await stream.receive() for stream in streams]
 
     with Sandbox(serve=True, past=1000, latency=0.05) as sandbox:
-        app = service(panels=lambda: AsyncClient(sandbox.key, url=sandbox.url, window=0.05))
+        app = service(panels=lambda: AsyncClient(sandbox.key, url=sandbox.url, coalesce_window=0.05))
         with running(app) as url:
             answers = anyio.run(load, url)
         assert all(answer.startswith(b"HTTP/1.1 200 ") for answer in answers)
@@ -416,10 +416,10 @@ def test_a_write_on_its_way_is_finished_when_the_service_ends() -> None:
         with running(service(panels=lambda: AsyncClient(sandbox.key, url=sandbox.url))) as url:
             thread = threading.Thread(target=lambda: answers.append(httpx.post(f"{url}/orders", timeout=60)))
             thread.start()
-            while not sandbox.ledger():
+            while not sandbox.orders():
                 pass
         thread.join()
-        assert answers[0].json() == {"order": sandbox.ledger()[0]["order"]}
+        assert answers[0].json() == {"order": sandbox.orders()[0]["order"]}
 
 
 def test_pydantic_is_imported_by_nobody_who_does_not_use_it() -> None:

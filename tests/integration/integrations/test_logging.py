@@ -13,7 +13,7 @@ from followersdata_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio
 
-NOW = RetryPolicy(first_delay=0)
+NOW = RetryPolicy(initial_delay=0)
 
 
 def lines(caplog: pytest.LogCaptureFixture, name: str) -> list[tuple[str, str]]:

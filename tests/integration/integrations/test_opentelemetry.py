@@ -44,7 +44,7 @@ class Watching:
 
     def client(self, sandbox: Sandbox, **settings: Any) -> AsyncClient:
         """A client that is watched."""
-        panel = AsyncClient(KEY, url=sandbox.url, retry=RetryPolicy(first_delay=0), **settings)
+        panel = AsyncClient(KEY, url=sandbox.url, retry=RetryPolicy(initial_delay=0), **settings)
         return instrument(panel, tracer_provider=self.tracers, meter_provider=self.meters)
 
     def spans(self) -> list[ReadableSpan]:
@@ -165,7 +165,7 @@ async def test_a_cancelled_call_is_no_error(watching: Watching, panel: Sandbox) 
 
 async def test_the_metrics_add_up(watching: Watching, panel: Sandbox) -> None:
     """Requests, ids, retries, what is left for them, shared calls, fill, outcomes, waits and lags."""
-    async with watching.client(panel, rate=RateLimit(1000)) as client:
+    async with watching.client(panel, rate_limit=RateLimit(1000)) as client:
         panel.next("broken")
         await client.multi_status([*range(1, 250), 10**9])
         async with anyio.create_task_group() as group:

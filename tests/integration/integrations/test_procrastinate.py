@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 NOBODY = "http://127.0.0.1:9/api/v2"
-PACE = PollPolicy(shortest_delay=0.1, longest_delay=0.5)
+PACE = PollPolicy(min_delay=0.1, max_delay=0.5)
 
 
 @pytest.fixture(scope="module", params=["asyncio"])
@@ -48,7 +48,7 @@ def app_of(database: str, url: str, **settings: Any) -> App:
     """An app of a user's, with our tasks."""
     app = App(connector=PsycopgConnector(conninfo=database))
     panels = {"main": lambda: AsyncClient("sandbox-key", url=url, retry=None, timeout=5.0)}
-    tasks = blueprint(database, panels=panels, pace=PACE, **({"cron": None, "duration": 5.0} | settings))
+    tasks = blueprint(database, panels=panels, poll_policy=PACE, **({"cron": None, "duration": 5.0} | settings))
     app.add_tasks_from(tasks, namespace="followersdata")
     return app
 
@@ -101,7 +101,7 @@ async def test_a_job_orders_once(database: str, sandbox: Sandbox) -> None:
             await app.configure_task("followersdata:place").defer_async(ref="cart-81")
         await work(app)
         assert jobs_in(database) == [("place", "succeeded", 1)] * 3
-    assert len(sandbox.ledger()) == 1
+    assert len(sandbox.orders()) == 1
 
 
 async def test_what_was_rolled_back_is_not_ordered(database: str, sandbox: Sandbox) -> None:
@@ -110,7 +110,7 @@ async def test_what_was_rolled_back_is_not_ordered(database: str, sandbox: Sandb
         await app.configure_task("followersdata:place").defer_async(ref="cart-81")
         await work(app)
         assert jobs_in(database) == [("place", "todo", 1)]
-    assert sandbox.ledger() == []
+    assert sandbox.orders() == []
 
 
 async def test_what_was_not_sent_is_tried_again(database: str) -> None:
@@ -148,7 +148,7 @@ async def test_where_nobody_knows_the_job_fails_and_sends_nothing(
         await app.configure_task("followersdata:place").defer_async(ref="cart-81")
         await work(app)
         assert jobs_in(database) == [("place", "failed", 1)]
-    assert sandbox.ledger() == []
+    assert sandbox.orders() == []
     assert "'cart-81': look at the panel, then settle it with Ledger.resolve" in caplog.text
 
 
@@ -165,7 +165,7 @@ async def test_an_answer_that_cannot_be_written_down_is_in_the_log(
         await app.configure_task("followersdata:place").defer_async(ref="cart-81")
         await work(app)
         assert jobs_in(database) == [("place", "todo", 1)]
-    placed = sandbox.ledger()[0]["order"]
+    placed = sandbox.orders()[0]["order"]
     assert f"'cart-81' is placed, order {placed}, and the ledger could not write it down" in caplog.text
 
 
@@ -222,7 +222,7 @@ async def test_jobs_of_a_killed_worker_run_again(database: str, sandbox: Sandbox
             ("poll", "succeeded", 1),
             ("retry_stalled", "succeeded", 1),
         ]
-    assert len(sandbox.ledger()) == 1
+    assert len(sandbox.orders()) == 1
 
 
 def test_each_panel_and_shard_is_started_by_itself(database: str) -> None:
@@ -245,7 +245,7 @@ def test_each_panel_and_shard_is_started_by_itself(database: str) -> None:
         ({"duration": 0}, ValueError),
         ({"lease": -1}, ValueError),
         ({"stalled_after": "soon"}, TypeError),
-        ({"pace": 5}, TypeError),
+        ({"poll_policy": 5}, TypeError),
         ({"ledger": "mysql://a@b/c"}, ConfigurationError),
     ],
 )
@@ -279,12 +279,12 @@ where, url = sys.argv[1:]
 limit = PostgresRateLimit(where, {RATE})
 tasks = blueprint(
     where,
-    panels={{"main": lambda: AsyncClient("sandbox-key", url=url, rate=limit)}},
+    panels={{"main": lambda: AsyncClient("sandbox-key", url=url, rate_limit=limit)}},
     shards=2,
     cron="* * * * * *",
     duration=1.0,
     lease=3.0,
-    pace=PollPolicy(shortest_delay=0.2, longest_delay=0.5),
+    poll_policy=PollPolicy(min_delay=0.2, max_delay=0.5),
     stalled_after=2.0,
 )
 
@@ -323,14 +323,14 @@ async def test_of_two_workers_one_is_killed(database: str, tmp_path: Path) -> No
             await ledger.track(range(1, 251))
             with worker(script, database, sandbox.url) as killed, worker(script, database, sandbox.url) as left:
                 with anyio.fail_after(120):
-                    await until(lambda: len(sandbox.ledger()) >= ORDERS // 3)
+                    await until(lambda: len(sandbox.orders()) >= ORDERS // 3)
                     killed.send_signal(signal.SIGKILL)
                     await settled_by_hand(ledger, sandbox, app, refs)
                     await until(lambda: nothing_is_open(database))
             assert (killed.returncode, left.returncode) == (-signal.SIGKILL, 0)
             receipts = [await ledger.receipt(ref) for ref in refs]
-    taken = {row["link"]: row["order"] for row in sandbox.ledger()}
-    assert len(taken) == len(sandbox.ledger()) == ORDERS
+    taken = {row["link"]: row["order"] for row in sandbox.orders()}
+    assert len(taken) == len(sandbox.orders()) == ORDERS
     assert {link_of(receipt.ref): receipt.order for receipt in receipts} == taken
     arrivals = [float(str(row["at"])) / 2000 for row in sandbox.log()]
     # Requests come late at times, but never early: none before its turn, if the first was the latest.
@@ -349,7 +349,7 @@ async def settled_by_hand(ledger: Ledger, sandbox: Sandbox, app: App, refs: list
                 left.remove(ref)
             # Nobody has sent it for longer than a request takes: nobody will.
             elif receipt.state is ReceiptState.UNKNOWN and time.time() - (receipt.sent_at or 0.0) > 10:
-                found = [row["order"] for row in sandbox.ledger() if row["link"] == link_of(ref)]
+                found = [row["order"] for row in sandbox.orders() if row["link"] == link_of(ref)]
                 if found:
                     await ledger.resolve(ref, order=found[0])  # type: ignore[arg-type]
                 else:

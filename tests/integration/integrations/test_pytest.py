@@ -61,17 +61,17 @@ async def placed(followersdata_client):
 
 async def test_fixtures_share_the_client(placed, followersdata_client, followersdata_sandbox):
     assert (await followersdata_client.multi_status([placed.order])).ok
-    assert [taken["order"] for taken in followersdata_sandbox.ledger()] == [6] == [placed.order]
+    assert [taken["order"] for taken in followersdata_sandbox.orders()] == [6] == [placed.order]
 
 @pytest.mark.followersdata(seed=4, faults=["dropped"])
 async def test_the_nearest_mark_counts_first(followersdata_client, followersdata_sandbox):
     with pytest.raises(OutcomeUnknownError):
         await followersdata_client.add(ORDER)
-    assert len(followersdata_sandbox.ledger()) == 1
-    assert followersdata_sandbox.ledger()[0]["order"] == 6
+    assert len(followersdata_sandbox.orders()) == 1
+    assert followersdata_sandbox.orders()[0]["order"] == 6
 
 async def test_nothing_is_left_of_other_tests(followersdata_sandbox):
-    assert followersdata_sandbox.ledger() == []
+    assert followersdata_sandbox.orders() == []
 
 async def test_it_can_be_opened_by_hand(followersdata_client):
     async with followersdata_client as panel:

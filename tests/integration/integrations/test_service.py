@@ -103,7 +103,7 @@ def test_it_orders_once_and_tells_how_orders_are_doing(panel: Sandbox, database:
         assert (201, "placed") in states
         # One that came while the order was being sent is told so.
         assert states <= {(201, "placed"), (202, "unknown")}
-        (order,) = [entry["order"] for entry in panel.ledger()]
+        (order,) = [entry["order"] for entry in panel.orders()]
         again = service.place("cart-81").json()
         assert (again["order"], again["state"]) == (order, "placed")
         assert service.place("cart-81", "https://example.com/p/2").status_code == 409
@@ -114,7 +114,7 @@ def test_it_orders_once_and_tells_how_orders_are_doing(panel: Sandbox, database:
         assert Counter(json.loads(line)["outcome"] for line in lines) == {"ok": 1000}
         events = httpx.get(f"{service.url}/statuses?order=1&order=2").text.strip().split("\n\n")
         assert [event.partition(":")[0] for event in events] == ["data", "data", "event"]
-    assert len(panel.ledger()) == 1
+    assert len(panel.orders()) == 1
 
 
 def test_its_health_is_not_the_panels(panel: Sandbox, database: str) -> None:
@@ -173,12 +173,12 @@ def test_ending_it_under_load_loses_nothing(panel: Sandbox, database: str) -> No
         threads = [threading.Thread(target=buy, args=(customer,)) for customer in range(8)]
         for thread in threads:
             thread.start()
-        while len(panel.ledger()) < 100:
+        while len(panel.orders()) < 100:
             time.sleep(0.01)
         service.process.send_signal(signal.SIGTERM)
         for thread in threads:
             thread.join()
-    links = [str(entry["link"]).rpartition("/")[2] for entry in panel.ledger()]
+    links = [str(entry["link"]).rpartition("/")[2] for entry in panel.orders()]
     assert len(links) == len(set(links)) >= 100
     assert set(placed) <= set(links) <= {*placed, *unsure}
     assert set(anyio.run(states).values()) == {ReceiptState.PLACED}
@@ -207,10 +207,10 @@ def test_its_deadline_ends_readers_that_stand_still_and_no_write(database: str, 
         still.sendall(head % len(ids) + ids)
         customer = threading.Thread(target=buy)
         customer.start()
-        while not panel.ledger():
+        while not panel.orders():
             time.sleep(0.01)
         service.process.send_signal(signal.SIGTERM)
         service.process.wait(timeout=30)
         customer.join()
-    assert len(panel.ledger()) == 1
+    assert len(panel.orders()) == 1
     assert anyio.run(state) is ReceiptState.PLACED

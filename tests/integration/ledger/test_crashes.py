@@ -77,10 +77,10 @@ async def test_a_process_killed_while_it_places_an_order(
     async with Sandbox(serve=True) as sandbox, AsyncClient(sandbox.key, url=sandbox.url) as panel:
         died = subprocess.run([sys.executable, script, where, sandbox.url, step], check=False)  # noqa: ASYNC221
         assert died.returncode == -signal.SIGKILL
-        assert len(sandbox.ledger()) == taken
+        assert len(sandbox.orders()) == taken
         async with Ledger(where) as ledger:
             unknown = [receipt.ref async for receipt in ledger.unknown()]
             assert unknown == (["cart-81"] if state is ReceiptState.UNKNOWN else [])
             again = await ledger.place(panel, ORDER, ref="cart-81")
         assert again.state is (state or ReceiptState.PLACED)
-        assert len(sandbox.ledger()) == (1 if state is None else taken)
+        assert len(sandbox.orders()) == (1 if state is None else taken)

@@ -74,7 +74,7 @@ class Orders(RuleBasedStateMachine):
 
     def taken(self, ref: str) -> list[int]:
         """The orders that the panel took for a ref."""
-        return [row["order"] for row in self.sandbox.ledger() if row["link"] == link_of(ref)]  # type: ignore[misc]
+        return [row["order"] for row in self.sandbox.orders() if row["link"] == link_of(ref)]  # type: ignore[misc]
 
     @rule(ref=REFS, fault=st.sampled_from(sorted(FAULTS)), outbox=st.booleans())
     def place(self, ref: str, fault: str, *, outbox: bool) -> None:

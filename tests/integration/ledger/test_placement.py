@@ -52,7 +52,7 @@ async def test_an_order_is_placed_once_under_its_ref(where: str, panel: AsyncCli
         assert await ledger.place(panel, ORDER, ref="cart-81") == receipt
         assert await ledger.receipt("cart-81") == receipt
         assert (await ledger.place(panel, ORDER, ref="cart-82")).order == 2
-    assert [taken["order"] for taken in sandbox.ledger()] == [1, 2]
+    assert [taken["order"] for taken in sandbox.orders()] == [1, 2]
 
 
 async def test_a_ref_stands_for_one_order(where: str, panel: AsyncClient, sandbox: Sandbox) -> None:
@@ -62,7 +62,7 @@ async def test_a_ref_stands_for_one_order(where: str, panel: AsyncClient, sandbo
         for order, name in ((OTHER, "main"), (ORDER, "spare")):
             with pytest.raises(ValueError, match=r"^the ref 'cart-81' was used for another order"):
                 await ledger.place(panel, order, ref="cart-81", name=name)
-    assert len(sandbox.ledger()) == 1
+    assert len(sandbox.orders()) == 1
 
 
 async def test_callers_of_one_ref_at_the_same_time_place_it_once(
@@ -80,7 +80,7 @@ async def test_callers_of_one_ref_at_the_same_time_place_it_once(
                 group.start_soon(press)
         assert ledger._placing._sending == {}
     assert [receipt.order for receipt in receipts] == [1] * 5
-    assert len(sandbox.ledger()) == 1
+    assert len(sandbox.orders()) == 1
 
 
 async def test_two_ledgers_at_the_same_time_place_it_once(where: str, panel: AsyncClient, sandbox: Sandbox) -> None:
@@ -94,7 +94,7 @@ async def test_two_ledgers_at_the_same_time_place_it_once(where: str, panel: Asy
         outer = await one.place(Breaking(panel, before=meanwhile), ORDER, ref="cart-81")  # type: ignore[arg-type]
         assert (outer.state, inner[0].state) == (ReceiptState.PLACED, ReceiptState.UNKNOWN)
         assert await two.receipt("cart-81") == outer
-    assert len(sandbox.ledger()) == 1
+    assert len(sandbox.orders()) == 1
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ async def test_a_cancelled_caller_leaves_a_whole_record(where: str, panel: Async
 
             await ledger.place(Breaking(panel, before=cancel), ORDER, ref="cart-81")  # type: ignore[arg-type]
         assert (await ledger.receipt("cart-81")).order == 1
-    assert len(sandbox.ledger()) == 1
+    assert len(sandbox.orders()) == 1
 
 
 async def test_a_task_that_asyncio_cancels_leaves_a_whole_record(
@@ -160,7 +160,7 @@ async def test_a_task_that_asyncio_cancels_leaves_a_whole_record(
         released.set()
         assert (await task).order == 1
         assert (await ledger.receipt("cart-81")).state is ReceiptState.PLACED
-    assert len(sandbox.ledger()) == 1
+    assert len(sandbox.orders()) == 1
 
 
 async def test_closing_waits_for_an_order_that_is_being_placed(where: str, panel: AsyncClient) -> None:
@@ -199,7 +199,7 @@ async def test_what_is_not_ours_proves_nothing(where: str, sandbox: Sandbox) -> 
             with pytest.raises(json.JSONDecodeError):
                 await ledger.place(panel, ORDER, ref="cart-81")
             assert (await ledger.place(panel, ORDER, ref="cart-81")).state is ReceiptState.UNKNOWN
-    assert len(sandbox.ledger()) == 1
+    assert len(sandbox.orders()) == 1
 
 
 async def test_a_cancelled_look_leaves_nothing_behind(where: str) -> None:
@@ -237,12 +237,12 @@ async def test_an_intent_is_part_of_the_users_own_transaction(where: str, panel:
         assert await refs(ledger.intended()) == ["cart-81"]
         with pytest.raises(LookupError, match=r"^nothing is on record for the ref 'cart-80'$"):
             await ledger.send(panel, "cart-80")
-        assert sandbox.ledger() == []
+        assert sandbox.orders() == []
         sent = await ledger.send(panel, "cart-81")
         assert await ledger.send(panel, "cart-81") == sent
         assert await ledger.place(panel, ORDER, ref="cart-81") == sent
         assert await refs(ledger.intended()) == []
-    assert (sent.state, sent.order, len(sandbox.ledger())) == (ReceiptState.PLACED, 1, 1)
+    assert (sent.state, sent.order, len(sandbox.orders())) == (ReceiptState.PLACED, 1, 1)
     async with engine.connect() as connection:  # A lent engine is not disposed.
         assert (await connection.execute(text("SELECT id FROM carts"))).scalar() == 81
     await engine.dispose()
@@ -304,7 +304,7 @@ async def test_an_unknown_order_is_settled_by_whoever_looked(where: str, panel: 
         assert (await ledger.resolve("cart-2", placed=False)).state is ReceiptState.NOT_SENT
         assert await refs(ledger.unknown()) == []
         assert (await ledger.place(panel, ORDER, ref="cart-2")).order == 3
-    assert len(sandbox.ledger()) == 3
+    assert len(sandbox.orders()) == 3
 
 
 @pytest.mark.parametrize(
@@ -357,7 +357,7 @@ async def test_a_ref_that_cannot_be_kept_is_refused(where: str, panel: AsyncClie
             await ledger.place(panel, ORDER, ref=ref)
         with pytest.raises(TypeError, match=r"^ref is a text, not int$"):
             await ledger.place(panel, ORDER, ref=81)  # type: ignore[arg-type]
-    assert sandbox.ledger() == []
+    assert sandbox.orders() == []
 
 
 async def renamed(where: str, old: str, new: str) -> None:
@@ -376,7 +376,7 @@ async def test_a_database_that_breaks_before_sends_nothing(where: str, panel: As
             await ledger.place(panel, ORDER, ref="cart-81")
         assert caught.value.receipt is None
         assert ORDER.link not in str(caught.value)
-    assert sandbox.ledger() == []
+    assert sandbox.orders() == []
 
 
 async def test_a_database_that_breaks_in_the_middle_loses_nothing(
@@ -395,7 +395,7 @@ async def test_a_database_that_breaks_in_the_middle_loses_nothing(
         await renamed(where, "elsewhere", "followersdata_intents")
         assert (await ledger.place(panel, ORDER, ref="cart-81")).state is ReceiptState.UNKNOWN
         await ledger.resolve("cart-81", order=1)
-    assert len(sandbox.ledger()) == 1
+    assert len(sandbox.orders()) == 1
 
 
 async def test_a_locked_database_sends_nothing(tmp_path: Any, panel: AsyncClient, sandbox: Sandbox) -> None:
@@ -407,7 +407,7 @@ async def test_a_locked_database_sends_nothing(tmp_path: Any, panel: AsyncClient
         async with other.begin():
             with pytest.raises(LedgerError, match="database is locked"):
                 await ledger.place(panel, ORDER, ref="cart-81")
-        assert sandbox.ledger() == []
+        assert sandbox.orders() == []
         assert (await ledger.place(panel, ORDER, ref="cart-81")).order == 1
     await other.dispose()
     await engine.dispose()
@@ -425,7 +425,7 @@ async def test_a_full_database_sends_nothing(tmp_path: Any, panel: AsyncClient, 
         long = orders.Package(service=3, link="https://example.com/" + "x" * 10_000)
         with pytest.raises(LedgerError, match="database or disk is full"):
             await ledger.place(panel, long, ref="cart-81")
-    assert sandbox.ledger() == []
+    assert sandbox.orders() == []
     await engine.dispose()
 
 
@@ -444,7 +444,7 @@ async def test_a_database_that_may_not_be_written_sends_nothing(
         assert await refs(ledger.unknown()) == []
         with pytest.raises(LedgerError, match="readonly"):
             await ledger.place(panel, ORDER, ref="cart-81")
-    assert sandbox.ledger() == []
+    assert sandbox.orders() == []
 
 
 @pytest.mark.parametrize("where", ["sqlite:////nowhere/at/all.db", "postgresql://nobody@127.0.0.1:1/none"])

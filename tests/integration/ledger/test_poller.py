@@ -130,8 +130,8 @@ async def test_a_round_is_bounded(where: str, panel: AsyncClient, sandbox: Sandb
     """As many requests as it may, and the rest another time."""
     async with Ledger(where) as ledger:
         await ledger.track(range(1, 1001))
-        assert (await ledger.poll_once(panel, max_batches=3)).orders == 300
-        assert (await ledger.poll_once(panel, max_batches=100)).orders == 700
+        assert (await ledger.poll_once(panel, max_requests=3)).orders == 300
+        assert (await ledger.poll_once(panel, max_requests=100)).orders == 700
         assert sandbox.requests == 10
 
 
@@ -161,7 +161,7 @@ async def test_rounds_beside_each_other_share_the_work(where: str, panel: AsyncC
         reports = []
 
         async def poll(ledger: Ledger) -> None:
-            reports.append(await ledger.poll_once(panel, max_batches=20))
+            reports.append(await ledger.poll_once(panel, max_requests=20))
 
         async with anyio.create_task_group() as group:
             for ledger in (one, two, one, two):
@@ -181,25 +181,25 @@ async def test_an_answer_after_its_lease_is_dropped(where: str, panel: AsyncClie
             clock.now += 400
             assert (await two.poll_once(panel)).orders == 50
 
-        late = await one.poll_once(Meddling(panel, meanwhile), max_batches=1)  # type: ignore[arg-type]
+        late = await one.poll_once(Meddling(panel, meanwhile), max_requests=1)  # type: ignore[arg-type]
         assert (late.orders, late.lost, late.changes) == (0, 50, ())
         assert len([change async for change in one.changes()]) == 50
 
 
 async def test_what_fails_is_looked_at_again_later(where: str, panel: AsyncClient, clock: Clock) -> None:
     """After the shortest delay, then after twice as long."""
-    pace = PollPolicy(shortest_delay=10.0)
+    policy = PollPolicy(min_delay=10.0)
     async with (
         AsyncClient("some-key", url=NOBODY, retry=None) as dead,
         Ledger(where, clock=clock) as ledger,
     ):
         await ledger.track(range(1, 4))
         for delay in (10.0, 20.0, 40.0):
-            assert (await ledger.poll_once(dead, pace=pace)).failed == 3
+            assert (await ledger.poll_once(dead, poll_policy=policy)).failed == 3
             clock.now += delay - 1
-            assert (await ledger.poll_once(panel, pace=pace)).orders == 0
+            assert (await ledger.poll_once(panel, poll_policy=policy)).orders == 0
             clock.now += 1
-        assert len((await ledger.poll_once(panel, pace=pace)).changes) == 3
+        assert len((await ledger.poll_once(panel, poll_policy=policy)).changes) == 3
 
 
 async def test_a_refused_key_is_raised_as_itself(where: str, sandbox: Sandbox) -> None:
@@ -260,10 +260,10 @@ async def test_when_its_time_is_over_a_round_writes_down_what_it_saw(where: str,
 @pytest.mark.parametrize(
     ("setting", "error"),
     [
-        ({"max_batches": 0}, ValueError),
+        ({"max_requests": 0}, ValueError),
         ({"deadline": 0}, ValueError),
         ({"lease": -1}, ValueError),
-        ({"pace": 5}, TypeError),
+        ({"poll_policy": 5}, TypeError),
     ],
 )
 async def test_a_round_that_makes_no_sense_is_refused(
@@ -292,7 +292,7 @@ async def test_a_database_that_is_away_is_an_error_of_ours(where: str, panel: As
 async def test_orders_are_polled_to_their_end(where: str) -> None:
     """With every change told, and on record."""
     began = time.time()
-    pace = PollPolicy(shortest_delay=0.01, longest_delay=0.05)
+    policy = PollPolicy(min_delay=0.01, max_delay=0.05)
     async with (
         Sandbox(clock=lambda: began + (time.time() - began) * 5000) as sandbox,
         sandbox.http() as http,
@@ -301,7 +301,7 @@ async def test_orders_are_polled_to_their_end(where: str) -> None:
     ):
         for number in range(5):
             await ledger.place(panel, ORDER, ref=f"cart-{number}")
-        async with ledger.poll(panel, pace=pace, until_final=True) as changes:
+        async with ledger.poll(panel, poll_policy=policy, until_final=True) as changes:
             told = [change async for change in changes]
         assert [one.change async for one in ledger.changes()] == told
         final = {change.order: change.after.is_final for change in told}
@@ -362,7 +362,7 @@ async def main():
         await ledger.track(range(1, 101))
         commits = iter(["orders are to be claimed", "answer is to be committed"])
         event.listen(engine.sync_engine, "commit", lambda _: pass_by(next(commits, "")))
-        await ledger.poll_once(Panel(panel), max_batches=1)
+        await ledger.poll_once(Panel(panel), max_requests=1)
         pass_by("answer is committed")
 
 asyncio.run(main())
@@ -415,7 +415,7 @@ async def test_a_round_reads_no_more_than_it_takes(tmp_path: Path, panel: AsyncC
     async with Ledger(engine) as ledger:
         await ledger.track(range(1, 1001))
         event.listen(engine.sync_engine, "before_cursor_execute", note)
-        await ledger.poll_once(panel, max_batches=1)
+        await ledger.poll_once(panel, max_requests=1)
         event.remove(engine.sync_engine, "before_cursor_execute", note)
         async with engine.connect() as connection:
             for statement, parameters in statements:

@@ -137,7 +137,7 @@ async def test_programs_that_start_at_once_create_the_table_once(database: str, 
 async def test_a_database_that_is_away_sends_nothing(sandbox: Sandbox) -> None:
     """And says what to look at, after the client's own retries."""
     limit = PostgresRateLimit(NOBODY, 10)
-    async with sandbox_client(sandbox, rate=limit, retry=RetryPolicy(attempts=2, first_delay=0.0)) as panel:
+    async with sandbox_client(sandbox, rate_limit=limit, retry=RetryPolicy(max_attempts=2, initial_delay=0.0)) as panel:
         with pytest.raises(NotSentError, match=r"the database of the shared rate limit does not answer \(.+\)$"):
             await panel.balance()
     assert sandbox.requests == 0
@@ -145,8 +145,8 @@ async def test_a_database_that_is_away_sends_nothing(sandbox: Sandbox) -> None:
 
 async def test_without_its_database_each_program_can_keep_to_the_limit_for_itself(sandbox: Sandbox) -> None:
     """Where that is what was chosen."""
-    limit = PostgresRateLimit(NOBODY, 1, per=1000.0, burst=2, away="local")
-    async with sandbox_client(sandbox, rate=limit, timeout=0.5) as panel:
+    limit = PostgresRateLimit(NOBODY, 1, per=1000.0, burst=2, on_outage="local")
+    async with sandbox_client(sandbox, rate_limit=limit, timeout=0.5) as panel:
         await panel.balance()
         await panel.balance()
         with pytest.raises(NotSentError):
@@ -167,7 +167,7 @@ async def test_a_connection_that_was_lost_is_made_again(database: str) -> None:
 
 async def test_a_database_that_does_not_answer_is_not_waited_for(database: str) -> None:
     """The row is locked by somebody who has forgotten it."""
-    async with Program(database, requests=1000, patience=0.2) as side:
+    async with Program(database, requests=1000, timeout=0.2) as side:
         await side.wait()
         with psycopg.connect(database) as other:
             other.execute("SELECT * FROM followersdata_limits FOR UPDATE")
@@ -215,7 +215,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 async def test_a_client_takes_its_turns_and_closes_its_connection(database: str, sandbox: Sandbox) -> None:
     """The database learns a hash of the panel and the key."""
     limit = PostgresRateLimit(database, 1000)
-    async with sandbox_client(sandbox, rate=limit) as panel, sandbox_client(sandbox, rate=limit) as other:
+    async with sandbox_client(sandbox, rate_limit=limit) as panel, sandbox_client(sandbox, rate_limit=limit) as other:
         await panel.balance()
         await other.balance()
         with psycopg.connect(database) as connection:
@@ -255,8 +255,8 @@ def test_an_address_that_is_none_is_refused(address: str) -> None:
         ({"requests": 0}, ValueError),
         ({"requests": 1, "per": 0}, ValueError),
         ({"requests": 1, "burst": 0}, ValueError),
-        ({"requests": 1, "patience": 0}, ValueError),
-        ({"requests": 1, "away": "ignore"}, ValueError),
+        ({"requests": 1, "timeout": 0}, ValueError),
+        ({"requests": 1, "on_outage": "ignore"}, ValueError),
         ({"requests": "1"}, TypeError),
     ],
 )

@@ -18,7 +18,7 @@ ORDER = orders.Default(service=1, link="https://example.com/p/1", quantity=1000)
 
 @anyio_test
 @pytest.mark.parametrize("serve", [False, True], ids=["in-process", "on-a-port"])
-async def test_a_client_places_an_order_and_the_ledger_has_it(serve: bool) -> None:
+async def test_a_client_places_an_order_and_the_sandbox_lists_it(serve: bool) -> None:
     """The same through a lent client as over a real socket."""
     async with Sandbox(seed=1, serve=serve, past=10) as sandbox:
         if serve:
@@ -27,20 +27,20 @@ async def test_a_client_places_an_order_and_the_ledger_has_it(serve: bool) -> No
         else:
             async with sandbox.http() as http, AsyncClient(sandbox.key, url=sandbox.url, http=http) as panel:
                 placed = await panel.add(ORDER)
-        assert [entry["order"] for entry in sandbox.ledger()] == [placed.order] == [11]
+        assert [entry["order"] for entry in sandbox.orders()] == [placed.order] == [11]
         assert sandbox.requests == 1
 
 
 @anyio_test
-async def test_the_ledger_is_served_as_json() -> None:
+async def test_the_orders_are_served_as_json() -> None:
     """One object for each order taken; the key is masked."""
     async with Sandbox(serve=True, clock=lambda: 5.0) as sandbox, httpx.AsyncClient() as http:
         form = {"key": sandbox.key, "action": "add", "service": "3", "link": "a.b"}
         assert (await http.post(sandbox.url, data=form)).json() == {"order": 1}
-        ledger = (await http.get(sandbox.url.replace("/api/v2", "/__sandbox__/ledger"))).json()
-    assert ledger == sandbox.ledger()
-    assert list(ledger[0]) == ["order", "key", "service", "link", "quantity", "fields", "charge", "taken_at"]
-    assert "sandbox-key" not in str(ledger)
+        orders = (await http.get(sandbox.url.replace("/api/v2", "/__sandbox__/orders"))).json()
+    assert orders == sandbox.orders()
+    assert list(orders[0]) == ["order", "key", "service", "link", "quantity", "fields", "charge", "taken_at"]
+    assert "sandbox-key" not in str(orders)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,6 @@ async def test_answers_wait_for_the_latency() -> None:
         with anyio.move_on_after(0.05) as scope:
             await http.post(sandbox.url, data=form)
         assert scope.cancelled_caught
-        assert sandbox.ledger() == []
+        assert sandbox.orders() == []
     async with Sandbox(latency=0.001) as sandbox, sandbox.http() as http:
         assert (await http.post(sandbox.url, data=form)).json() == {"order": 1}

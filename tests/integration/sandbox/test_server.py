@@ -70,7 +70,7 @@ def test_a_dropped_connection_ends_without_a_byte(sandbox: Sandbox) -> None:
     with Wire(sandbox) as wire:
         wire.send(request())
         assert wire.rest() == b""
-    assert len(sandbox.ledger()) == 1
+    assert len(sandbox.orders()) == 1
 
 
 def test_an_unread_connection_is_reset(sandbox: Sandbox) -> None:
@@ -80,7 +80,7 @@ def test_an_unread_connection_is_reset(sandbox: Sandbox) -> None:
         wire.send(request())
         with pytest.raises(ConnectionResetError):
             wire.rest()
-    assert (sandbox.ledger(), sandbox.requests, sandbox.faults()) == ([], 0, [])
+    assert (sandbox.orders(), sandbox.requests, sandbox.faults()) == ([], 0, [])
     assert sandbox.log()[0]["fault"] == "unread"
 
 
@@ -93,7 +93,7 @@ def test_a_connection_can_break_after_good_answers(sandbox: Sandbox) -> None:
         wire.send(request())
         with pytest.raises(ConnectionResetError):
             wire.rest()
-    assert len(sandbox.ledger()) == 1
+    assert len(sandbox.orders()) == 1
 
 
 def test_a_cut_answer_promises_more_than_it_has(sandbox: Sandbox) -> None:
@@ -123,7 +123,7 @@ async def test_a_client_over_sockets_never_orders_twice(sandbox: Sandbox, fault:
     async with AsyncClient(sandbox.key, url=sandbox.url) as panel:
         with pytest.raises(OutcomeUnknownError):
             await panel.add(ORDER)
-        assert len(sandbox.ledger()) == taken
+        assert len(sandbox.orders()) == taken
         await panel.balance()
 
 
@@ -141,6 +141,6 @@ def test_a_sandbox_ends_while_a_client_still_drips() -> None:
     """Within its second of grace; nobody is waited for."""
     with Sandbox(serve=True, faults=[{"fault": "dripping", "seconds": 3600}]) as sandbox, Wire(sandbox) as wire:
         wire.send(request())
-        while not sandbox.ledger():
+        while not sandbox.orders():
             pass
-    assert len(sandbox.ledger()) == 1
+    assert len(sandbox.orders()) == 1

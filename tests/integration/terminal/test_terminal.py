@@ -128,7 +128,7 @@ def test_demo_shows_a_bar_with_rate_and_time_left_and_leaves_a_table(terminal: T
 def test_watch_shows_what_moves_and_leaves_the_last_statuses(terminal: Terminal, panel: Sandbox) -> None:
     """One row for each order."""
     ids = placed(panel, 3)
-    terminal.start(f"watch {' '.join(map(str, ids))} --shortest-delay 0.1 --longest-delay 0.3")
+    terminal.start(f"watch {' '.join(map(str, ids))} --min-delay 0.1 --max-delay 0.3")
     terminal.wait_for(r"pending +3\n(.*\n)*0 of 3 final; \d+ requests, 0 changes in the last minute")
     panel.advance(7 * 86400)
     code, left = terminal.end()
@@ -143,7 +143,7 @@ def test_watch_shows_what_moves_and_leaves_the_last_statuses(terminal: Terminal,
 def test_rows_that_go_to_a_file_go_there(terminal: Terminal, panel: Sandbox, tmp_path: Path) -> None:
     """All of them, beside a view that moves."""
     ids = placed(panel, 2)
-    pace = "--shortest-delay 0.1 --longest-delay 0.3"
+    pace = "--min-delay 0.1 --max-delay 0.3"
     terminal.start(f"watch {' '.join(map(str, ids))} {pace} --format jsonl > rows.jsonl")
     terminal.wait_for(r"0 of 2 final; \d+ requests")
     panel.advance(7 * 86400)
@@ -159,7 +159,7 @@ def test_rows_that_go_to_a_file_go_there(terminal: Terminal, panel: Sandbox, tmp
 def test_ctrl_c_ends_a_watch_with_what_is_known(terminal: Terminal, panel: Sandbox) -> None:
     """And the cursor is there again."""
     (order,) = placed(panel, 1)
-    terminal.start(f"watch {order} --shortest-delay 3600 --longest-delay 3600")
+    terminal.start(f"watch {order} --min-delay 3600 --max-delay 3600")
     terminal.wait_for(r"0 of 1 final; 1 requests")
     terminal.press("C-c")
     code, left = terminal.end()
@@ -178,9 +178,9 @@ def test_who_does_not_say_yes_orders_nothing(terminal: Terminal, panel: Sandbox)
         code, left = terminal.end()
         assert code == 130
         assert "nothing was ordered" in left
-    assert panel.ledger() == []
+    assert panel.orders() == []
     terminal.start("add --service 3 --link https://example.com/p/1")
     terminal.wait_for(r"Place it\? \[y/N\]")
     terminal.type("y")
     assert terminal.end()[0] == 0
-    assert len(panel.ledger()) == 1
+    assert len(panel.orders()) == 1

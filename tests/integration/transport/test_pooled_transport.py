@@ -36,7 +36,7 @@ ONE = b'{"order": 23501}'
 
 def transport_to(url: str, **changes: object) -> OwnTransport:
     """Our own transport to an address."""
-    settings = Settings(api_key="sandbox-key", url=url, refusals={}, **changes)  # type: ignore[arg-type]
+    settings = Settings(api_key="sandbox-key", url=url, error_phrases={}, **changes)  # type: ignore[arg-type]
     return OwnTransport(settings, Pool(settings, httpx_shard))
 
 
@@ -245,7 +245,7 @@ async def test_what_a_proxy_refuses_has_not_been_sent() -> None:
 async def test_pools_of_one_client_share_its_places() -> None:
     """Else twice as many requests would be in flight as were asked for."""
     settings = Settings(
-        api_key="sandbox-key", url="http://127.0.0.1:1/", concurrency=2, transport="aiohttp", refusals={}
+        api_key="sandbox-key", url="http://127.0.0.1:1/", concurrency=2, transport="aiohttp", error_phrases={}
     )
     split = transport_for(settings, None)
     assert isinstance(split, SplitTransport)

@@ -224,7 +224,7 @@ async def test_it_is_tried_anew_beside_others_too() -> None:
     """What others are still asking one by one does not undo it."""
     transport = FakeTransport(single_only)
     way = line(transport)
-    settings = {"batch_size": 100, "concurrency": 8, "method": "multi_status"}
+    settings = {"chunk_size": 100, "concurrency": 8, "method": "multi_status"}
     await gathered(way, STATUS, range(1, 501), **settings)  # type: ignore[arg-type]
     transport.reply = lambda request: answer(row()) if "order" in dict(request.fields) else rows(request)
     result = await gathered(way, STATUS, range(1, 10_001), **settings)  # type: ignore[arg-type]

@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 anyio_test = pytest.mark.anyio
 
 
-def stream(way: Line, ids: object, *, batch_size: int = 10, width: int = 4) -> Outcomes[OrderStatus]:
+def stream(way: Line, ids: object, *, chunk_size: int = 10, width: int = 4) -> Outcomes[OrderStatus]:
     """A stream of statuses."""
-    return Outcomes(way, STATUS, Given(ids, batch_size), width=width, method="stream_status")  # type: ignore[arg-type]
+    return Outcomes(way, STATUS, Given(ids, chunk_size), width=width, method="stream_status")  # type: ignore[arg-type]
 
 
 # --- the laws
@@ -100,7 +100,7 @@ KINDS: dict[str, type] = {
     asked=IDS,
     fates=st.dictionaries(st.integers(1, 60).map(str), FATES),
     chunk_fates=st.lists(CHUNK_FATES, max_size=8),
-    batch_size=st.integers(1, 9),
+    chunk_size=st.integers(1, 9),
     concurrency=st.integers(1, 5),
 )
 def test_every_id_has_exactly_one_outcome_and_failures_stay_small(
@@ -108,7 +108,7 @@ def test_every_id_has_exactly_one_outcome_and_failures_stay_small(
     asked: list[Id],
     fates: dict[str, str],
     chunk_fates: list[str],
-    batch_size: int,
+    chunk_size: int,
     concurrency: int,
 ) -> None:
     """Laws 1 and 2: in the order asked; what befell a chunk is true of its ids, and of no others."""
@@ -116,7 +116,7 @@ def test_every_id_has_exactly_one_outcome_and_failures_stay_small(
 
     async def main() -> BatchResult[OrderStatus]:
         way = line(transport)
-        return await gathered(way, STATUS, asked, batch_size=batch_size, concurrency=concurrency, method="multi_status")
+        return await gathered(way, STATUS, asked, chunk_size=chunk_size, concurrency=concurrency, method="multi_status")
 
     result = anyio.run(main, backend=backend)
     texts = list(dict.fromkeys(map(id_text, asked)))
@@ -124,7 +124,7 @@ def test_every_id_has_exactly_one_outcome_and_failures_stay_small(
     assert all(outcome.id == id_ for id_, outcome in result.items())
     sent = [ids_in(request) for request in transport.requests]
     assert sorted(id_ for chunk in sent for id_ in chunk) == sorted(texts)
-    assert result.requests == len(sent) == -(-len(texts) // batch_size)
+    assert result.requests == len(sent) == -(-len(texts) // chunk_size)
     assert transport.most_in_flight <= concurrency
     for number, chunk in enumerate(sent):
         fate = chunk_fates[number] if number < len(chunk_fates) else "answers"
@@ -149,7 +149,7 @@ def expected_kind(chunk_fate: str, fate: str) -> type:
 async def test_nothing_asked_is_nothing_sent() -> None:
     """An empty batch is whole."""
     transport = FakeTransport()
-    result = await gathered(line(transport), STATUS, [], batch_size=100, concurrency=16, method="multi_status")
+    result = await gathered(line(transport), STATUS, [], chunk_size=100, concurrency=16, method="multi_status")
     assert (dict(result), result.requests, transport.requests) == ({}, 0, [])
 
 
@@ -158,7 +158,7 @@ async def test_duplicates_are_asked_once() -> None:
     """``7`` and ``"7"`` are one order; the first mention names it."""
     transport = FakeTransport()
     result = await gathered(
-        line(transport), STATUS, [7, "8", "7", 8, 7], batch_size=100, concurrency=16, method="multi_status"
+        line(transport), STATUS, [7, "8", "7", 8, 7], chunk_size=100, concurrency=16, method="multi_status"
     )
     assert list(result) == [7, "8"]
     assert [ids_in(request) for request in transport.requests] == [["7", "8"]]
@@ -174,7 +174,7 @@ async def test_a_dead_chunk_fails_its_hundred_ids_and_no_others() -> None:
         return rows(request)
 
     result = await gathered(
-        line(FakeTransport(reply)), STATUS, range(1, 301), batch_size=100, concurrency=16, method="multi_status"
+        line(FakeTransport(reply)), STATUS, range(1, 301), chunk_size=100, concurrency=16, method="multi_status"
     )
     assert list(result.failed) == list(range(101, 201))
     assert len(set(map(id, result.failed.values()))) == 1
@@ -186,7 +186,7 @@ async def test_a_refused_key_is_raised_after_one_request() -> None:
     """No further chunk is sent; the result says that of the others nothing was sent."""
     transport = FakeTransport(lambda _: answer({"error": "Invalid API key"}))
     with pytest.raises(AuthenticationError) as caught:
-        await gathered(line(transport), STATUS, range(1, 1001), batch_size=100, concurrency=16, method="multi_status")
+        await gathered(line(transport), STATUS, range(1, 1001), chunk_size=100, concurrency=16, method="multi_status")
     assert len(transport.requests) == 1
     result = caught.value.result
     assert result is not None
@@ -204,7 +204,7 @@ async def test_a_key_refused_later_stops_the_rest() -> None:
 
     transport = FakeTransport(reply)
     with pytest.raises(AuthenticationError) as caught:
-        await gathered(line(transport), STATUS, range(1, 1001), batch_size=100, concurrency=2, method="multi_status")
+        await gathered(line(transport), STATUS, range(1, 1001), chunk_size=100, concurrency=2, method="multi_status")
     assert caught.value.result is not None
     assert list(caught.value.result.ok) == list(range(1, 101))
     assert len(transport.requests) <= 4
@@ -214,7 +214,7 @@ async def test_a_key_refused_later_stops_the_rest() -> None:
 async def test_a_refusal_of_the_whole_answer_holds_for_its_ids() -> None:
     """Every id of the chunk was refused."""
     transport = FakeTransport(lambda _: answer({"error": "Incorrect order ID"}))
-    result = await gathered(line(transport), STATUS, [1, 2], batch_size=100, concurrency=1, method="multi_status")
+    result = await gathered(line(transport), STATUS, [1, 2], chunk_size=100, concurrency=1, method="multi_status")
     assert {type(error) for error in result.refused.values()} == {OrderNotFoundError}
 
 
@@ -224,7 +224,7 @@ async def test_retries_are_counted_as_requests() -> None:
     replies = [answer({"error": "Too many requests"}, status=429), answer({"1": row()})]
     transport = FakeTransport(lambda _: replies.pop(0))
     result = await gathered(
-        line(transport, RetryPolicy()), STATUS, [1], batch_size=100, concurrency=1, method="multi_status"
+        line(transport, RetryPolicy()), STATUS, [1], chunk_size=100, concurrency=1, method="multi_status"
     )
     assert (list(result.ok), result.requests) == ([1], 2)
 
@@ -239,7 +239,7 @@ async def test_a_lost_cancellation_is_unknown_for_its_ids_alone_and_never_sent_a
 
     transport = FakeTransport(reply)
     result = await gathered(
-        line(transport, RetryPolicy()), CANCEL, range(1, 201), batch_size=100, concurrency=2, method="multi_status"
+        line(transport, RetryPolicy()), CANCEL, range(1, 201), chunk_size=100, concurrency=2, method="multi_status"
     )
     assert {type(error) for error in result.failed.values()} == {OutcomeUnknownError}
     assert (list(result.failed), len(result.ok)) == (list(range(1, 101)), 100)
@@ -260,7 +260,7 @@ async def test_a_stream_reads_ids_no_faster_than_outcomes_are_taken() -> None:
             read = id_
             yield id_
 
-    async with stream(line(FakeTransport()), ids(), batch_size=10, width=2) as outcomes:
+    async with stream(line(FakeTransport()), ids(), chunk_size=10, width=2) as outcomes:
         for _ in range(100):
             await anext(outcomes)
         await anyio.wait_all_tasks_blocked()
@@ -285,7 +285,7 @@ async def test_a_stream_takes_an_asynchronous_iterable() -> None:
 async def test_an_id_that_comes_again_in_flight_is_asked_once() -> None:
     """And again when it has landed: a stream of millions does not remember them all."""
     transport = FakeTransport()
-    async with stream(line(transport), [1, 1, 2, 1], batch_size=2, width=1) as outcomes:
+    async with stream(line(transport), [1, 1, 2, 1], chunk_size=2, width=1) as outcomes:
         found = [outcome.id async for outcome in outcomes]
     assert found == [1, 2, 1]
     assert [ids_in(request) for request in transport.requests] == [["1", "2"], ["1"]]
@@ -295,7 +295,7 @@ async def test_an_id_that_comes_again_in_flight_is_asked_once() -> None:
 async def test_leaving_early_drops_reads_and_sends_no_more() -> None:
     """The reader has seen enough."""
     transport = FakeTransport()
-    async with stream(line(transport), range(1, 10_001), batch_size=10, width=4) as outcomes:
+    async with stream(line(transport), range(1, 10_001), chunk_size=10, width=4) as outcomes:
         await anext(outcomes)
     sent = len(transport.requests)
     await anyio.wait_all_tasks_blocked()
@@ -364,7 +364,7 @@ class _Letters(list[int]):
 async def test_an_iterator_that_is_false_at_its_end_is_read_once() -> None:
     """Else it would be asked, and refilled, for ever."""
     transport = FakeTransport()
-    async with stream(line(transport), _Letters([1, 2, 3]), batch_size=2) as outcomes:
+    async with stream(line(transport), _Letters([1, 2, 3]), chunk_size=2) as outcomes:
         assert sorted([outcome.id async for outcome in outcomes]) == [1, 2, 3]
     assert [ids_in(request) for request in transport.requests] == [["1", "2"], ["3"]]
 
@@ -390,7 +390,7 @@ async def test_an_error_of_the_users_iterable_comes_out_as_itself(given: int, wi
         raise LookupError(msg)
 
     found = []
-    async with stream(line(FakeTransport()), ids(), batch_size=10, width=width) as outcomes:
+    async with stream(line(FakeTransport()), ids(), chunk_size=10, width=width) as outcomes:
         with pytest.raises(LookupError, match=r"^the database is gone$"):
             async for outcome in outcomes:
                 found.append(outcome.id)  # noqa: PERF401 - what came before the error counts
@@ -458,7 +458,7 @@ async def test_cancelling_a_batch_leaves_nothing_in_flight() -> None:
         way = line(transport)
         way.proven = True
         group.start_soon(
-            partial(gathered, way, STATUS, range(1, 1001), batch_size=100, concurrency=4, method="multi_status")
+            partial(gathered, way, STATUS, range(1, 1001), chunk_size=100, concurrency=4, method="multi_status")
         )
         await anyio.wait_all_tasks_blocked()
         assert transport.in_flight == 4
@@ -474,7 +474,7 @@ async def test_failed_answers_keep_the_class_that_tells_why() -> None:
         (answer([row(), row()]), DecodeError),
     ):
         transport = FakeTransport(lambda _, reply=reply: reply)
-        result = await gathered(line(transport), STATUS, [1], batch_size=100, concurrency=1, method="multi_status")
+        result = await gathered(line(transport), STATUS, [1], chunk_size=100, concurrency=1, method="multi_status")
         assert type(result.errors[1]) is error
 
 
@@ -482,6 +482,6 @@ async def test_failed_answers_keep_the_class_that_tells_why() -> None:
 async def test_on_plain_asyncio_too() -> None:
     """Without anyio's own runner."""
     result = await gathered(
-        line(FakeTransport()), STATUS, range(1, 251), batch_size=100, concurrency=16, method="multi_status"
+        line(FakeTransport()), STATUS, range(1, 251), chunk_size=100, concurrency=16, method="multi_status"
     )
     assert (len(result.ok), result.requests) == (250, 3)

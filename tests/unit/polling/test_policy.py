@@ -14,7 +14,7 @@ from followersdata_async._pacing import (
     RetryPolicy,
     Schedule,
     Sighting,
-    checked_pace,
+    check_poll_policy,
     cost_of_retry,
     delay_before_retry,
     next_due,
@@ -35,7 +35,7 @@ from followersdata_async.errors import (
     TemporaryPanelError,
 )
 
-POLICY = RetryPolicy(attempts=4, first_delay=1.0, longest_delay=3.0, longest_retry_after=60.0)
+POLICY = RetryPolicy(max_attempts=4, initial_delay=1.0, max_delay=3.0, max_retry_after=60.0)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_delays_double_up_to_the_longest_and_attempts_end(attempt: int, chance: 
 
 def test_a_patient_policy_does_not_overflow() -> None:
     """``2.0 ** 5000`` is no float."""
-    policy = RetryPolicy(attempts=10_000)
+    policy = RetryPolicy(max_attempts=10_000)
     assert delay_before_retry(NotSentError(), repeatable=True, attempt=5000, policy=policy, chance=1.0) == 20.0
 
 
@@ -112,14 +112,14 @@ def test_a_retry_after_throttling_is_cheaper() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "error"),
     [
-        ("attempts", 0, ValueError),
-        ("attempts", 1.5, TypeError),
-        ("attempts", True, TypeError),
-        ("first_delay", -1, ValueError),
-        ("longest_delay", math.nan, ValueError),
-        ("longest_retry_after", math.inf, ValueError),
-        ("first_delay", "1", TypeError),
-        ("first_delay", True, TypeError),
+        ("max_attempts", 0, ValueError),
+        ("max_attempts", 1.5, TypeError),
+        ("max_attempts", True, TypeError),
+        ("initial_delay", -1, ValueError),
+        ("max_delay", math.nan, ValueError),
+        ("max_retry_after", math.inf, ValueError),
+        ("initial_delay", "1", TypeError),
+        ("initial_delay", True, TypeError),
     ],
 )
 def test_a_policy_that_makes_no_sense_is_refused(field: str, value: object, error: type[Exception]) -> None:
@@ -130,7 +130,7 @@ def test_a_policy_that_makes_no_sense_is_refused(field: str, value: object, erro
 
 # --- looking again
 
-PACE = PollPolicy(shortest_delay=10.0, longest_delay=100.0, share=0.5, share_of_rest=0.25, company=30.0)
+PACE = PollPolicy(min_delay=10.0, max_delay=100.0, age_factor=0.5, eta_factor=0.25, max_chunk_wait=30.0)
 
 
 @pytest.mark.parametrize(
@@ -177,18 +177,18 @@ def test_the_rest_at_the_pace_so_far(remained: int | None, remains: int | None, 
 @pytest.mark.parametrize(
     ("changes", "error"),
     [
-        ({"shortest_delay": 0}, ValueError),
-        ({"shortest_delay": "5"}, TypeError),
-        ({"longest_delay": math.inf}, ValueError),
-        ({"longest_delay": 1.0}, ValueError),
-        ({"share": 0}, ValueError),
-        ({"share": -1.0}, ValueError),
-        ({"share": math.nan}, ValueError),
-        ({"share": "0.5"}, TypeError),
-        ({"share_of_rest": True}, TypeError),
-        ({"company": -1}, ValueError),
-        ({"refusals": 0}, ValueError),
-        ({"refusals": 1.5}, TypeError),
+        ({"min_delay": 0}, ValueError),
+        ({"min_delay": "5"}, TypeError),
+        ({"max_delay": math.inf}, ValueError),
+        ({"max_delay": 1.0}, ValueError),
+        ({"age_factor": 0}, ValueError),
+        ({"age_factor": -1.0}, ValueError),
+        ({"age_factor": math.nan}, ValueError),
+        ({"age_factor": "0.5"}, TypeError),
+        ({"eta_factor": True}, TypeError),
+        ({"max_chunk_wait": -1}, ValueError),
+        ({"max_not_found": 0}, ValueError),
+        ({"max_not_found": 1.5}, TypeError),
     ],
 )
 def test_a_pace_that_makes_no_sense_is_refused(changes: dict[str, object], error: type[Exception]) -> None:
@@ -199,14 +199,14 @@ def test_a_pace_that_makes_no_sense_is_refused(changes: dict[str, object], error
 
 def test_a_pace_is_a_policy() -> None:
     """And nothing else."""
-    assert checked_pace(PACE) is PACE
-    with pytest.raises(TypeError, match=r"^pace is a PollPolicy, not None$"):
-        checked_pace(None)
+    assert check_poll_policy(PACE) is PACE
+    with pytest.raises(TypeError, match=r"^poll_policy must be a PollPolicy, got None$"):
+        check_poll_policy(None)
 
 
 def scheduled(dues: list[float], *, size: int = 3) -> Schedule:
     """Orders named by their place, due then."""
-    schedule = Schedule(size=size, company=30.0)
+    schedule = Schedule(size=size, max_chunk_wait=30.0)
     for index, due in enumerate(dues):
         schedule.put(str(index), due)
     return schedule

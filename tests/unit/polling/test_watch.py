@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-STEADY = PollPolicy(shortest_delay=10.0, longest_delay=10.0)
+STEADY = PollPolicy(min_delay=10.0, max_delay=10.0)
 _TURNS = 30
 """Of the event loop: more than a fake request and its reader take."""
 
@@ -82,14 +82,14 @@ def watch(
     orders: Iterable[Id],
     clock: Clock,
     *,
-    pace: PollPolicy = STEADY,
+    poll_policy: PollPolicy = STEADY,
     failures: bool = False,
-    batch_size: int = 100,
+    chunk_size: int = 100,
 ) -> Changes[Any]:
     """A watch on the clock."""
     told = (Change, Refused, Unreported, Failed) if failures else (Change,)
     return Changes(
-        line(panel), orders, pace, told=told, batch_size=batch_size, concurrency=4, clock=clock, wait=clock.wait
+        line(panel), orders, poll_policy, told=told, chunk_size=chunk_size, concurrency=4, clock=clock, wait=clock.wait
     )
 
 
@@ -158,8 +158,8 @@ async def test_old_orders_are_looked_at_seldom_and_often_again_when_something_mo
     """Half of the time for which the status has been the same, within the bounds."""
     clock = Clock()
     panel = Panel({"1": ["Pending"] * 8 + ["In progress"] * 3 + ["Completed"]}, clock)
-    pace = PollPolicy(shortest_delay=4.0, longest_delay=20.0, share=0.5)
-    await told_of(watch(panel, [1], clock, pace=pace))
+    policy = PollPolicy(min_delay=4.0, max_delay=20.0, age_factor=0.5)
+    await told_of(watch(panel, [1], clock, poll_policy=policy))
     times = [at for at, _ in panel.looks]
     delays = [later - earlier for earlier, later in pairwise(times)]
     assert delays == [4.0, 4.0, 4.0, 6.0, 9.0, 13.5, 20.0, 20.0, 4.0, 4.0, 4.0]
@@ -175,8 +175,8 @@ async def test_an_order_that_is_being_delivered_is_looked_at_by_its_pace() -> No
         return answer({"1": row("In progress" if remains else "Completed") | {"remains": remains}})
 
     looks: list[float] = []
-    pace = PollPolicy(shortest_delay=10.0, longest_delay=500.0, share_of_rest=0.5)
-    await told_of(watch(FakeTransport(reply), [1], clock, pace=pace))
+    policy = PollPolicy(min_delay=10.0, max_delay=500.0, eta_factor=0.5)
+    await told_of(watch(FakeTransport(reply), [1], clock, poll_policy=policy))
     assert looks[:2] == [0.0, 10.0]
     for at, later in pairwise(looks[1:]):
         assert later - at == pytest.approx(max(10.0, (1000 - at) / 2), abs=2.0)
@@ -201,7 +201,7 @@ async def test_dead_requests_and_missing_rows_are_survived() -> None:
             return answer({"error": "Too many requests"}, status=429)
         return answer({"1": row("Completed")})
 
-    changes = watch(FakeTransport(reply), [1], clock, pace=PollPolicy(shortest_delay=10.0))
+    changes = watch(FakeTransport(reply), [1], clock, poll_policy=PollPolicy(min_delay=10.0))
     assert await told_of(changes) == [(1, None, "Completed")]
     assert looks == [0.0, 10.0, 30.0, 70.0]
 
@@ -273,7 +273,7 @@ async def test_nothing_is_asked_ahead_of_a_reader_that_does_not_read() -> None:
     """So memory stays bounded: as many requests as may be in flight."""
     clock = Clock()
     panel = Panel({str(id_): ["Pending"] for id_ in range(1000)}, clock)
-    async with watch(panel, range(1000), clock, batch_size=10) as changes:
+    async with watch(panel, range(1000), clock, chunk_size=10) as changes:
         await anext(changes)
         for _ in range(300):
             await anyio.lowlevel.checkpoint()
@@ -323,8 +323,8 @@ async def test_what_is_no_list_of_orders_is_refused(orders: object) -> None:
 
 async def test_a_pace_is_a_policy() -> None:
     """And nothing else."""
-    with pytest.raises(TypeError, match=r"^pace is a PollPolicy, not 5$"):
-        watch(Panel({}, Clock()), [1], Clock(), pace=5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^poll_policy must be a PollPolicy, got 5$"):
+        watch(Panel({}, Clock()), [1], Clock(), poll_policy=5)  # type: ignore[arg-type]
 
 
 # --- waiting for the end
@@ -332,9 +332,9 @@ async def test_a_pace_is_a_policy() -> None:
 
 async def final_of(reply: Callable[[Request], Answer], orders: Iterable[Id], patience: float | None) -> object:
     """What waiting comes to, with looks that follow each other at once."""
-    pace = PollPolicy(shortest_delay=0.001, longest_delay=0.001)
+    policy = PollPolicy(min_delay=0.001, max_delay=0.001)
     transport = FakeTransport(reply)
-    return await finals(line(transport), orders, pace, patience=patience, batch_size=100, concurrency=4)
+    return await finals(line(transport), orders, policy, patience=patience, chunk_size=100, concurrency=4)
 
 
 async def test_the_final_status_of_every_order_in_the_order_asked() -> None:
@@ -374,7 +374,7 @@ async def test_a_panel_that_does_not_answer_is_a_time_out_too() -> None:
     transport = FakeTransport()
     transport.gate = anyio.Event()
     with pytest.raises(PollTimeoutError) as caught:
-        await finals(line(transport), [1], PollPolicy(), patience=0.01, batch_size=100, concurrency=4)
+        await finals(line(transport), [1], PollPolicy(), patience=0.01, chunk_size=100, concurrency=4)
     assert caught.value.result is not None
     assert isinstance(caught.value.result.errors[1], RequestTimeoutError)
     assert transport.in_flight == 0

@@ -35,10 +35,10 @@ async def test_it_shows_orders_requests_and_balances_without_keys() -> None:
     ):
         await panel.add(ORDER)
         await panel.add(orders.Package(service=3, link="a.b"))
-        state, ledger, requests, kinds = [
-            (await http.get(HERE + name)).json() for name in ("state", "ledger", "requests", "kinds")
+        state, taken, requests, kinds = [
+            (await http.get(HERE + name)).json() for name in ("state", "orders", "requests", "kinds")
         ]
-        assert "secret" not in json.dumps([state, ledger, requests])
+        assert "secret" not in json.dumps([state, taken, requests])
     assert (state["now"], state["speed"], state["requests"], state["taken"], state["past"]) == (5.0, 0, 2, 2, 7)
     assert state["accounts"] == [{"key": "sandbox-se…", "balance": "994.60000"}]
     assert [order["order"] for order in state["orders"]] == [9, 8]
@@ -46,7 +46,7 @@ async def test_it_shows_orders_requests_and_balances_without_keys() -> None:
         "order": 8, "service": 1, "name": "Followers", "quantity": 1000, "done": 0, "charge": "0.90000",
         "start_count": state["orders"][1]["start_count"], "status": "Pending", "remains": "1000", "currency": "USD",
     }  # fmt: skip
-    assert [row["order"] for row in ledger] == [8, 9]
+    assert [row["order"] for row in taken] == [8, 9]
     assert [row["fields"]["service"] for row in requests] == ["1", "3"]
     assert list(kinds) == list(FAULTS)
 

@@ -161,9 +161,9 @@ async def test_an_order_under_a_fault_is_taken_or_not(
         with pytest.raises(error) as raised:
             await panel.add(ORDER)
         assert type(raised.value) is error
-        assert len(sandbox.ledger()) == taken
+        assert len(sandbox.orders()) == taken
         await panel.add(ORDER)
-        assert len(sandbox.ledger()) == taken + 1
+        assert len(sandbox.orders()) == taken + 1
         assert sandbox.log()[0]["fault"] == fault["fault"]
 
 
@@ -275,7 +275,7 @@ async def test_a_reset_panel_is_new_but_for_its_time() -> None:
         sandbox.advance(60)
         now = sandbox.now
         sandbox.reset()
-        assert (sandbox.ledger(), sandbox.log(), sandbox.faults(), sandbox.requests) == ([], [], [], 0)
+        assert (sandbox.orders(), sandbox.log(), sandbox.faults(), sandbox.requests) == ([], [], [], 0)
         assert sandbox.now == now
         assert (await panel.add(ORDER)).order == 1
 
@@ -289,7 +289,7 @@ async def everything(sandbox: Sandbox) -> object:
         statuses = await panel.multi_status(range(1, 60))
         refills = await panel.multi_refill_status([1, 2, 3])
         seen = {id_: outcome.value for id_, outcome in {**statuses, **refills}.items() if isinstance(outcome, Ok)}
-        return seen, await panel.balance(), await panel.services(), sandbox.ledger()
+        return seen, await panel.balance(), await panel.services(), sandbox.orders()
 
 
 async def test_a_state_file_keeps_everything_over_a_restart(tmp_path: Path) -> None:
@@ -333,7 +333,7 @@ async def test_a_reset_state_is_empty_after_a_restart_too(tmp_path: Path) -> Non
         await panel.add(ORDER)
         sandbox.reset()
     async with Sandbox(state=tmp_path / "sandbox.db") as sandbox:
-        assert sandbox.ledger() == []
+        assert sandbox.orders() == []
 
 
 @pytest.mark.parametrize(

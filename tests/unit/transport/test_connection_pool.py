@@ -16,7 +16,7 @@ pytestmark = pytest.mark.anyio
 def pool_of(concurrency: int, **changes: object) -> Pool:
     """A pool to nowhere."""
     url = str(changes.pop("url", "http://127.0.0.1:1/"))
-    settings = Settings(api_key="sandbox-key", url=url, concurrency=concurrency, refusals={}, **changes)  # type: ignore[arg-type]
+    settings = Settings(api_key="sandbox-key", url=url, concurrency=concurrency, error_phrases={}, **changes)  # type: ignore[arg-type]
     return Pool(settings, httpx_shard)
 
 

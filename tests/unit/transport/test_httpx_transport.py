@@ -39,7 +39,7 @@ async def _client() -> AsyncIterator[httpx.AsyncClient]:
 
 async def sent(client: httpx.AsyncClient, request: Request = READ, trail: Trail | None = None) -> Answer:
     """One attempt's answer."""
-    settings = Settings(api_key="sandbox-key", url=URL, attempt_timeout=0.1, refusals={})
+    settings = Settings(api_key="sandbox-key", url=URL, attempt_timeout=0.1, error_phrases={})
     transport = LentTransport(settings, client)  # type: ignore[arg-type]  # as AsyncClient's overloads differ
     await transport.open()
     try:
@@ -134,4 +134,4 @@ def test_what_is_no_asynchronous_client_is_refused(client: object) -> None:
     """At once, and not at the first request."""
     lent = client() if isinstance(client, type) else client
     with pytest.raises(TypeError, match=r"^http is an httpx\.AsyncClient \(or httpx2\.AsyncClient\), not "):
-        LentTransport(Settings(api_key="k", url=URL, refusals={}), lent)  # type: ignore[arg-type]
+        LentTransport(Settings(api_key="k", url=URL, error_phrases={}), lent)  # type: ignore[arg-type]

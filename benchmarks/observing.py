@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from followersdata_async import AsyncClient
 from followersdata_async._instrumentation import Asking, Call, Listeners
-from followersdata_async._pacing import RetryBudget
+from followersdata_async._retry import RetryBudget
 from followersdata_async._wire.encoding import balance_request
 from followersdata_async.integrations.logging import log_to
 from followersdata_async.integrations.opentelemetry import instrument

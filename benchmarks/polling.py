@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import final
 
 from attrs import define, field, frozen
-
-from followersdata_async._pacing import PollPolicy, Schedule, Sighting, next_due, rest_at_pace
+from followersdata_async._pacing import Observation, PollPolicy, Schedule, compute_next_poll, estimate_time_left
 
 ORDERS = 20_000
 SIZE = 100
@@ -146,21 +145,21 @@ def _ours(lives: Sequence[Life], policy: PollPolicy) -> Noticed:
                     delays.append(now - life.final_at)
                     del known[order]
                 else:
-                    schedule.put(order, next_due(_sighting(known[order], life, now), policy))
+                    schedule.put(order, compute_next_poll(_sighting(known[order], life, now), policy))
     return Noticed(requests, delays, _unnoticed(lives[int(order)] for order in known))
 
 
-def _sighting(known: _Known, life: Life, now: float) -> Sighting:
+def _sighting(known: _Known, life: Life, now: float) -> Observation:
     remains = life.remains(now)
     if known.is_started != (life.starts_at <= now) or not known.began[0]:
         known.moved_at = now if known.began[0] else known.moved_at
         known.is_started = life.starts_at <= now
         known.began = (remains, now)
     remained, since = known.began
-    return Sighting(
+    return Observation(
         at=now,
         moved_at=known.moved_at,
-        rest=rest_at_pace(remained=remained, remains=remains, elapsed=now - since),
+        rest=estimate_time_left(initial_remains=remained, remains=remains, elapsed=now - since),
     )
 
 

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from . import errors, models
 from ._batch.stream import Outcomes
 from ._catalogue import ServicesDiff, services_diff
-from ._pacing import PollPolicy, RetryPolicy
+from ._polling.policy import PollPolicy
 from ._polling.watch import Changes
+from ._retry import RetryPolicy
 from ._serialization import to_json
 from .client import AsyncClient
 from .errors import (

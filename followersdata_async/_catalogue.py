@@ -1,15 +1,16 @@
-"""Two catalogues side by side: what came, what went, what has another price."""
+"""The catalogue of services: a cache, and the difference between two catalogues."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, final
 
+import anyio
 from attrs import evolve, frozen
 
-from .models import Service, id_text
+from .models import Service, format_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
 __all__ = ["ServicesDiff", "services_diff"]
 
@@ -17,11 +18,11 @@ __all__ = ["ServicesDiff", "services_diff"]
 @final
 @frozen(kw_only=True)
 class ServicesDiff:
-    """What is different between two catalogues; pairs are (old, new).
+    """The differences between two catalogues. Pairs are (old, new).
 
-    A service with another ``rate`` is repriced; one that is different in
-    anything else is changed; it may be both. All are in the new catalogue's
-    order, the removed ones in the old one's.
+    ``repriced`` services have another ``rate``, ``changed`` ones differ in
+    another field; a service can be both. All are in the order of the new
+    catalogue, ``removed`` in the order of the old one.
     """
 
     added: tuple[Service, ...]
@@ -30,14 +31,14 @@ class ServicesDiff:
     changed: tuple[tuple[Service, Service], ...]
 
     def __bool__(self) -> bool:
-        """Whether anything is different."""
+        """Return whether there is any difference."""
         return bool(self.added or self.removed or self.repriced or self.changed)
 
 
 def services_diff(old: Iterable[Service], new: Iterable[Service]) -> ServicesDiff:
-    """Compare two catalogues by the services' ids; asks nothing (panel-api §3.2)."""
-    before = {id_text(service.service): service for service in old}
-    after = {id_text(service.service): service for service in new}
+    """Compare two catalogues by the ids of their services. Sends no request (panel-api §3.2)."""
+    before = {format_id(service.service): service for service in old}
+    after = {format_id(service.service): service for service in new}
     pairs = [(before[id_], service) for id_, service in after.items() if id_ in before]
     return ServicesDiff(
         added=tuple(service for id_, service in after.items() if id_ not in before),
@@ -45,3 +46,27 @@ def services_diff(old: Iterable[Service], new: Iterable[Service]) -> ServicesDif
         repriced=tuple((was, is_) for was, is_ in pairs if was.rate != is_.rate),
         changed=tuple((was, is_) for was, is_ in pairs if evolve(was, service=is_.service, rate=is_.rate) != is_),
     )
+
+
+@final
+class ServicesCache:
+    """Requests the catalogue again only when the last one is older than the caller allows.
+
+    Concurrent callers share one request.
+    """
+
+    def __init__(self, read: Callable[[], Awaitable[list[Service]]], clock: Callable[[], float]) -> None:
+        self._read = read
+        self._clock = clock
+        self._lock = anyio.Lock()
+        self._services: list[Service] = []
+        self._read_at: float | None = None
+
+    async def get(self, max_age: float) -> list[Service]:
+        """Return the catalogue, at most ``max_age`` seconds old."""
+        async with self._lock:
+            started_at = self._clock()
+            if self._read_at is None or started_at - self._read_at >= max_age:
+                self._services = await self._read()
+                self._read_at = started_at
+            return list(self._services)

@@ -1,10 +1,10 @@
-"""Finishing what must not be cut off, whoever cancels its caller."""
+"""Waiting with a limit, and work that must not be cut off halfway."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import anyio
 
@@ -13,63 +13,74 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-Hold = Callable[[], None]
-"""Called by work from which on it must not be cut off."""
+Commit = Callable[[], None]
+"""Called by work at the moment from which it must run to completion."""
 
 
-def unheld() -> None:
-    """For work that may be cut off at any moment."""
+class WaitForEvent(Protocol):
+    """A function that waits until an event is set or a delay is over."""
+
+    def __call__(self, event: anyio.Event, delay: float) -> Awaitable[None]:
+        """Return at whichever comes first. Always yields to other tasks."""
+        ...
 
 
-async def finished(work: Callable[[Hold], Awaitable[T]]) -> T:
-    """What ``work`` returns or raises. Once it has called its argument, it is waited for, whoever is cancelled.
+async def wait_for_event(event: anyio.Event, delay: float) -> None:
+    """Wait until ``event`` is set, for at most ``delay`` seconds."""
+    with anyio.move_on_after(delay):
+        await event.wait()
 
-    A shielded scope is enough against anyio and trio. ``asyncio``'s own
-    cancellation (``task.cancel()``, ``wait_for``, ``timeout``) knows no scopes,
-    so the work has a task of its own. The caller gets its value; whoever
-    cancelled it natively is heard when it waits the next time.
+
+async def run_to_completion(work: Callable[[Commit], Awaitable[T]]) -> T:
+    """Run ``work`` in a task of its own, and return its result.
+
+    Once it calls ``commit()``, it runs to completion even if the caller is
+    cancelled. A shielded scope is enough against anyio and trio. asyncio's own
+    cancellation (``task.cancel()``, ``wait_for``, ``timeout``) ignores scopes,
+    so the work needs a task of its own. The caller gets the result, and a
+    native cancellation is delivered at its next ``await``.
     """
     waiting, working = anyio.CancelScope(), anyio.CancelScope()
-    values: list[T] = []
-    fault: BaseException | None = None
+    results: list[T] = []
+    failure: BaseException | None = None
 
-    def hold() -> None:
+    def commit() -> None:
         waiting.shield = working.shield = True
 
     async def run() -> None:
-        nonlocal fault
+        nonlocal failure
         with working:
             try:
-                values.append(await work(hold))
+                results.append(await work(commit))
             except anyio.get_cancelled_exc_class() as error:
-                # By somebody else, as where the work waits for what was cancelled: that is told as it is.
-                fault = error
+                # Somebody else's cancellation, e.g. the work waits for a task that was cancelled: it is passed on.
+                failure = error
                 raise
-            # Whatever it is, it is raised in the caller's own task, not as a group.
+            # Stored, so that the caller's task raises the exception itself and not an exception group.
             except BaseException as error:  # noqa: BLE001
-                fault = error
+                failure = error
 
     try:
         with waiting:
             async with anyio.create_task_group() as group:
                 group.start_soon(run)
     except anyio.get_cancelled_exc_class() as error:
-        if not values and isinstance(fault, type(error) | None):
+        if not results and isinstance(failure, type(error) | None):
             raise
-        _cancel_later()
-    if fault is not None:
-        raise fault
-    return values[0]
+        _cancel_at_next_await()
+    if failure is not None:
+        raise failure
+    return results[0]
 
 
-def _cancel_later() -> None:
-    """Pass a native cancellation on to where the caller waits next, unless it was taken back, as by ``wait_for``.
+def _cancel_at_next_await() -> None:
+    """Deliver a native cancellation again, unless it was taken back, as ``wait_for`` does.
 
-    That of a scope needs no help: it comes again and again.
+    The cancellation of a scope repeats by itself.
     """
     if anyio.current_effective_deadline() == -math.inf:
         return
-    import asyncio  # noqa: PLC0415 - it is there: nothing else cancels natively
+    import asyncio  # noqa: PLC0415 - already imported: only asyncio cancels natively
 
     task = asyncio.current_task()
     if task is not None:

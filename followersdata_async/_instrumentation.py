@@ -1,4 +1,4 @@
-"""Telling a client's events, and counting what each of its calls does; nothing of it where nobody listens."""
+"""Emits a client's events, and counts what each of its calls does. Nothing of it runs without listeners."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
 
-    from ._pacing import RetryBudget
+    from ._retry import RetryBudget
     from ._wire.messages import Request
     from .events import ClientEvent, Listener
     from .models import Outcome
@@ -32,26 +32,25 @@ _NUMBERS = count(1)
 
 @final
 class Listeners:
-    """Whoever wants to know what a client does. It is false where nobody does."""
+    """The functions that receive a client's events. ``is_active``: there is at least one."""
 
     def __init__(self, clock: Callable[[], float] = anyio.current_time) -> None:
         self.clock = clock
+        self.is_active = False
         self._listeners: list[Listener] = []
 
     def add(self, listener: Listener) -> None:
-        """Tell it all that happens from now on, at once and in the task in which it happens.
+        """Call ``listener`` with every event from now on, immediately and in the task in which it happens.
 
         Raises:
-            TypeError: it cannot be called.
+            TypeError: it is not callable, or a coroutine function.
         """
         _check_listener(listener)
         self._listeners.append(listener)
+        self.is_active = True
 
-    def __bool__(self) -> bool:
-        return bool(self._listeners)
-
-    def tell(self, event: ClientEvent) -> None:
-        """Tell everybody. What a listener raises is logged: an answer, and with it an order, is not lost for it."""
+    def emit(self, event: ClientEvent) -> None:
+        """Pass an event to every listener. Exceptions are logged, so that a listener can't cost a response."""
         for listener in self._listeners:
             try:
                 listener(event)
@@ -68,7 +67,7 @@ def _check_listener(listener: object) -> None:
 @final
 @define(eq=False)
 class Call:
-    """One call of a method. Requests of tasks that begin in its context are counted as its own."""
+    """One call of a client method. It counts the requests of all tasks that start in its context."""
 
     _listeners: Listeners
     method: str
@@ -79,71 +78,66 @@ class Call:
     requests: int = field(default=0, init=False)
     attempts: int = field(default=0, init=False)
     outcomes: Counter[str] = field(factory=Counter, init=False)
-    _began_at: float = field(default=0.0, init=False)
+    _started_at: float = field(default=0.0, init=False)
     _token: Token[Call | None] | None = field(default=None, init=False)
 
     def __enter__(self) -> Self:
-        """Begin it, in the task that waits for it."""
-        if self._listeners:
-            self._token = _CURRENT.set(self)
-            self._begin()
+        """Start it in the current task."""
+        self._token = _CURRENT.set(self)
+        self._start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End it; of one thing that was asked, that is its outcome."""
-        if self.number:
-            self.outcomes.update(_outcomes_of(error))
-            self.end(error)
+        """End it. The result of a call for a single value is its outcome."""
+        self.outcomes.update(_classify_result(error))
+        self.end(error)
         if self._token is not None:
             _CURRENT.reset(self._token)
 
-    def begin_apart(self) -> Context:
-        """Begin it in a context of its own, in which its tasks are to be started."""
+    def start_in_new_context(self) -> Context:
+        """Start it in a new context, and return that context, to start tasks in."""
         context = copy_context()
-        if self._listeners:
-            context.run(_CURRENT.set, self)
-            context.run(self._begin)
+        context.run(_CURRENT.set, self)
+        context.run(self._start)
         return context
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         self.number = next(_NUMBERS)
-        self._began_at = self._listeners.clock()
-        self._listeners.tell(CallStarted(call=self.number, method=self.method, action=self.action))
+        self._started_at = self._listeners.clock()
+        self._listeners.emit(CallStarted(call=self.number, method=self.method, action=self.action))
 
-    def note(self, outcomes: Iterable[Outcome[object]]) -> None:
-        """Count a chunk that was asked, and what came."""
-        if self.number:
-            self.chunks += 1
-            self.outcomes.update(map(_name_of, outcomes))
-            self.ids = self.outcomes.total()
+    def record_chunk(self, outcomes: Iterable[Outcome[object]]) -> None:
+        """Count one chunk and its outcomes."""
+        self.chunks += 1
+        self.outcomes.update(map(_name_outcome, outcomes))
+        self.ids = self.outcomes.total()
 
     def end(self, error: BaseException | None) -> None:
-        """Tell what it came to."""
-        if self.number:
-            self._listeners.tell(
-                CallEnded(
-                    call=self.number,
-                    method=self.method,
-                    action=self.action,
-                    duration=self._listeners.clock() - self._began_at,
-                    ids=self.ids,
-                    chunks=self.chunks,
-                    requests=self.requests,
-                    attempts=self.attempts,
-                    outcomes=dict(self.outcomes),
-                    error=error,
-                )
+        """End it, and emit ``CallEnded``."""
+        self._listeners.emit(
+            CallEnded(
+                call=self.number,
+                method=self.method,
+                action=self.action,
+                duration=self._listeners.clock() - self._started_at,
+                ids=self.ids,
+                chunks=self.chunks,
+                requests=self.requests,
+                attempts=self.attempts,
+                outcomes=dict(self.outcomes),
+                error=error,
             )
+        )
 
 
-def _name_of(outcome: Outcome[object]) -> str:
+def _name_outcome(outcome: Outcome[object]) -> str:
     return "unknown" if isinstance(outcome, Failed) and is_unknown(outcome.error) else outcome.outcome
 
 
-def _outcomes_of(error: BaseException | None) -> tuple[str, ...]:
-    """What a call for one thing came to; nothing that is ours, if it was cancelled or asked for nonsense."""
+def _classify_result(error: BaseException | None) -> tuple[str, ...]:
+    """Return the outcome of a call for a single value; none if it was cancelled, or if the caller made a mistake."""
     match error:
         case None:
             return ("ok",)
@@ -157,57 +151,49 @@ def _outcomes_of(error: BaseException | None) -> tuple[str, ...]:
 
 
 @final
-class Asking:
-    """One request's attempts, each told from its beginning (``with asking:``) to its end."""
+class RequestObserver:
+    """Emits the events of a request's attempts: ``with observer:`` spans one attempt."""
 
-    __slots__ = ("_attempt", "_began_at", "_budget", "_call", "_is_told", "_listeners", "_request", "_waiting_since")
+    __slots__ = ("_attempt", "_budget", "_call", "_listeners", "_request", "_started_at", "_waiting_since")
 
     def __init__(self, listeners: Listeners, request: Request, budget: RetryBudget) -> None:
         self._listeners = listeners
         self._request = request
         self._budget = budget
-        self._call: Call | None = None
         self._attempt = 0
-        self._is_told = bool(listeners)
-        if self._is_told:
-            self._call = _CURRENT.get()
-            if self._call is not None:
-                self._call.requests += 1
+        self._call = _CURRENT.get()
+        if self._call is not None:
+            self._call.requests += 1
 
-    def wait(self) -> None:
-        """The next attempt waits for its turn."""
-        if self._is_told:
-            self._waiting_since = self._listeners.clock()
+    def start_waiting(self) -> None:
+        """Note that the next attempt begins to wait for the rate limit."""
+        self._waiting_since = self._listeners.clock()
 
     def __enter__(self) -> None:
-        if not self._is_told:
-            return
         self._attempt += 1
         if self._call is not None:
             self._call.attempts += 1
-        self._began_at = self._listeners.clock()
-        self._listeners.tell(
+        self._started_at = self._listeners.clock()
+        self._listeners.emit(
             RequestStarted(
                 call=self._number,
                 action=self._request.action,
-                ids=self._request.ids,
+                ids=len(self._request.ids),
                 attempt=self._attempt,
-                rate_limit_wait=self._began_at - self._waiting_since,
+                rate_limit_wait=self._started_at - self._waiting_since,
             )
         )
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._is_told:
-            return
-        self._listeners.tell(
+        self._listeners.emit(
             RequestEnded(
                 call=self._number,
                 action=self._request.action,
-                ids=self._request.ids,
+                ids=len(self._request.ids),
                 attempt=self._attempt,
-                duration=self._listeners.clock() - self._began_at,
+                duration=self._listeners.clock() - self._started_at,
                 budget=self._budget.tokens,
                 error=error,
             )

@@ -1,191 +1,265 @@
-"""The way of a client's requests: sent, interpreted, and tried again where that is right."""
+"""The way of every request: rate limit, connection slot, send, decode, retry."""
 
 from __future__ import annotations
 
 import logging
+import random
+import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol, TypeVar, final
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, final
 
 import anyio
-from attrs import define, field
+import anyio.lowlevel
 
-from ._concurrency import finished
-from ._instrumentation import Asking, Listeners
-from ._retry import Retrying
-from ._wire.error_phrases import Words
-from ._wire.retry_after import pause_asked
-from .errors import ConfigurationError
-from .rate_limit.postgres import AccountLimit, PostgresRateLimit
+from ._concurrency import run_to_completion
+from ._instrumentation import Listeners, RequestObserver
+from ._retry import RetryBudget, compute_retry_delay, get_retry_cost
+from ._wire.envelope import no_usable_response
+from ._wire.error_phrases import ErrorPhrases
+from ._wire.messages import Request, Response, SendState
+from ._wire.retry_after import parse_pause
+from .errors import ConfigurationError, FollowersDataError, OutcomeUnknownError
+from .events import RetryPlanned
+from .rate_limit.base import open_account_limiter
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-    from ._concurrency import Hold
-    from ._wire.messages import Answer, Request, Trail
+    from ._concurrency import Commit
+    from ._settings import Settings
+    from .rate_limit.base import Limiter, SharedLimiter
 
 _LOGGER = logging.getLogger(__name__)
 T = TypeVar("T")
+Decode: TypeAlias = Callable[[Request, Response, ErrorPhrases], T]
 
 
 class Transport(Protocol):
-    """What sends one request once."""
+    """Sends one request once."""
 
     async def open(self) -> None:
-        """Get ready."""
-        ...
-
-    def stop(self) -> None:
-        """Let nothing more leave; what waits for a place is refused with a ``ConfigurationError``."""
+        """Prepare for requests."""
         ...
 
     async def aclose(self) -> None:
-        """Let go of what was opened."""
+        """Close what was opened."""
         ...
 
-    async def send(self, request: Request, trail: Trail) -> Answer:
-        """Send it, and read the whole answer."""
-        ...
-
-
-class Limiter(Protocol):
-    """What holds requests back, e.g. ``RateLimit``."""
-
-    async def wait(self) -> None:
-        """Wait for the next request's turn, and take it."""
-        ...
-
-    def pause(self, duration: float) -> Awaitable[None] | None:
-        """Let nobody go for ``duration`` seconds."""
+    async def send(self, request: Request, state: SendState) -> Response:
+        """Send a request and read the whole response."""
         ...
 
 
-def limiter_for(rate: Limiter | PostgresRateLimit | None, account: str) -> Limiter | None:
-    """The limiter that was given, if it is one; of a shared one, this account's side.
-
-    Raises:
-        TypeError: it cannot hold requests back.
-    """
-    if isinstance(rate, PostgresRateLimit):
-        return rate.of(account)
-    if rate is None or all(callable(getattr(rate, name, None)) for name in ("wait", "pause")):
-        return rate
-    msg = f"rate is a limiter such as RateLimit(10, per=1.0), or None, not {rate!r}"
-    raise TypeError(msg)
-
-
-class Bulk(Enum):
-    """What is known of how a panel takes many ids in one request."""
+class BatchSupport(Enum):
+    """What is known of a panel's support for many ids in one request."""
 
     UNTRIED = "untried"
-    UNDERSTOOD = "understood"
-    IGNORED = "ignored"
-    """It takes single ids only: their requests succeed where those of many are refused."""
-    REFUSED = "refused"
-    """It takes neither."""
+    SUPPORTED = "supported"
+    SINGLE_ONLY = "single_only"
+    """Requests for single ids succeed where those for many are rejected."""
+    UNSUPPORTED = "unsupported"
+    """Neither succeeds."""
 
 
 @final
-@define(eq=False)
-class Line:
-    """What all requests of one client go through, and what was learned from them.
+class Pipeline:
+    """Sends all requests of one client, and owns what they share.
 
-    ``proven``: the panel has accepted the key at least once. ``bulk``: how it
-    takes many ids, by action, and ``singles`` how many were asked one by one
-    since that was found out.
+    ``key_accepted``: the panel has accepted the key at least once.
+    ``batch_support``: by action; ``single_requests`` counts the ids that were
+    sent one by one since that was found out. ``opens_on_use``: the first
+    request opens it; only for transports that need no ``open``.
     """
 
-    transport: Transport
-    retrying: Retrying
-    words: Words
-    limiter: Limiter | None = None
-    events: Listeners = field(factory=Listeners)
-    proven: bool = False
-    bulk: dict[str, Bulk] = field(factory=dict)
-    singles: Counter[str] = field(factory=Counter)
-    is_closed: bool = False
-    writes: int = 0
-    _landed: anyio.Event = field(factory=anyio.Event, init=False)
+    def __init__(
+        self,
+        settings: Settings,
+        transport: Transport,
+        *,
+        rate_limit: Limiter | SharedLimiter | None = None,
+        events: Listeners | None = None,
+        clock: Callable[[], float] = time.time,
+        random_value: Callable[[], float] = random.random,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        self.settings = settings
+        self.events = events or Listeners()
+        self.key_accepted = False
+        self.opens_on_use = False
+        self.batch_support: dict[str, BatchSupport] = {}
+        self.single_requests: Counter[str] = Counter()
+        self._transport = transport
+        self._account_limiter = open_account_limiter(rate_limit, settings.account)
+        self._limiter: Limiter | None = self._account_limiter or rate_limit  # type: ignore[assignment]
+        self._budget = RetryBudget()
+        self._slots = anyio.CapacityLimiter(settings.concurrency)
+        self._loop: object = None
+        self._is_closed = False
+        self._writes = 0
+        self._write_done = anyio.Event()
+        self._clock = clock
+        self._random_value = random_value
+        self._sleep = sleep
+
+    # --- the lifetime
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether it was opened and not closed."""
+        return self._loop is not None and not self._is_closed
+
+    async def open(self) -> None:
+        """Open it on the running event loop, once."""
+        if self._loop is not None:
+            msg = "the client was opened before: make a new AsyncClient for each `async with`"
+            raise ConfigurationError(msg)
+        await self._transport.open()
+        self._loop = anyio.lowlevel.current_token()
+
+    def mark_closed(self) -> None:
+        """Reject all further requests. What was opened stays open."""
+        self._is_closed = True
 
     async def aclose(self) -> None:
-        """Let go of what was opened; nothing is sent any more, but what is on its way and costs money is waited for."""
-        self.is_closed = True
-        self.transport.stop()
-        await finished(self._closed)
+        """Close it. Nothing more is sent, and writes in flight are awaited."""
+        self.mark_closed()
+        await run_to_completion(self._close)
 
-    async def _closed(self, hold: Hold) -> None:
-        hold()
+    async def _close(self, commit: Commit) -> None:
+        commit()
         try:
-            while self.writes:
-                await self._landed.wait()
-            await self.transport.aclose()
+            while self._writes:
+                await self._write_done.wait()
+            await self._transport.aclose()
         finally:
-            # Any other limiter was lent.
-            if isinstance(self.limiter, AccountLimit):
-                await self.limiter.aclose()
+            if self._account_limiter is not None:
+                await self._account_limiter.aclose()
 
     def check_open(self) -> None:
-        """Refuse what begins after the end: it would open connections that nobody closes.
+        """Check that requests can be sent: it is open, and this is its event loop.
 
         Raises:
-            ConfigurationError: the client was closed.
+            ConfigurationError: it is not.
         """
-        if self.is_closed:
+        self._check_not_closed()
+        if self._loop is None and self.opens_on_use:
+            self._loop = anyio.lowlevel.current_token()
+        if self._loop is None:
+            msg = "the client is not open: use it as `async with AsyncClient(…) as panel`"
+            raise ConfigurationError(msg)
+        if self._loop != anyio.lowlevel.current_token():
+            msg = "the client was opened on another event loop: make one client for each loop"
+            raise ConfigurationError(msg)
+
+    def _check_not_closed(self) -> None:
+        if self._is_closed:
             msg = "the client is closed: use it, and streams of it, inside its `async with`"
             raise ConfigurationError(msg)
 
-    async def ask(self, request: Request, read: Callable[[Request, Answer, Words], T], trail: Trail) -> T:
-        """The value that ``read`` makes of the answer, after as many attempts as allowed.
+    # --- requests
+
+    async def execute(self, request: Request, decode: Decode[T], state: SendState) -> T:
+        """Send a request until an attempt succeeds, within ``timeout`` for all of them, and decode the response.
 
         Raises:
-            ConfigurationError: the client was closed meanwhile.
+            FollowersDataError: the error of the last attempt.
+            RequestTimeoutError: a read: ``timeout`` is over.
+            NotSentError: a write: ``timeout`` is over, and nothing was sent.
+            OutcomeUnknownError: a write: ``timeout`` is over after it was sent.
+            ConfigurationError: the client was closed in the meantime.
         """
         self.check_open()
-        asking = Asking(self.events, request, self.retrying.budget)
+        observer = RequestObserver(self.events, request, self._budget) if self.events.is_active else None
+        last: FollowersDataError | None = None
+        started_at = self._clock()
+        with anyio.move_on_after(self.settings.timeout):
+            refund, attempt = 1, 1
+            while True:
+                try:
+                    value = await self._attempt(request, decode, state, observer)
+                except OutcomeUnknownError as error:
+                    error.at = started_at
+                    raise
+                except FollowersDataError as error:
+                    last = error
+                    delay = self._plan_retry(request, error, attempt)
+                    if delay is None:
+                        raise
+                    refund = get_retry_cost(error)
+                else:
+                    if self._budget.tokens < self._budget.max_tokens:
+                        self._budget.refund(refund)
+                    # The catalogue can be public, so it does not prove that the key is accepted.
+                    self.key_accepted = self.key_accepted or request.action != "services"
+                    return value
+                await self._sleep(delay)
+                attempt += 1
+        raise self._make_timeout_error(request, state, started_at) from last
 
-        async def attempt() -> T:
-            trail.begin()
-            asking.wait()
-            if self.limiter is not None:
-                await self.limiter.wait()
-            # The client may have been closed meanwhile, also while a retry waited.
-            self.check_open()
-            with asking:
-                return read(request, await self._sent(request, trail), self.words)
+    async def _attempt(
+        self, request: Request, decode: Decode[T], state: SendState, observer: RequestObserver | None
+    ) -> T:
+        state.start_attempt()
+        if observer is not None:
+            observer.start_waiting()
+        if self._limiter is not None:
+            await self._limiter.wait()
+        # The client can be closed while a request waits.
+        self._check_not_closed()
+        with observer or nullcontext():
+            async with self._slots:
+                self._check_not_closed()
+                response = await self._send(request, state)
+            if self._limiter is not None and (delay := parse_pause(response)):
+                await self._pause_limiter(self._limiter, delay)
+            return decode(request, response, self.settings.error_phrases)
 
-        value = await self.retrying.run(request, trail, attempt)
-        # The catalogue may be public, so it proves nothing.
-        self.proven = self.proven or request.action != "services"
-        return value
+    async def _send(self, request: Request, state: SendState) -> Response:
+        if not request.is_write:
+            return await self._transport.send(request, state)
+        self._writes += 1
+        try:
+            return await self._transport.send(request, state)
+        finally:
+            self._writes -= 1
+            self._write_done.set()
+            self._write_done = anyio.Event()
 
-    async def _sent(self, request: Request, trail: Trail) -> Answer:
-        if request.repeatable:
-            answer = await self.transport.send(request, trail)
-        else:
-            self.writes += 1
-            try:
-                answer = await self.transport.send(request, trail)
-            finally:
-                self.writes -= 1
-                self._landed.set()
-                self._landed = anyio.Event()
-        if self.limiter is not None and (asked := pause_asked(answer)):
-            await self._pause(self.limiter, min(asked, _LONGEST_PAUSE))
-        return answer
+    async def _pause_limiter(self, limiter: Limiter, delay: float) -> None:
+        """Pause the limiter. The response has arrived, so nothing that happens here may lose it."""
 
-    async def _pause(self, limiter: Limiter, duration: float) -> None:
-        """Tell the limiter. The answer is here: whatever happens now must not lose it, and with it an order."""
-
-        async def pause(hold: Hold) -> None:
-            hold()
-            pausing = limiter.pause(duration)
+        async def pause(commit: Commit) -> None:
+            commit()
+            pausing = limiter.pause(delay)
             if pausing is not None:
                 await pausing
 
         try:
-            await finished(pause)
+            await run_to_completion(pause)
         except Exception:
-            _LOGGER.exception("the limiter could not be told to pause for %.1f s", duration)
+            _LOGGER.exception("the limiter could not be told to pause for %.1f s", delay)
 
+    def _plan_retry(self, request: Request, error: FollowersDataError, attempt: int) -> float | None:
+        """Return the delay before the next attempt, if the policy, the deadline and the budget allow one."""
+        policy = self.settings.retry
+        if policy is None:
+            return None
+        delay = compute_retry_delay(
+            error, is_write=request.is_write, attempt=attempt, policy=policy, random_value=self._random_value()
+        )
+        time_left = anyio.current_effective_deadline() - anyio.current_time()
+        if delay is None or delay >= time_left or not self._budget.take(get_retry_cost(error)):
+            return None
+        if self.events.is_active:
+            self.events.emit(RetryPlanned(action=request.action, attempt=attempt + 1, delay=delay, error=error))
+        return delay
 
-_LONGEST_PAUSE = 60.0
+    def _make_timeout_error(self, request: Request, state: SendState, started_at: float) -> FollowersDataError:
+        # The latest attempt of a read may not have been sent, but an earlier one was.
+        sent = state.sent if request.is_write else None
+        reason = f"no whole answer within {self.settings.timeout:g} s"
+        error = no_usable_response(request, reason, sent=sent, is_timeout=True)
+        if isinstance(error, OutcomeUnknownError):
+            error.at = started_at
+        return error

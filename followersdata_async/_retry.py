@@ -1,88 +1,96 @@
-"""The dumb loop: ask, and if the decision says so, wait and ask again."""
+"""When to send a request again: pure decisions. Randomness and state are arguments."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar, final
+from typing import final
 
-import anyio
-from attrs import field, frozen
+from attrs import define, field, frozen
 
-from ._instrumentation import Listeners
-from ._pacing import RetryBudget, RetryPolicy, cost_of_retry, delay_before_retry
-from .errors import FollowersDataError, NotSentError, OutcomeUnknownError, RequestTimeoutError
-from .events import RetryPlanned
+from ._validators import duration, integer
+from .errors import (
+    FollowersDataError,
+    NotSentError,
+    PanelUnavailableError,
+    RateLimitedError,
+    TemporaryPanelError,
+    TransportError,
+)
 
-if TYPE_CHECKING:
-    from ._wire.messages import Request, Trail
-
-T = TypeVar("T")
+MAX_DOUBLINGS = 60
+"""2.0 to this power is beyond every delay; 2.0**1024 would not be a float."""
 
 
 @final
-@frozen(kw_only=True, eq=False)
-class Retrying:
-    """What the loop of one client needs: its policy, its budget, chance, the time of day and a way to wait."""
+@frozen(kw_only=True)
+class RetryPolicy:
+    """How often and when failed requests are sent again. Durations are in seconds.
 
-    policy: RetryPolicy | None
-    budget: RetryBudget
-    timeout: float
-    chance: Callable[[], float]
-    clock: Callable[[], float]
-    sleep: Callable[[float], Awaitable[None]]
-    events: Listeners = field(factory=Listeners)
+    ``max_attempts`` includes the first attempt. The delay before attempt n is
+    random between 0 and ``initial_delay * 2**(n - 2)``, at most ``max_delay``.
+    A panel's ``Retry-After`` is honored up to ``max_retry_after``; if it asks
+    for more, the error is raised at once.
 
-    async def run(self, request: Request, trail: Trail, attempt: Callable[[], Awaitable[T]]) -> T:
-        """The value of the first attempt that succeeds, within ``timeout`` for all of them.
+    Reads are retried after transport failures, rate limits and temporary
+    rejections. Writes are retried only if it is proven that nothing was sent.
+    """
 
-        Raises:
-            FollowersDataError: what the last attempt ended in.
-            RequestTimeoutError: of a read: ``timeout`` is over.
-            NotSentError: of a write: ``timeout`` is over, and nothing was sent.
-            OutcomeUnknownError: of a write: ``timeout`` is over after it was sent.
-        """
-        last: FollowersDataError | None = None
-        at = self.clock()
-        with anyio.move_on_after(self.timeout):
-            refund, number = 1, 1
-            while True:
-                try:
-                    value = await attempt()
-                except OutcomeUnknownError as error:
-                    error.at = at
-                    raise
-                except FollowersDataError as error:
-                    last = error
-                    delay = self._delay(request, error, number)
-                    if delay is None:
-                        raise
-                    refund = cost_of_retry(error)
-                else:
-                    self.budget.give(refund)
-                    return value
-                await self.sleep(delay)
-                number += 1
-        raise _late(request, trail, self.timeout, at) from last
-
-    def _delay(self, request: Request, error: FollowersDataError, number: int) -> float | None:
-        """Seconds to wait before the next attempt, if the policy, the time and the budget allow one."""
-        if self.policy is None:
-            return None
-        delay = delay_before_retry(
-            error, repeatable=request.repeatable, attempt=number, policy=self.policy, chance=self.chance()
-        )
-        left = anyio.current_effective_deadline() - anyio.current_time()
-        if delay is None or delay >= left or not self.budget.take(cost_of_retry(error)):
-            return None
-        if self.events:
-            self.events.tell(RetryPlanned(action=request.action, attempt=number + 1, delay=delay, error=error))
-        return delay
+    max_attempts: int = field(default=4, validator=integer(1))
+    initial_delay: float = field(default=0.5, validator=duration(zero=True))
+    max_delay: float = field(default=20.0, validator=duration(zero=True))
+    max_retry_after: float = field(default=60.0, validator=duration(zero=True))
 
 
-def _late(request: Request, trail: Trail, timeout: float, at: float) -> FollowersDataError:
-    what = f"no whole answer within {timeout:g} s"
-    if request.repeatable:
-        return RequestTimeoutError(f"{request.action}: {what}; try again later", action=request.action)
-    if trail.sent is False:
-        return NotSentError(f"{request.action}: nothing was sent within {timeout:g} s", action=request.action)
-    return OutcomeUnknownError(what, action=request.action, asked=dict(request.fields), at=at, sent=trail.sent)
+@final
+@define(eq=False)
+class RetryBudget:
+    """Limits the retries of a client as a whole, so that it does not flood a panel during an outage.
+
+    A retry takes 14 tokens, or 5 after a rate limit. A request that succeeds
+    at once returns 1 token, one that succeeds after a retry what that took.
+    """
+
+    tokens: int = 500
+    max_tokens: int = 500
+
+    def take(self, cost: int) -> bool:
+        """Take the cost of one retry. Return whether there were enough tokens."""
+        if cost > self.tokens:
+            return False
+        self.tokens -= cost
+        return True
+
+    def refund(self, tokens: int) -> None:
+        """Return tokens after a success."""
+        self.tokens = min(self.max_tokens, self.tokens + tokens)
+
+
+def compute_retry_delay(
+    error: FollowersDataError, *, is_write: bool, attempt: int, policy: RetryPolicy, random_value: float
+) -> float | None:
+    """Return the seconds to wait after attempt number ``attempt`` failed, ``None`` if it is not to be repeated.
+
+    ``random_value`` is between 0 and 1 (full jitter).
+    """
+    if attempt >= policy.max_attempts or not _may_repeat(error, is_write=is_write):
+        return None
+    retry_after = get_retry_after(error)
+    if retry_after is not None:
+        return retry_after if retry_after <= policy.max_retry_after else None
+    ceiling = min(policy.max_delay, policy.initial_delay * 2.0 ** min(attempt - 1, MAX_DOUBLINGS))
+    return ceiling * random_value
+
+
+def get_retry_after(error: object) -> float | None:
+    """Return the seconds for which the panel asked to wait, or ``None``."""
+    return error.retry_after if isinstance(error, (PanelUnavailableError, RateLimitedError)) else None
+
+
+def get_retry_cost(error: FollowersDataError) -> int:
+    """Return how many tokens of the budget a retry after ``error`` takes."""
+    return 5 if isinstance(error, RateLimitedError) else 14
+
+
+def _may_repeat(error: FollowersDataError, *, is_write: bool) -> bool:
+    if is_write:
+        return isinstance(error, NotSentError)
+    return isinstance(error, (TransportError, RateLimitedError, TemporaryPanelError))

@@ -1,4 +1,4 @@
-"""What a client is configured with, checked before a byte is sent; from arguments and the environment."""
+"""A client's settings, from arguments and the environment, checked before anything is sent."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from urllib.parse import SplitResult, urlsplit
 from attrs import field, frozen
 from attrs.validators import in_, instance_of, optional
 
-from ._pacing import RetryPolicy
-from ._validators import header_text, seconds, whole_number
-from ._wire.error_phrases import Words, letters_of
+from ._retry import RetryPolicy
+from ._validators import duration, header_value, integer
+from ._wire.error_phrases import ErrorPhrases, normalize_text
 from .errors import ConfigurationError, PanelError
 from .models import MAX_CHUNK_SIZE
 
@@ -28,26 +28,30 @@ KEY_VARIABLE = "FOLLOWERSDATA_API_KEY"
 KEY_FILE_VARIABLE = "FOLLOWERSDATA_API_KEY_FILE"
 URL_VARIABLE = "FOLLOWERSDATA_API_URL"
 
-
-def _words(own: Mapping[str, type[PanelError]]) -> Words:
-    """A user's words for refusals; each must stand for a class of panel errors."""
-    for text, class_ in own.items():
-        _check_word(text, class_)
-    return Words(dict(own))
+DEFAULT_CONCURRENCY = 16
+DEFAULT_TIMEOUT = 60.0
+DEFAULT_ATTEMPT_TIMEOUT = 20.0
 
 
-def _check_word(text: object, class_: object) -> None:
-    if not isinstance(text, str) or not letters_of(text):
-        msg = f"error_phrases maps texts to classes, and {text!r} has no letter or digit"
+def _build_error_phrases(phrases: Mapping[str, type[PanelError]]) -> ErrorPhrases:
+    """Check a user's error phrases: each must stand for a class of panel errors."""
+    for phrase, class_ in phrases.items():
+        _check_phrase(phrase, class_)
+    return ErrorPhrases(dict(phrases))
+
+
+def _check_phrase(phrase: object, class_: object) -> None:
+    if not isinstance(phrase, str) or not normalize_text(phrase):
+        msg = f"error_phrases maps texts to classes, and {phrase!r} has no letter or digit"
         raise ValueError(msg)
     if not (isinstance(class_, type) and issubclass(class_, PanelError)):
-        msg = f"error_phrases[{text!r}] must be PanelError or a subclass of it, not {class_!r}"
+        msg = f"error_phrases[{phrase!r}] must be PanelError or a subclass of it, not {class_!r}"
         raise TypeError(msg)
 
 
 @final
 class Secret(str):
-    """A text that hides in a traceback's frames and in a debugger: its ``repr`` does not show it."""
+    """A string whose ``repr`` does not show it, in the frames of a traceback or in a debugger."""
 
     __slots__ = ()
 
@@ -55,52 +59,52 @@ class Secret(str):
         return "'***'"
 
 
-def hidden(value: T) -> T | Secret:
-    """A text as a secret; whatever else as it is."""
+def hide(value: T) -> T | Secret:
+    """Return a string as a ``Secret``, and anything else unchanged."""
     return Secret(value) if isinstance(value, str) else value
 
 
-def environment_of(variables: Mapping[str, str]) -> Mapping[str, str]:
-    """What an environment says to clients, and nothing else of it; the key is hidden."""
+def read_environment(variables: Mapping[str, str]) -> Mapping[str, str]:
+    """Return the environment variables of a client, the key as a ``Secret``."""
     names = (KEY_VARIABLE, KEY_FILE_VARIABLE, URL_VARIABLE)
-    said = {name: variables[name] for name in names if name in variables}
-    return said | {KEY_VARIABLE: Secret(said[KEY_VARIABLE])} if KEY_VARIABLE in said else said
+    found = {name: variables[name] for name in names if name in variables}
+    return found | {KEY_VARIABLE: Secret(found[KEY_VARIABLE])} if KEY_VARIABLE in found else found
 
 
 @final
 @frozen(kw_only=True, eq=False)
 class Settings:
-    """Everything a client is told once. Durations are in seconds."""
+    """The settings of a client. Durations are in seconds. The defaults are those of ``AsyncClient``."""
 
     api_key: Secret = field(repr=False, converter=Secret)
     url: str
-    concurrency: int = field(default=16, validator=whole_number(1))
-    timeout: float = field(default=60.0, validator=seconds())
-    attempt_timeout: float = field(default=20.0, validator=seconds())
-    retry: RetryPolicy | None = field(factory=RetryPolicy, validator=optional(instance_of(RetryPolicy)))
-    coalesce_window: float = field(default=0.0, validator=seconds(zero=True))
-    chunk_size: int = field(default=MAX_CHUNK_SIZE, validator=whole_number(1, MAX_CHUNK_SIZE))
-    user_agent: str | None = field(default=None, validator=optional(header_text))
-    proxy: str | None = field(default=None, validator=optional(header_text), repr=False)
-    transport: Literal["aiohttp"] | None = field(default=None, validator=in_((None, "aiohttp")))
-    http2: bool = field(default=False, validator=instance_of(bool))
-    ssl_context: SSLContext | None = field(default=None, validator=optional(instance_of(SSLContext)))
-    words: Words = field(converter=_words, alias="error_phrases", repr=False)
+    concurrency: int = field(validator=integer(1))
+    timeout: float = field(validator=duration())
+    attempt_timeout: float = field(validator=duration())
+    retry: RetryPolicy | None = field(validator=optional(instance_of(RetryPolicy)))
+    coalesce_window: float = field(validator=duration(zero=True))
+    chunk_size: int = field(validator=integer(1, MAX_CHUNK_SIZE))
+    transport: Literal["aiohttp"] | None = field(validator=in_((None, "aiohttp")))
+    http2: bool = field(validator=instance_of(bool))
+    user_agent: str | None = field(validator=optional(header_value))
+    proxy: str | None = field(validator=optional(header_value), repr=False)
+    ssl_context: SSLContext | None = field(validator=optional(instance_of(SSLContext)))
+    error_phrases: ErrorPhrases = field(converter=_build_error_phrases, repr=False)
 
     @property
     def account(self) -> str:
-        """A text that stands for the panel and the key, and tells neither."""
+        """Return a hash that stands for the panel and the key, and reveals neither."""
         return sha256(f"followersdata_async\0{self.url}\0{self.api_key}".encode()).hexdigest()
 
 
-def key_from(given: object, environment: Mapping[str, str]) -> Secret:
-    """The key, as given, from the environment, or from the file that the environment names.
+def resolve_api_key(given: object, environment: Mapping[str, str]) -> Secret:
+    """Return the key, as passed, from the environment, or from the file that the environment names.
 
     Raises:
-        TypeError: it is no text.
+        TypeError: it is not a string.
         ConfigurationError: there is none, the file cannot be read, or it has blanks or control characters.
     """
-    key = hidden((environment.get(KEY_VARIABLE) or _key_in_file(environment)) if given is None else given)
+    key = hide((environment.get(KEY_VARIABLE) or _read_key_file(environment)) if given is None else given)
     if not isinstance(key, Secret | None):
         msg = f"api_key is a text or None, not {type(key).__name__}"
         raise TypeError(msg)
@@ -114,8 +118,8 @@ def key_from(given: object, environment: Mapping[str, str]) -> Secret:
     return key
 
 
-def _key_in_file(environment: Mapping[str, str]) -> str | None:
-    """The key as secrets are mounted: a file of one line, maybe with an editor's mark before it."""
+def _read_key_file(environment: Mapping[str, str]) -> str | None:
+    """Read the key from a mounted secret: a file of one line, possibly with a byte order mark."""
     file = environment.get(KEY_FILE_VARIABLE)
     if not file:
         return None
@@ -127,26 +131,26 @@ def _key_in_file(environment: Mapping[str, str]) -> str | None:
         raise ConfigurationError(msg) from error
 
 
-def url_from(given: object, environment: Mapping[str, str]) -> str:
-    """The API's full address, as given, from the environment, or followersdata.com's.
+def resolve_url(given: object, environment: Mapping[str, str]) -> str:
+    """Return the API's full address, as passed, from the environment, or that of followersdata.com.
 
     Raises:
-        TypeError: it is no text.
-        ConfigurationError: it is no https:// address (http:// is for this machine only).
+        TypeError: it is not a string.
+        ConfigurationError: it is not an https:// address (http:// is for this machine only).
     """
     url = (environment.get(URL_VARIABLE) or DEFAULT_URL) if given is None else given
     if not isinstance(url, str):
         msg = f"url is a text or None, not {type(url).__name__}"
         raise TypeError(msg)
-    if problem := _problem_of(url):
-        msg = f"the address {_shown(url)} {problem}; it looks like {DEFAULT_URL}"
+    if problem := _find_problem(url):
+        msg = f"the address {_redact_url(url)} {problem}; it looks like {DEFAULT_URL}"
         raise ConfigurationError(msg)
     scheme, mark, rest = url.partition("://")
     return scheme.lower() + mark + rest
 
 
-def _problem_of(url: str) -> str | None:
-    """What is wrong with an address, or ``None``."""
+def _find_problem(url: str) -> str | None:
+    """Return what is wrong with an address, or ``None``."""
     if any(not sign.isprintable() or sign.isspace() for sign in url):
         return "has a blank or a control character"
     try:
@@ -162,10 +166,10 @@ def _problem_of(url: str) -> str | None:
         return "holds a name or password"
     if parts.fragment or "#" in url:
         return "has a #fragment"
-    return _problem_of_scheme(parts)
+    return _find_scheme_problem(parts)
 
 
-def _problem_of_scheme(parts: SplitResult) -> str | None:
+def _find_scheme_problem(parts: SplitResult) -> str | None:
     if parts.scheme == "http" and not _is_loopback(parts.hostname or ""):
         return "would send the key unencrypted: http:// is for this machine only"
     return None
@@ -180,6 +184,6 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _shown(url: str) -> str:
-    """An address as far as it can be shown: nothing before an ``@``, nothing after a ``?``."""
+def _redact_url(url: str) -> str:
+    """Return an address without what can be secret: the part before ``@`` and the part after ``?``."""
     return repr(url.rpartition("@")[2].partition("?")[0][:80])

@@ -1,4 +1,4 @@
-"""What a caller's arguments must be: validators whose errors say what to do."""
+"""attrs validators for a caller's arguments."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ if TYPE_CHECKING:
     Validator = Callable[[object, Attribute[Any], object], None]
 
 
-def whole_number(least: int, most: int | None = None) -> Validator:
-    """A validator for an ``int`` within bounds."""
+def integer(minimum: int, maximum: int | None = None) -> Validator:
+    """Return a validator for an ``int`` within bounds."""
 
     def check(_: object, attribute: Attribute[Any], value: object) -> None:
         if isinstance(value, bool) or not isinstance(value, int):
             msg = f"{attribute.name} is a whole number, not {value!r}"
             raise TypeError(msg)
-        if value < least or (most is not None and value > most):
-            bounds = f"at least {least}" if most is None else f"from {least} to {most}"
+        if value < minimum or (maximum is not None and value > maximum):
+            bounds = f"at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
             msg = f"{attribute.name} is {value}, but must be {bounds}"
             raise ValueError(msg)
 
     return check
 
 
-def seconds(*, zero: bool = False) -> Validator:
-    """A validator for a finite duration of more than 0 seconds, or with ``zero`` of 0 too."""
+def duration(*, zero: bool = False) -> Validator:
+    """Return a validator for a finite duration of more than 0 seconds, with ``zero`` of at least 0."""
 
     def check(_: object, attribute: Attribute[Any], value: object) -> None:
-        check_seconds(attribute.name, value, zero=zero)
+        check_duration(attribute.name, value, zero=zero)
 
     return check
 
 
-def check_seconds(name: str, value: object, *, zero: bool = False) -> None:
-    """Refuse what is no finite duration of more than 0 seconds, or with ``zero`` of 0 too.
+def check_duration(name: str, value: object, *, zero: bool = False) -> None:
+    """Check that a value is a finite duration of more than 0 seconds, with ``zero`` of at least 0.
 
     Raises:
-        TypeError: it is no number.
+        TypeError: it is not a number.
         ValueError: it is out of bounds.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -54,7 +54,7 @@ def check_seconds(name: str, value: object, *, zero: bool = False) -> None:
 
 
 def positive_number(_: object, attribute: Attribute[Any], value: object) -> None:
-    """Refuse what is no finite number of more than 0."""
+    """Check that a value is a finite number greater than 0."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         msg = f"{attribute.name} is a number, not {value!r}"
         raise TypeError(msg)
@@ -63,19 +63,19 @@ def positive_number(_: object, attribute: Attribute[Any], value: object) -> None
         raise ValueError(msg)
 
 
-def filled_text(_: object, attribute: Attribute[Any], value: object) -> None:
-    """Refuse what is no text, or only blanks."""
+def non_empty_string(_: object, attribute: Attribute[Any], value: object) -> None:
+    """Check that a value is a string that is not blank."""
     if not isinstance(value, str):
         msg = f"{attribute.name} is a text, not {type(value).__name__}"
         raise TypeError(msg)
     if not value.strip():
         msg = f"{attribute.name} is empty: fill it in"
         raise ValueError(msg)
-    check_sendable(attribute.name, value)
+    check_encodable(attribute.name, value)
 
 
-def check_sendable(name: str, text: str) -> None:
-    """Refuse half a surrogate pair, which no form can hold.
+def check_encodable(name: str, text: str) -> None:
+    """Check that a string can be encoded: half a surrogate pair cannot.
 
     Raises:
         ValueError: naming the field.
@@ -88,9 +88,9 @@ def check_sendable(name: str, text: str) -> None:
         raise ValueError(msg) from None
 
 
-def header_text(instance: object, attribute: Attribute[Any], value: object) -> None:
-    """Refuse what cannot stand in one line of an HTTP header."""
-    filled_text(instance, attribute, value)
+def header_value(instance: object, attribute: Attribute[Any], value: object) -> None:
+    """Check that a value can be the value of an HTTP header."""
+    non_empty_string(instance, attribute, value)
     text = str(value)
     if not (text.isascii() and text.isprintable()):
         msg = f"{attribute.name} must be one line of plain ASCII text"

@@ -1,86 +1,105 @@
-"""The client: one page that names the rooms of every call, and decides nothing."""
+"""The client: each method names the steps of one call, and decides nothing."""
 
 from __future__ import annotations
 
 import os
-import random
-import time
 import warnings
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Literal, Self, TypeVar, overload
 
 import anyio
-import anyio.lowlevel
 
-from ._batch import chunk as asking
-from ._batch import stream as dispatch
-from ._batch.coalesce import Coalescing
-from ._caching import CachedServices
+from ._batch.chunk import send_one
+from ._batch.coalesce import Coalescer
+from ._batch.operations import CANCEL, REFILL, REFILL_STATUS, STATUS, Operation
+from ._batch.stream import IterableSource, Outcomes, collect_outcomes
+from ._catalogue import ServicesCache
 from ._instrumentation import Call, Listeners
-from ._pacing import PollPolicy, RetryBudget, RetryPolicy
-from ._pipeline import Line, limiter_for
-from ._polling.watch import Changes, finals
-from ._retry import Retrying
-from ._settings import Settings, environment_of, hidden, key_from, url_from
-from ._transport import transport_for
-from ._wire import decoding as answers
-from ._wire import encoding
-from ._wire.messages import Trail
-from .errors import ConfigurationError
-from .models import Change, Failed, Refused, Unreported
+from ._pipeline import Pipeline
+from ._polling.policy import PollPolicy
+from ._polling.watch import Changes, wait_until_final
+from ._retry import RetryPolicy
+from ._settings import (
+    DEFAULT_ATTEMPT_TIMEOUT,
+    DEFAULT_CONCURRENCY,
+    DEFAULT_TIMEOUT,
+    Settings,
+    hide,
+    read_environment,
+    resolve_api_key,
+    resolve_url,
+)
+from ._transport import create_transport
+from ._wire.decoding import decode_balance, decode_placed_order, decode_services
+from ._wire.encoding import encode_add, encode_balance, encode_services
+from ._wire.messages import SendState
+from .models import MAX_CHUNK_SIZE, Change, Failed, Refused, Unreported, format_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+    from contextlib import AbstractContextManager
     from ssl import SSLContext
     from types import TracebackType
 
-    from ._pipeline import Limiter
-    from ._polling.tracker import Event
-    from ._transport.httpx_transport import HttpClient
-    from ._wire.error_phrases import Words
-    from ._wire.messages import Answer, Request
+    from ._pipeline import Decode
+    from ._transport import HttpClient
+    from ._wire.messages import Request
     from .errors import PanelError
     from .events import Listener
-    from .models import Balance, BatchResult, Cancellation, Id, OrderStatus, PlacedOrder, Refill, RefillStatus, Service
-    from .orders import Order
-    from .rate_limit import PostgresRateLimit
+    from .models import (
+        Balance,
+        BatchResult,
+        Cancellation,
+        Id,
+        OrderInput,
+        OrderStatus,
+        PlacedOrder,
+        Refill,
+        RefillStatus,
+        Service,
+        WatchEvent,
+    )
+    from .rate_limit.base import Limiter, SharedLimiter
 
 T = TypeVar("T")
 
 
 class AsyncClient:
-    """A panel of followersdata.com's kind, for ``async with``; on asyncio and on trio.
+    """A client for followersdata.com and panels with the same API. Runs on asyncio and on trio.
+
+    Use it as ``async with AsyncClient() as client``.
 
     Args:
         api_key: The panel's key; ``None`` reads ``FOLLOWERSDATA_API_KEY``, or the
             file that ``FOLLOWERSDATA_API_KEY_FILE`` names.
         url: The API's full address; ``None`` reads ``FOLLOWERSDATA_API_URL``,
             else https://followersdata.com/api/v2. ``http://`` is for this machine only.
-        http: A lent ``httpx.AsyncClient`` (or ``httpx2.AsyncClient``): used, never
+        http: A custom ``httpx.AsyncClient`` (or ``httpx2.AsyncClient``): used, never
             configured, never closed. It cannot prove what it sent, so any failed
             write through it is an ``OutcomeUnknownError``.
         concurrency: Requests in flight at once, over all calls of this client.
-        timeout: Seconds for one whole call of one request: waiting, attempts, delays. A write that
-            has left by then is still waited for, up to ``attempt_timeout``.
+        timeout: Seconds for one request with its retries: waiting, attempts, delays. A write that
+            was sent by then is still awaited, up to ``attempt_timeout``.
         attempt_timeout: Seconds for one attempt.
         retry: A ``RetryPolicy``, or ``None`` for no retries at all.
         rate_limit: A limiter, e.g. ``RateLimit(10, per=1.0)``, or ``PostgresRateLimit`` for many
-            processes; ``None`` means no limit. An answer that asks to wait (``Retry-After``,
-            ``X-RateLimit-Remaining: 0``) makes it wait for all of its clients, for 60
-            seconds at the most.
-        coalesce_window: Seconds for which single ``status`` and ``refill_status`` calls wait for company, to
-            be asked in one request; 0 means those of the same tick of the event loop.
+            processes; ``None`` means no limit. A response that asks to wait (``Retry-After``,
+            ``X-RateLimit-Remaining: 0``) pauses the limiter for all of its clients, for at
+            most 60 seconds.
+        coalesce_window: Seconds for which single ``status`` and ``refill_status`` calls wait for
+            others, to share a request; 0 merges the calls of one tick of the event loop.
         chunk_size: Ids in one request, 1 to 100.
         user_agent: The ``User-Agent`` header, where a panel wants a certain one.
         transport: ``"aiohttp"`` sends reads through aiohttp, which is faster (asyncio only, extra
-            ``aiohttp``); writes always go through our own connections, which prove what was sent.
-        http2: Speak HTTP/2 with panels that offer it (extra ``http2``).
+            ``aiohttp``); writes always use our own connections, which prove what was sent.
+        http2: Use HTTP/2 with panels that offer it (extra ``http2``).
         proxy: A proxy's address. Without it, the environment's proxies are not used.
         ssl_context: How certificates are checked.
-        error_phrases: Words of this panel's refusals and the error class each means, looked up
+        error_phrases: Phrases of this panel's rejections and the error class of each, checked
             before the built-in ones: ``{"bakiye yok": InsufficientFundsError}``.
-        on_event: A function that is told of calls, requests and retries as they happen, in
-            the task in which they do (``followersdata_async.events``). It should be quick; what
-            it raises is logged.
+        on_event: A function that is called with calls, requests and retries as they happen
+            (``followersdata_async.events``), in the task in which they do. It should be quick.
+            Its exceptions are logged.
 
     Raises:
         ConfigurationError: no key, or an address that cannot be used.
@@ -88,9 +107,10 @@ class AsyncClient:
         TypeError: something of another type.
 
     Every call raises ``ConfigurationError`` outside ``async with`` or on another
-    event loop, and besides what it lists: ``AuthenticationError`` and the other
-    ``PanelError`` classes; of reads ``TransportError`` and ``DecodeError``; of
-    writes ``NotSentError`` and ``OutcomeUnknownError``.
+    event loop. Besides the errors that a method lists, every call can raise
+    ``AuthenticationError`` and the other ``PanelError`` classes; reads also raise
+    ``TransportError`` and ``DecodeError``, and writes ``NotSentError`` and
+    ``OutcomeUnknownError``.
     """
 
     def __init__(  # noqa: PLR0913 - settings, each by its keyword and with a default
@@ -99,13 +119,13 @@ class AsyncClient:
         *,
         url: str | None = None,
         http: HttpClient | None = None,
-        concurrency: int = 16,
-        timeout: float = 60.0,
-        attempt_timeout: float = 20.0,
+        concurrency: int = DEFAULT_CONCURRENCY,
+        timeout: float = DEFAULT_TIMEOUT,
+        attempt_timeout: float = DEFAULT_ATTEMPT_TIMEOUT,
         retry: RetryPolicy | None = RetryPolicy(),
-        rate_limit: Limiter | PostgresRateLimit | None = None,
+        rate_limit: Limiter | SharedLimiter | None = None,
         coalesce_window: float = 0.0,
-        chunk_size: int = 100,
+        chunk_size: int = MAX_CHUNK_SIZE,
         transport: Literal["aiohttp"] | None = None,
         http2: bool = False,
         user_agent: str | None = None,
@@ -114,12 +134,12 @@ class AsyncClient:
         error_phrases: Mapping[str, type[PanelError]] | None = None,
         on_event: Listener | None = None,
     ) -> None:
-        # A traceback shows what frames hold.
-        api_key = hidden(api_key)
-        environment = environment_of(os.environ)
-        self._settings = settings = Settings(
-            api_key=key_from(api_key, environment),
-            url=url_from(url, environment),
+        # A traceback can show the frame's locals.
+        api_key = hide(api_key)
+        environment = read_environment(os.environ)
+        settings = Settings(
+            api_key=resolve_api_key(api_key, environment),
+            url=resolve_url(url, environment),
             concurrency=concurrency,
             timeout=timeout,
             attempt_timeout=attempt_timeout,
@@ -136,73 +156,50 @@ class AsyncClient:
         self.events: Listeners = Listeners()
         if on_event is not None:
             self.events.add(on_event)
-        retrying = Retrying(
-            policy=settings.retry,
-            budget=RetryBudget(),
-            timeout=settings.timeout,
-            chance=random.random,
-            clock=time.time,
-            sleep=anyio.sleep,
-            events=self.events,
-        )
-        self._line = Line(
-            transport_for(settings, http),
-            retrying,
-            settings.words,
-            limiter_for(rate_limit, settings.account),
-            self.events,
-        )
-        self._single_statuses = Coalescing(self._line, asking.STATUS, settings.chunk_size, settings.coalesce_window)
-        self._single_refill_statuses = Coalescing(
-            self._line, asking.REFILL_STATUS, settings.chunk_size, settings.coalesce_window
-        )
-        self._services = CachedServices(self._read_services, anyio.current_time)
-        self._loop: object = None
+        self._pipeline = Pipeline(settings, create_transport(settings, http), rate_limit=rate_limit, events=self.events)
+        self._status_coalescer = Coalescer(self._pipeline, STATUS)
+        self._refill_status_coalescer = Coalescer(self._pipeline, REFILL_STATUS)
+        self._services_cache = ServicesCache(self._request_services, anyio.current_time)
 
     @property
     def url(self) -> str:
         """The API's address (panel-api §1)."""
-        return self._settings.url
+        return self._pipeline.settings.url
 
     def __repr__(self) -> str:
-        """The address, never the key."""
-        settings: Settings | None = getattr(self, "_settings", None)
-        return f"<AsyncClient of {'nothing yet' if settings is None else settings.url}>"
+        """Return the address, never the key."""
+        pipeline: Pipeline | None = getattr(self, "_pipeline", None)
+        return f"<AsyncClient of {'nothing yet' if pipeline is None else pipeline.settings.url}>"
 
     async def __aenter__(self) -> Self:
         """Open the client on the running event loop. It can be opened once."""
-        if self._loop is not None:
-            msg = "the client was opened before: make a new AsyncClient for each `async with`"
-            raise ConfigurationError(msg)
-        await self._line.transport.open()
-        self._loop = anyio.lowlevel.current_token()
+        await self._pipeline.open()
         return self
 
     def __del__(self, warn: Callable[..., None] = warnings.warn) -> None:
-        """Say that a client was forgotten; closing it here would need its event loop."""
-        loop = getattr(self, "_loop", None)
-        if loop is not None and loop is not CLOSED:
+        """Warn about a client that was not closed. Closing it here would need its event loop."""
+        pipeline: Pipeline | None = getattr(self, "_pipeline", None)
+        if pipeline is not None and pipeline.is_open:
             warn(f"unclosed {self!r}: use it as `async with`", ResourceWarning, source=self, stacklevel=2)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the client's own connections; a lent client stays open.
+        """Close the client's own connections. A custom client stays open.
 
-        Orders, refills and cancellations that are on their way are waited for,
-        at most ``attempt_timeout`` seconds: cut off, nobody would know of them.
+        Orders, refills and cancellations in flight are awaited, for at most
+        ``attempt_timeout`` seconds. Otherwise their outcome would be unknown.
         """
-        self._loop = CLOSED
-        await self._line.aclose()
+        await self._pipeline.aclose()
 
     # --- reads of the account
 
     async def services(self, *, max_age: float = 0) -> list[Service]:
-        """The catalogue: one request, or none where this client read it ``max_age`` seconds ago (panel-api §3).
+        """Return the catalogue: one request, or none if the last one is at most ``max_age`` seconds old (panel-api §3).
 
-        It changes seldom and is large, and some panels allow few requests for
-        it: an hour is a good age. Callers that ask at the same time share one
-        request, if they allow any age.
+        The catalogue is large and rarely changes, and some panels allow few
+        requests for it: an hour is a good age. Concurrent calls with an age
+        share one request.
 
         Raises:
             ValueError: ``max_age`` is negative.
@@ -210,64 +207,65 @@ class AsyncClient:
         if not max_age >= 0:
             msg = f"max_age is {max_age}, but must be 0 seconds or more"
             raise ValueError(msg)
-        return await self._services.get(max_age) if max_age else await self._read_services()
+        return await self._services_cache.get(max_age) if max_age else await self._request_services()
 
     async def balance(self) -> Balance:
-        """What the account has: one request (panel-api §9)."""
-        return await self._ask(encoding.balance_request(), answers.balance)
+        """Return the account's balance: one request (panel-api §9)."""
+        return await self._execute(encode_balance(), decode_balance)
 
     # --- orders
 
-    async def add(self, order: Order) -> PlacedOrder:
+    async def add(self, order: OrderInput) -> PlacedOrder:
         """Place an order: one request, which costs money and is never sent twice (panel-api §4).
 
-        It is sent again only where it is proven that nothing had left.
+        It is retried only if it is proven that nothing was sent.
 
         Raises:
             NotSentError: nothing was sent; the order was not placed.
-            OutcomeUnknownError: it was sent, and nobody knows: look before you repeat.
-            InvalidOrderError, ServiceNotFoundError, InsufficientFundsError: as named.
+            OutcomeUnknownError: it was sent, and its outcome is unknown. Check the panel before you order again.
+            InvalidOrderError, ServiceNotFoundError, InsufficientFundsError: the panel rejected it.
             ConflictError: the same link is still active.
         """
-        return await self._ask(encoding.add_request(order.fields()), answers.placed_order)
+        return await self._execute(encode_add(order.fields()), decode_placed_order)
 
     async def status(self, order: Id) -> OrderStatus:
-        """One order's status (panel-api §5): one request for all calls of this tick, or of ``coalesce_window`` seconds.
+        """Return the status of one order (panel-api §5).
 
-        Up to ``chunk_size`` ids share one, the same id is asked once, and a
-        call that is alone sends the single form. Each caller gets its own
-        value or its own exception.
+        All calls of one tick of the event loop, or of ``coalesce_window``
+        seconds, share one request for up to ``chunk_size`` ids. The same id is
+        sent once, and a single call uses the form for single ids. Each caller
+        gets its own value or its own exception.
 
         Raises:
             OrderNotFoundError: the panel does not know the order.
         """
-        self._opened()
-        with Call(self.events, "status", "status", ids=1):
-            return await self._single_statuses.get(order)
+        self._pipeline.check_open()
+        with self._observe("status", ids=1):
+            return await self._status_coalescer.get(order)
 
     async def multi_status(self, orders: Iterable[Id]) -> BatchResult[OrderStatus]:
-        """The status of any number of orders: one request for each ``chunk_size`` of them (panel-api §5).
+        """Return the status of any number of orders: one request for each ``chunk_size`` of them (panel-api §5).
 
-        Duplicates are asked once; outcomes come in the order asked. A chunk
-        that fails is ``Failed`` for its ids alone.
-
-        Raises:
-            AuthenticationError: the key was refused; ``.result`` has what is known.
-        """
-        return await self._many("multi_status", asking.STATUS, orders)
-
-    def stream_status(self, orders: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[OrderStatus]:
-        """The status of any number of orders, lazily read, as chunks finish (panel-api §5).
-
-        ``async with panel.stream_status(ids) as outcomes: async for outcome in outcomes: …``
-
-        One request for each ``chunk_size`` of them. An order that comes again
-        after its chunk was answered is asked again.
+        Duplicates are sent once. Outcomes are in the order of ``orders``. If a
+        chunk fails, only its ids are ``Failed``.
 
         Raises:
-            AuthenticationError: while reading: the key was refused, after all outcomes that are known.
+            AuthenticationError: the key was rejected; ``.result`` has what is known.
         """
-        return self._stream("stream_status", asking.STATUS, orders)
+        return await self._collect("multi_status", STATUS, orders)
+
+    def stream_status(self, orders: Iterable[Id] | AsyncIterable[Id]) -> Outcomes[OrderStatus]:
+        """Stream the status of any number of orders, as their chunks finish (panel-api §5).
+
+        ``async with client.stream_status(ids) as outcomes: async for outcome in outcomes: …``
+
+        ``orders`` is read lazily. One request for each ``chunk_size`` of them. An
+        order that comes again after its chunk has finished is sent again.
+
+        Raises:
+            AuthenticationError: while reading: the key was rejected, after all outcomes that are known.
+        """
+        return self._stream("stream_status", STATUS, orders)
 
     @overload
     def watch(
@@ -276,34 +274,29 @@ class AsyncClient:
     @overload
     def watch(
         self, orders: Iterable[Id], *, poll_policy: PollPolicy = ..., include_failures: Literal[True]
-    ) -> Changes[Event]: ...
+    ) -> Changes[WatchEvent]: ...
     def watch(
         self, orders: Iterable[Id], *, poll_policy: PollPolicy = PollPolicy(), include_failures: bool = False
-    ) -> Changes[Change] | Changes[Event]:
-        """The changes of orders, the first sighting of each included, until all are final (panel-api §5).
+    ) -> Changes[Change] | Changes[WatchEvent]:
+        """Watch orders, and yield their changes until all of them are final (panel-api §5).
 
-        ``async with panel.watch(ids) as changes: async for change in changes: …``
+        ``async with client.watch(ids) as changes: async for change in changes: …``
 
-        Orders are looked at as ``poll_policy`` says; those that are due share
-        requests. Dead requests, rate limits and missing rows are survived:
-        their orders are looked at again later. ``include_failures`` tells of
-        them, too, as ``Refused``, ``Unreported`` and ``Failed``. An order that
-        never ends is watched for ever; one that the panel does not know is
-        given up after ``poll_policy.max_not_found`` looks. ``changes.known`` has what is
-        known of every order, at any moment.
+        The first status of each order is a change, too. Orders are polled as
+        ``poll_policy`` says, and those that are due share requests. Failed
+        requests, rate limits and missing rows are survived: their orders are
+        polled again later. ``include_failures`` yields them, too, as
+        ``Refused``, ``Unreported`` and ``Failed``. An order that never ends is
+        watched forever; one that the panel does not know is given up after
+        ``poll_policy.max_not_found`` polls. ``changes.known`` has what is known
+        of every order at any moment.
 
         Raises:
-            AuthenticationError: while reading: the key was refused; ``.result`` has what is known.
+            AuthenticationError: while reading: the key was rejected; ``.result`` has what is known.
         """
-        told = (Change, Refused, Unreported, Failed) if include_failures else (Change,)
-        return Changes(
-            self._opened(),
-            orders,
-            poll_policy,
-            told=told,
-            chunk_size=self._settings.chunk_size,
-            concurrency=self._settings.concurrency,
-        )
+        self._pipeline.check_open()
+        event_types = (Change, Refused, Unreported, Failed) if include_failures else (Change,)
+        return Changes(self._pipeline, orders, poll_policy, event_types=event_types)
 
     async def wait_until_final(
         self,
@@ -312,158 +305,128 @@ class AsyncClient:
         timeout: float | None = None,  # noqa: ASYNC109 - a scope from outside would lose what is known
         poll_policy: PollPolicy = PollPolicy(),
     ) -> BatchResult[OrderStatus]:
-        """The final status of every order, watched as by ``watch`` for up to ``timeout`` seconds (panel-api §5).
+        """Watch orders until they are final, for up to ``timeout`` seconds, and return their status (panel-api §5).
 
-        ``None`` waits as long as it takes, ``0`` looks once at each order. An
-        order that the panel does not know is ``Refused`` in the result.
+        ``None`` waits as long as it takes, ``0`` polls each order once. An order
+        that the panel does not know is ``Refused`` in the result.
 
         Raises:
             PollTimeoutError: some are not final yet; ``.result`` has what is known.
-            AuthenticationError: the key was refused; ``.result`` has what is known.
+            AuthenticationError: the key was rejected; ``.result`` has what is known.
         """
-        return await finals(
-            self._opened(),
-            orders,
-            poll_policy,
-            patience=timeout,
-            chunk_size=self._settings.chunk_size,
-            concurrency=self._settings.concurrency,
-        )
+        self._pipeline.check_open()
+        return await wait_until_final(self._pipeline, orders, poll_policy, timeout=timeout)
 
     # --- refills
 
     async def refill(self, order: Id) -> Refill:
-        """Ask for a refill of one order: one request, never sent twice (panel-api §6).
+        """Request a refill of one order: one request, never sent twice (panel-api §6).
 
         Raises:
-            OrderNotFoundError, NotSupportedError, ConflictError: as named.
+            OrderNotFoundError, NotSupportedError, ConflictError: the panel rejected it.
             NotSentError: nothing was sent.
-            OutcomeUnknownError: it was sent, and nobody knows.
+            OutcomeUnknownError: it was sent, and its outcome is unknown.
         """
-        line = self._opened()
-        with Call(self.events, "refill", "refill", ids=1):
-            return await asking.alone(line, asking.REFILL, order)
+        self._pipeline.check_open()
+        with self._observe("refill", ids=1):
+            return await send_one(self._pipeline, REFILL, format_id(order), order)
 
     async def multi_refill(self, orders: Iterable[Id]) -> BatchResult[Refill]:
-        """Ask for refills of any number of orders: one request for each ``chunk_size`` (panel-api §6).
+        """Request refills of any number of orders: one request for each ``chunk_size`` (panel-api §6).
 
-        No chunk is sent twice: one whose answer is lost is ``Failed`` with an
-        ``OutcomeUnknownError`` for its ids.
-
-        Raises:
-            AuthenticationError: the key was refused; ``.result`` has what is known.
-        """
-        return await self._many("multi_refill", asking.REFILL, orders)
-
-    def stream_refill(self, orders: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[Refill]:
-        """Ask for refills of any number of orders, lazily read, as chunks finish (panel-api §6).
-
-        One request for each ``chunk_size`` of them. A write: an order that
-        comes again after its chunk was answered is asked for again, so give
-        each once.
+        No chunk is sent twice. If a response is lost, the ids of its chunk are
+        ``Failed`` with an ``OutcomeUnknownError``.
 
         Raises:
-            AuthenticationError: while reading: the key was refused, after all outcomes that are known.
+            AuthenticationError: the key was rejected; ``.result`` has what is known.
         """
-        return self._stream("stream_refill", asking.REFILL, orders)
+        return await self._collect("multi_refill", REFILL, orders)
+
+    def stream_refill(self, orders: Iterable[Id] | AsyncIterable[Id]) -> Outcomes[Refill]:
+        """Request refills of any number of orders, and stream the outcomes as their chunks finish (panel-api §6).
+
+        ``orders`` is read lazily. One request for each ``chunk_size`` of them. This
+        is a write: an order that comes again after its chunk has finished is
+        sent again, so pass each one once.
+
+        Raises:
+            AuthenticationError: while reading: the key was rejected, after all outcomes that are known.
+        """
+        return self._stream("stream_refill", REFILL, orders)
 
     async def refill_status(self, refill: Id) -> RefillStatus:
-        """One refill's status, by the refill's id (panel-api §7); calls share requests as those of ``status`` do.
+        """Return the status of one refill, by the refill's id (panel-api §7). Calls share requests as in ``status``.
 
         Raises:
             RefillNotFoundError: the panel does not know the refill.
         """
-        self._opened()
-        with Call(self.events, "refill_status", "refill_status", ids=1):
-            return await self._single_refill_statuses.get(refill)
+        self._pipeline.check_open()
+        with self._observe("refill_status", ids=1):
+            return await self._refill_status_coalescer.get(refill)
 
     async def multi_refill_status(self, refills: Iterable[Id]) -> BatchResult[RefillStatus]:
-        """The status of any number of refills: one request for each ``chunk_size`` (panel-api §7).
+        """Return the status of any number of refills: one request for each ``chunk_size`` (panel-api §7).
 
         Raises:
-            AuthenticationError: the key was refused; ``.result`` has what is known.
+            AuthenticationError: the key was rejected; ``.result`` has what is known.
         """
-        return await self._many("multi_refill_status", asking.REFILL_STATUS, refills)
+        return await self._collect("multi_refill_status", REFILL_STATUS, refills)
 
-    def stream_refill_status(self, refills: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[RefillStatus]:
-        """The status of any number of refills, lazily read, as chunks finish (panel-api §7).
+    def stream_refill_status(self, refills: Iterable[Id] | AsyncIterable[Id]) -> Outcomes[RefillStatus]:
+        """Stream the status of any number of refills, as their chunks finish (panel-api §7).
 
-        One request for each ``chunk_size`` of them.
+        ``refills`` is read lazily. One request for each ``chunk_size`` of them.
 
         Raises:
-            AuthenticationError: while reading: the key was refused, after all outcomes that are known.
+            AuthenticationError: while reading: the key was rejected, after all outcomes that are known.
         """
-        return self._stream("stream_refill_status", asking.REFILL_STATUS, refills)
+        return self._stream("stream_refill_status", REFILL_STATUS, refills)
 
     # --- cancellations
 
     async def cancel(self, orders: Iterable[Id]) -> BatchResult[Cancellation]:
-        """Ask to cancel any number of orders: one request for each ``chunk_size`` (panel-api §8).
+        """Request the cancellation of any number of orders: one request for each ``chunk_size`` (panel-api §8).
 
-        ``Ok`` means *asked for*, not *cancelled*: the orders' status tells. No
-        chunk is sent twice: one whose answer is lost is ``Failed`` with an
-        ``OutcomeUnknownError`` for its ids.
-
-        Raises:
-            AuthenticationError: the key was refused; ``.result`` has what is known.
-        """
-        return await self._many("cancel", asking.CANCEL, orders)
-
-    def stream_cancel(self, orders: Iterable[Id] | AsyncIterable[Id]) -> dispatch.Outcomes[Cancellation]:
-        """Ask to cancel any number of orders, lazily read, as chunks finish (panel-api §8).
-
-        One request for each ``chunk_size`` of them. A write: an order that
-        comes again after its chunk was answered is asked for again, so give
-        each once.
+        ``Ok`` means that the cancellation was *requested*: poll the status for
+        the result. No chunk is sent twice. If a response is lost, the ids of its
+        chunk are ``Failed`` with an ``OutcomeUnknownError``.
 
         Raises:
-            AuthenticationError: while reading: the key was refused, after all outcomes that are known.
+            AuthenticationError: the key was rejected; ``.result`` has what is known.
         """
-        return self._stream("stream_cancel", asking.CANCEL, orders)
+        return await self._collect("cancel", CANCEL, orders)
 
-    # --- the line
+    def stream_cancel(self, orders: Iterable[Id] | AsyncIterable[Id]) -> Outcomes[Cancellation]:
+        """Request cancellations of any number of orders, and stream the outcomes as their chunks finish (panel-api §8).
 
-    async def _read_services(self) -> list[Service]:
-        return await self._ask(encoding.services_request(), answers.services)
+        ``orders`` is read lazily. One request for each ``chunk_size`` of them. This
+        is a write: an order that comes again after its chunk has finished is
+        sent again, so pass each one once.
 
-    async def _ask(self, request: Request, read: Callable[[Request, Answer, Words], T]) -> T:
-        line = self._opened()
-        with Call(self.events, request.action, request.action):
-            return await line.ask(request, read, Trail())
+        Raises:
+            AuthenticationError: while reading: the key was rejected, after all outcomes that are known.
+        """
+        return self._stream("stream_cancel", CANCEL, orders)
 
-    async def _many(self, method: str, batch: asking.Batch[T], ids: Iterable[Id]) -> BatchResult[T]:
-        return await dispatch.gathered(
-            self._opened(),
-            batch,
-            ids,
-            chunk_size=self._settings.chunk_size,
-            concurrency=self._settings.concurrency,
-            method=method,
-        )
+    # --- shared by the methods above
 
-    def _stream(
-        self, method: str, batch: asking.Batch[T], ids: Iterable[Id] | AsyncIterable[Id]
-    ) -> dispatch.Outcomes[T]:
-        return dispatch.Outcomes(
-            self._opened(),
-            batch,
-            dispatch.Given(ids, self._settings.chunk_size),
-            width=self._settings.concurrency,
-            method=method,
-        )
+    async def _request_services(self) -> list[Service]:
+        return await self._execute(encode_services(), decode_services)
 
-    def _opened(self) -> Line:
-        """The line, where the client may be used: between opening and closing, on its own loop."""
-        if self._loop is None:
-            msg = "the client is not open: use it as `async with AsyncClient(…) as panel`"
-            raise ConfigurationError(msg)
-        if self._loop is CLOSED:
-            msg = "the client is closed: use it inside its `async with`"
-            raise ConfigurationError(msg)
-        if self._loop != anyio.lowlevel.current_token():
-            msg = "the client was opened on another event loop: make one client for each loop"
-            raise ConfigurationError(msg)
-        return self._line
+    def _observe(self, action: str, ids: int = 0) -> AbstractContextManager[object]:
+        """Return a context that emits the events of a call, if there are listeners."""
+        return Call(self.events, action, action, ids=ids) if self.events.is_active else nullcontext()
 
+    async def _execute(self, request: Request, decode: Decode[T]) -> T:
+        self._pipeline.check_open()
+        with self._observe(request.action):
+            return await self._pipeline.execute(request, decode, SendState())
 
-CLOSED = object()
+    async def _collect(self, method: str, operation: Operation[T], ids: Iterable[Id]) -> BatchResult[T]:
+        self._pipeline.check_open()
+        return await collect_outcomes(self._pipeline, operation, ids, method=method)
+
+    def _stream(self, method: str, operation: Operation[T], ids: Iterable[Id] | AsyncIterable[Id]) -> Outcomes[T]:
+        self._pipeline.check_open()
+        source = IterableSource(ids, self._pipeline.settings.chunk_size)
+        return Outcomes(self._pipeline, operation, source, method=method)

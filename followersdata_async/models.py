@@ -6,20 +6,22 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from enum import Enum
 from functools import cached_property
-from typing import ClassVar, Generic, TypeAlias, TypeVar, final
+from typing import ClassVar, Generic, Protocol, TypeAlias, TypeVar, final
 
 from attrs import field, frozen
 
-from ._serialization import Plain
+from ._serialization import Serializable
 from .errors import FollowersDataError, PanelError, PartialFailureError
 
 __all__ = [
     "Balance",
     "BatchResult",
     "Cancellation",
+    "Change",
     "Failed",
     "Id",
     "Ok",
+    "OrderInput",
     "OrderState",
     "OrderStatus",
     "Outcome",
@@ -31,7 +33,8 @@ __all__ = [
     "Service",
     "ServiceKind",
     "Unreported",
-    "id_text",
+    "WatchEvent",
+    "format_id",
 ]
 
 Id: TypeAlias = int | str
@@ -41,8 +44,8 @@ MAX_CHUNK_SIZE = 100
 """The most ids that one request can carry (panel-api §2.2)."""
 
 
-def id_text(value: object) -> str:
-    """The text that an id is sent as, and compared by.
+def format_id(value: object) -> str:
+    """Return the string that an id is sent as, and by which ids are compared.
 
     Raises:
         TypeError: it is neither ``int`` nor ``str`` (``bool`` is not an id).
@@ -155,7 +158,7 @@ def _extra() -> Mapping[str, object]:
 
 @final
 @frozen(kw_only=True)
-class Service(Plain):
+class Service(Serializable):
     """One row of the catalogue (panel-api §3.2).
 
     ``rate`` is the price of 1000, or of the whole for packages and
@@ -177,9 +180,17 @@ class Service(Plain):
     extra: Mapping[str, object] = _extra()
 
 
+class OrderInput(Protocol):
+    """An order that can be placed: any class of ``followersdata_async.orders``, or one of your own."""
+
+    def fields(self) -> Mapping[str, str]:
+        """Return the form fields of the order, without ``key`` and ``action`` (panel-api §4.1)."""
+        ...
+
+
 @final
 @frozen(kw_only=True)
-class PlacedOrder(Plain):
+class PlacedOrder(Serializable):
     """An order that the panel took (panel-api §4.2)."""
 
     order: Id
@@ -190,7 +201,7 @@ class PlacedOrder(Plain):
 
 @final
 @frozen(kw_only=True)
-class OrderStatus(Plain):
+class OrderStatus(Serializable):
     """How an order is doing (panel-api §5.2).
 
     ``status`` is the panel's word, ``state`` what it means; ``charge`` is what
@@ -218,7 +229,7 @@ class OrderStatus(Plain):
 
 @final
 @frozen
-class Change(Plain):
+class Change(Serializable):
     """An order that was seen to be another than before; at its first sighting ``before`` is ``None``."""
 
     order: Id
@@ -228,7 +239,7 @@ class Change(Plain):
 
 @final
 @frozen(kw_only=True)
-class Refill(Plain):
+class Refill(Serializable):
     """A refill that the panel took on (panel-api §6.2). ``refill`` is ``None`` where it gave no id."""
 
     refill: Id | None = None
@@ -237,7 +248,7 @@ class Refill(Plain):
 
 @final
 @frozen(kw_only=True)
-class RefillStatus(Plain):
+class RefillStatus(Serializable):
     """How a refill is doing (panel-api §7.2)."""
 
     status: str
@@ -252,7 +263,7 @@ class RefillStatus(Plain):
 
 @final
 @frozen(kw_only=True)
-class Cancellation(Plain):
+class Cancellation(Serializable):
     """A cancellation that was *asked for*, not carried out: the order's status tells (panel-api §8.2).
 
     ``accepted`` is always true; a refusal is an outcome of its own.
@@ -264,7 +275,7 @@ class Cancellation(Plain):
 
 @final
 @frozen(kw_only=True)
-class Balance(Plain):
+class Balance(Serializable):
     """What the account has, in ``currency`` (panel-api §9.2)."""
 
     balance: Decimal
@@ -276,39 +287,39 @@ T_co = TypeVar("T_co", covariant=True)
 
 @final
 @frozen
-class Ok(Plain, Generic[T_co]):
+class Ok(Serializable, Generic[T_co]):
     """The panel answered for this id."""
 
     outcome: ClassVar[str] = "ok"
-    shown: ClassVar[Mapping[str, object]] = {"outcome": str}
+    json_fields: ClassVar[Mapping[str, object]] = {"outcome": str}
     id: Id
     value: T_co
 
 
 @final
 @frozen
-class Refused(Plain):
+class Refused(Serializable):
     """The panel said no to this id."""
 
     outcome: ClassVar[str] = "refused"
-    shown: ClassVar[Mapping[str, object]] = {"outcome": str}
+    json_fields: ClassVar[Mapping[str, object]] = {"outcome": str}
     id: Id
     error: PanelError
 
 
 @final
 @frozen
-class Unreported(Plain):
+class Unreported(Serializable):
     """The answer does not mention this id: neither an error nor proof of absence."""
 
     outcome: ClassVar[str] = "unreported"
-    shown: ClassVar[Mapping[str, object]] = {"outcome": str}
+    json_fields: ClassVar[Mapping[str, object]] = {"outcome": str}
     id: Id
 
 
 @final
 @frozen
-class Failed(Plain):
+class Failed(Serializable):
     """The request that carried this id brought no usable answer for it.
 
     Of a write, ``error`` is a ``NotSentError`` or an ``OutcomeUnknownError``
@@ -316,17 +327,20 @@ class Failed(Plain):
     """
 
     outcome: ClassVar[str] = "failed"
-    shown: ClassVar[Mapping[str, object]] = {"outcome": str}
+    json_fields: ClassVar[Mapping[str, object]] = {"outcome": str}
     id: Id
     error: FollowersDataError
 
 
 Outcome: TypeAlias = Ok[T_co] | Refused | Unreported | Failed
-"""What became of one id: a closed union, made for ``match`` and ``assert_never``."""
+"""What happened to one id: a closed union, made for ``match`` and ``assert_never``."""
+
+WatchEvent: TypeAlias = Change | Refused | Unreported | Failed
+"""What ``watch`` yields: a change of an order, or with ``include_failures`` a failed poll."""
 
 
 @final
-class BatchResult(Plain, Mapping[Id, Outcome[T_co]]):
+class BatchResult(Serializable, Mapping[Id, Outcome[T_co]]):
     """Exactly one outcome for each id asked, in the order asked.
 
     Keyed by what the caller passed; as ``7`` and ``"7"`` are the same order,
@@ -334,20 +348,27 @@ class BatchResult(Plain, Mapping[Id, Outcome[T_co]]):
     included.
     """
 
-    shown: ClassVar[Mapping[str, object]] = {"outcomes": tuple[Outcome[T_co], ...], "requests": int}
+    json_fields: ClassVar[Mapping[str, object]] = {"outcomes": tuple[Outcome[T_co], ...], "requests": int}
 
     def __init__(self, outcomes: Iterable[Outcome[T_co]] = (), *, requests: int = 0) -> None:
         self._by_text: dict[str, Outcome[T_co]] = {}
         for outcome in outcomes:
-            if self._by_text.setdefault(id_text(outcome.id), outcome) is not outcome:
+            if self._by_text.setdefault(format_id(outcome.id), outcome) is not outcome:
                 msg = f"two outcomes for the id {outcome.id!r}"
                 raise ValueError(msg)
         self.requests = requests
 
+    @classmethod
+    def from_texts(cls, outcomes: Mapping[str, Outcome[T_co]], *, requests: int) -> BatchResult[T_co]:
+        """Build a result from outcomes that are keyed by ``format_id`` of their ids."""
+        result = cls(requests=requests)
+        result._by_text.update(outcomes)
+        return result
+
     def __getitem__(self, key: Id) -> Outcome[T_co]:
         """The outcome of one id, asked as ``int`` or ``str``."""
         try:
-            return self._by_text[id_text(key)]
+            return self._by_text[format_id(key)]
         except (KeyError, TypeError, ValueError):
             raise KeyError(key) from None
 

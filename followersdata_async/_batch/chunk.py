@@ -1,17 +1,14 @@
-"""One id or one chunk: asked, and where a panel refuses all of it for one bad id, narrowed down."""
+"""Sends one chunk of ids. Where the panel rejects a whole chunk for one bad id, it is bisected."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Generic, TypeAlias, TypeVar, final
+from itertools import islice
+from typing import TYPE_CHECKING, Generic, TypeVar, final
 
 from attrs import define, frozen
 
-from .._pipeline import Bulk, Line
-from .._wire import decoding as answers
-from .._wire import encoding
-from .._wire.error_phrases import Words
-from .._wire.messages import Answer, Request, Trail
+from .._pipeline import BatchSupport, Pipeline
+from .._wire.messages import Request, SendState
 from ..errors import (
     AuthenticationError,
     FollowersDataError,
@@ -20,174 +17,164 @@ from ..errors import (
     PanelError,
     RefillNotFoundError,
 )
-from ..models import Cancellation, Failed, Id, OrderStatus, Outcome, Refill, RefillStatus, Refused, id_text
-from .ids import in_order
+from ..models import Failed, Id, Outcome, Refused
+from .ids import complete_outcomes
+from .operations import Operation
+
+if TYPE_CHECKING:
+    from .._wire.decoding import OutcomesByText
+    from .ids import Ids
 
 T = TypeVar("T")
-Found: TypeAlias = Mapping[str, Outcome[T]]
-
-
-@final
-@frozen(eq=False)
-class Batch(Generic[T]):
-    """One kind of batch call: how its ids are asked, how its answer is read, and how a single id is asked."""
-
-    encode: Callable[[Iterable[Id]], Request]
-    read: Callable[[Request, Answer, Words, Sequence[Id]], Found[T]]
-    encode_one: Callable[[Id], Request]
-
-    @property
-    def action(self) -> str:
-        """The action of its requests."""
-        return self.encode(()).action
-
-
-STATUS: Batch[OrderStatus] = Batch(encoding.statuses_request, answers.order_statuses, encoding.status_request)
-REFILL: Batch[Refill] = Batch(encoding.refills_request, answers.refills, encoding.refill_request)
-REFILL_STATUS: Batch[RefillStatus] = Batch(
-    encoding.refill_statuses_request, answers.refill_statuses, encoding.refill_status_request
-)
-CANCEL: Batch[Cancellation] = Batch(
-    encoding.cancel_request, answers.cancellations, lambda order: encoding.cancel_request([order])
-)
 
 
 @final
 @frozen(kw_only=True, eq=False)
-class Answered(Generic[T]):
-    """What one chunk came to: an outcome for each of its ids, in its order."""
+class ChunkResult(Generic[T]):
+    """The outcomes of one chunk, in its order and keyed by the strings of its ids.
 
-    outcomes: list[Outcome[T]]
+    ``requests`` is how many requests it took, ``fatal`` the rejection of the key.
+    """
+
+    outcomes: dict[str, Outcome[T]]
     requests: int
     fatal: AuthenticationError | None = None
 
 
-async def alone(line: Line, batch: Batch[T], id_: Id) -> T:
-    """Ask for one id, in the form for single ones.
+async def send_one(pipeline: Pipeline, operation: Operation[T], text: str, id_: Id) -> T:
+    """Send one id in the form for single ids, and return its value.
 
     Raises:
-        PanelError: the panel said no to it.
-        TransportError, DecodeError: of a read: no usable answer.
-        NotSentError, OutcomeUnknownError: of a write.
+        PanelError: the panel rejected it.
+        TransportError, DecodeError: a read: no usable response.
+        NotSentError, OutcomeUnknownError: a write: no usable response.
     """
-    request = batch.encode_one(id_)
-
-    def read(request: Request, answer: Answer, words: Words) -> T:
-        return answers.one(request, id_, lambda: batch.read(request, answer, words, (id_,)))
-
-    return await line.ask(request, read, Trail())
+    return await pipeline.execute(operation.encode_one(text, id_), operation.decode_one, SendState())
 
 
-async def answered(line: Line, batch: Batch[T], chunk: Sequence[Id]) -> Answered[T]:
-    """Ask for one chunk; what fails, fails for the fewest ids that it is true of, except a refused key."""
-    trail = Trail()
+async def send_chunk(pipeline: Pipeline, operation: Operation[T], ids: Ids) -> ChunkResult[T]:
+    """Send one chunk and return an outcome for each id.
+
+    A failure is the outcome of as few ids as possible. Only a rejected key
+    applies to all of them.
+    """
+    state = SendState()
     try:
-        found = await _Chunk(line, batch, trail).found(chunk)
+        outcomes = await _ChunkSender(pipeline, operation, state, is_single=len(ids) == 1).send(ids)
     except AuthenticationError as error:
-        return Answered(outcomes=[Refused(id_, error) for id_ in chunk], requests=trail.requests, fatal=error)
-    return Answered(outcomes=in_order(chunk, found), requests=trail.requests)
+        refused: dict[str, Outcome[T]] = {text: Refused(id_, error) for text, id_ in ids.items()}
+        return ChunkResult(outcomes=refused, requests=state.requests, fatal=error)
+    return ChunkResult(outcomes=complete_outcomes(ids, outcomes), requests=state.requests)
 
 
-_TRIED_ANEW = 2_000
-"""After so many single ids of an action; finding out again costs about seven requests."""
-_ABOUT_IDS = (OrderNotFoundError, RefillNotFoundError, InvalidRequestError)
-"""Refusals of a whole answer that one id of many may have caused, or that the panel takes single ids only."""
+_RETRY_BATCH_AFTER = 2_000
+"""After this many single requests, batches are tried again. Finding out costs about seven requests."""
+_REJECTED_FOR_ONE_ID = (OrderNotFoundError, RefillNotFoundError, InvalidRequestError)
+"""Rejections of a whole response that one id of many can cause, or a panel that takes single ids only."""
 
 
 @final
 @define(eq=False)
-class _Chunk(Generic[T]):
-    """The requests for one chunk. Every method raises ``AuthenticationError``; all else is an outcome."""
+class _ChunkSender(Generic[T]):
+    """The requests for one chunk. Methods raise only ``AuthenticationError``; other errors are outcomes."""
 
-    line: Line
-    batch: Batch[T]
-    trail: Trail
-    is_of_many: bool = False
+    pipeline: Pipeline
+    operation: Operation[T]
+    state: SendState
+    is_single: bool
 
-    async def found(self, ids: Sequence[Id]) -> Found[T]:
-        """The outcomes of ids, by their texts."""
-        self.is_of_many = len(ids) > 1
-        found = await self._tried(ids)
-        return await self._narrowed(ids, found) if isinstance(found, PanelError) else found
+    async def send(self, ids: Ids) -> OutcomesByText[T]:
+        """Send the ids, and bisect them if they are rejected together."""
+        outcomes = await self._send_together(ids)
+        return await self._bisect(ids, outcomes) if isinstance(outcomes, PanelError) else outcomes
 
-    async def _tried(self, ids: Sequence[Id]) -> Found[T] | PanelError:
-        """The outcomes, or of reads the refusal of all for what may be wrong with one."""
-        request = self.batch.encode(ids)
-        if self._bulk(request) is Bulk.IGNORED:
-            return await self._one_by_one(ids)
+    async def _send_together(self, ids: Ids) -> OutcomesByText[T] | PanelError:
+        """Return the outcomes, or for a read the rejection that one of the ids may have caused."""
+        if self._batch_support is BatchSupport.SINGLE_ONLY:
+            return await self._send_singly(ids)
         try:
-            found = await self._asked(request, ids)
-        except _ABOUT_IDS as error:
-            return error if request.repeatable else _refused(ids, error)
+            outcomes = await self._execute(self.operation.encode(ids))
+        except _REJECTED_FOR_ONE_ID as error:
+            return _refuse_all(ids, error) if self.operation.is_write else error
         except FollowersDataError as error:
-            return _lost(ids, error)
-        self.line.bulk[request.action] = Bulk.UNDERSTOOD
-        return found
+            return _fail_all(ids, error)
+        self._batch_support = BatchSupport.SUPPORTED
+        return outcomes
 
-    async def _narrowed(self, ids: Sequence[Id], refusal: PanelError) -> Found[T]:
-        """The outcomes of ids that were refused together, by asking for their halves.
+    async def _bisect(self, ids: Ids, rejection: PanelError) -> OutcomesByText[T]:
+        """Find the outcomes of ids that were rejected together, by sending each half.
 
-        The smaller half goes first; where it is answered, the other one has
-        the bad id and is halved unasked. So one bad id in a hundred costs 13
-        requests at the most.
+        The smaller half goes first. If it succeeds, the other half has the bad
+        id and is halved without being sent. So one bad id in a hundred costs at
+        most 13 requests.
         """
-        bulk = self._bulk(self.batch.encode(ids))
-        if bulk is Bulk.IGNORED:
-            return await self._one_by_one(ids)
-        if bulk is Bulk.REFUSED or (len(ids) == 1 and bulk is Bulk.UNDERSTOOD):
-            return _refused(ids, refusal)
+        support = self._batch_support
+        if support is BatchSupport.SINGLE_ONLY:
+            return await self._send_singly(ids)
+        if support is BatchSupport.UNSUPPORTED or (len(ids) == 1 and support is BatchSupport.SUPPORTED):
+            return _refuse_all(ids, rejection)
         if len(ids) == 1:
-            return await self._single(ids[0], is_telling=True)
-        left, right = ids[: len(ids) // 2], ids[len(ids) // 2 :]
-        of_left = await self._tried(left)
-        is_proven = not isinstance(of_left, PanelError) and len(right) > 1
-        of_right = refusal if is_proven else await self._tried(right)
-        if isinstance(of_left, PanelError):
-            of_left = await self._narrowed(left, of_left)
-        if isinstance(of_right, PanelError):
-            of_right = await self._narrowed(right, of_right)
-        return {**of_left, **of_right}
+            ((text, id_),) = ids.items()
+            return await self._send_single(text, id_, is_probe=True)
+        left, right = _halve(ids)
+        left_outcomes = await self._send_together(left)
+        is_right_bad = not isinstance(left_outcomes, PanelError) and len(right) > 1
+        right_outcomes = rejection if is_right_bad else await self._send_together(right)
+        if isinstance(left_outcomes, PanelError):
+            left_outcomes = await self._bisect(left, left_outcomes)
+        if isinstance(right_outcomes, PanelError):
+            right_outcomes = await self._bisect(right, right_outcomes)
+        return {**left_outcomes, **right_outcomes}
 
-    async def _one_by_one(self, ids: Sequence[Id]) -> Found[T]:
-        """Each alone. Now and then it is tried anew whether the panel takes many: it may have had a bad moment."""
-        found = {text: outcome for id_ in ids for text, outcome in (await self._single(id_)).items()}
-        action = self.batch.action
-        self.line.singles[action] += len(ids)
-        if self.line.singles[action] >= _TRIED_ANEW:
-            self.line.singles[action] = 0
-            self.line.bulk[action] = Bulk.UNTRIED
-        return found
+    async def _send_singly(self, ids: Ids) -> OutcomesByText[T]:
+        """Send each id alone. Periodically, batches are tried again: the panel may have had a temporary problem."""
+        outcomes: dict[str, Outcome[T]] = {}
+        for text, id_ in ids.items():
+            outcomes |= await self._send_single(text, id_)
+        count = self.pipeline.single_requests
+        count[self.operation.action] += len(ids)
+        if count[self.operation.action] >= _RETRY_BATCH_AFTER:
+            count[self.operation.action] = 0
+            self._batch_support = BatchSupport.UNTRIED
+        return outcomes
 
-    async def _single(self, id_: Id, *, is_telling: bool = False) -> Found[T]:
-        """The outcome of one id, asked as a single one; whether that works is remembered where it tells something."""
-        request = self.batch.encode_one(id_)
+    async def _send_single(self, text: str, id_: Id, *, is_probe: bool = False) -> OutcomesByText[T]:
+        """Send one id in the form for single ids. A probe finds out whether the panel takes batches."""
         try:
-            found = await self._asked(request, [id_])
+            outcomes = await self._execute(self.operation.encode_one(text, id_))
         except FollowersDataError as error:
-            if isinstance(error, InvalidRequestError) and is_telling:
-                self.line.bulk[request.action] = Bulk.REFUSED
-            return _lost([id_], error)
-        if is_telling and self.is_of_many:
-            self.line.bulk[request.action] = Bulk.IGNORED
-        return found
+            if isinstance(error, InvalidRequestError) and is_probe:
+                self._batch_support = BatchSupport.UNSUPPORTED
+            return _fail_all({text: id_}, error)
+        if is_probe and not self.is_single:
+            self._batch_support = BatchSupport.SINGLE_ONLY
+        return outcomes
 
-    async def _asked(self, request: Request, ids: Sequence[Id]) -> Found[T]:
-        return await self.line.ask(
-            request, lambda request, answer, words: self.batch.read(request, answer, words, ids), self.trail
-        )
+    async def _execute(self, request: Request) -> OutcomesByText[T]:
+        return await self.pipeline.execute(request, self.operation.decode, self.state)
 
-    def _bulk(self, request: Request) -> Bulk:
-        return self.line.bulk.get(request.action, Bulk.UNTRIED)
+    @property
+    def _batch_support(self) -> BatchSupport:
+        return self.pipeline.batch_support.get(self.operation.action, BatchSupport.UNTRIED)
+
+    @_batch_support.setter
+    def _batch_support(self, support: BatchSupport) -> None:
+        self.pipeline.batch_support[self.operation.action] = support
 
 
-def _refused(ids: Sequence[Id], error: PanelError) -> Found[T]:
-    return {id_text(id_): Refused(id_, error) for id_ in ids}
+def _halve(ids: Ids) -> tuple[Ids, Ids]:
+    items = iter(ids.items())
+    return dict(islice(items, len(ids) // 2)), dict(items)
 
 
-def _lost(ids: Sequence[Id], error: FollowersDataError) -> Found[T]:
-    """The same error for all ids: a refusal, or no usable answer. A refused key is nobody's outcome."""
+def _refuse_all(ids: Ids, error: PanelError) -> OutcomesByText[T]:
+    return {text: Refused(id_, error) for text, id_ in ids.items()}
+
+
+def _fail_all(ids: Ids, error: FollowersDataError) -> OutcomesByText[T]:
+    """Return the same error for all ids. A rejected key is raised: it is not the outcome of an id."""
     if isinstance(error, AuthenticationError):
         raise error
     if isinstance(error, PanelError):
-        return _refused(ids, error)
-    return {id_text(id_): Failed(id_, error) for id_ in ids}
+        return _refuse_all(ids, error)
+    return {text: Failed(id_, error) for text, id_ in ids.items()}

@@ -1,4 +1,4 @@
-"""Many single calls at once become one request for many ids, without a task of its own."""
+"""Merges concurrent single calls into one request, without a background task."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ import anyio
 import anyio.lowlevel
 from attrs import define, field
 
-from .._pipeline import Bulk
-from .._waiting import wait as wait_in_real_time
+from .._concurrency import wait_for_event
+from .._pipeline import BatchSupport
 from ..errors import FollowersDataError
 from ..events import Coalesced
-from ..models import Failed, Ok, Outcome, Unreported, id_text
-from .chunk import alone, answered
+from ..models import Failed, Ok, Outcome, Unreported, format_id
+from .chunk import send_chunk, send_one
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._pipeline import Line
-    from .._waiting import Wait
+    from .._concurrency import WaitForEvent
+    from .._pipeline import Pipeline
     from ..models import Id
-    from .chunk import Batch
+    from .operations import Operation
 
 T = TypeVar("T")
 
@@ -32,92 +32,90 @@ T = TypeVar("T")
 @final
 @define(eq=False)
 class _Group(Generic[T]):
-    """Callers whose ids are asked together: how many want each id, and what came.
+    """Calls whose ids are sent in one request. ``callers`` counts the calls for each id.
 
-    ``changed`` is set, and replaced, when the outcomes are there or when the
+    ``changed`` is set, and replaced, when the outcomes have arrived or the
     group needs another leader.
     """
 
     opened_at: float
     callers: Counter[str] = field(factory=Counter)
-    is_led: bool = False
-    is_asked: bool = False
-    found: Mapping[str, Outcome[T]] = field(factory=dict)
-    apart: dict[str, _Group[T]] = field(factory=dict)
+    has_leader: bool = False
+    is_sent: bool = False
+    outcomes: Mapping[str, Outcome[T]] = field(factory=dict)
+    single_groups: dict[str, _Group[T]] = field(factory=dict)
     full: anyio.Event = field(factory=anyio.Event)
     changed: anyio.Event = field(factory=anyio.Event)
 
 
 @final
-class Coalescing(Generic[T]):
-    """Single calls of one client for one kind of value.
+class Coalescer(Generic[T]):
+    """Merges the concurrent single calls of one client for one operation.
 
-    The first caller of a group leads it: it waits for company, asks for all,
-    and tells the others. If it is cancelled, one of them leads. A call never
-    joins a request that has left: its answer could be older than the call.
+    The first caller of a group is its leader: it waits for other callers, sends
+    the request, and wakes them. If it is cancelled, another caller takes over. A
+    call never joins a request that was already sent: its response could be
+    older than the call.
     """
 
     def __init__(
         self,
-        line: Line,
-        batch: Batch[T],
-        size: int,
-        window: float,
+        pipeline: Pipeline,
+        operation: Operation[T],
         *,
         clock: Callable[[], float] = anyio.current_time,
-        wait: Wait = wait_in_real_time,
+        wait: WaitForEvent = wait_for_event,
     ) -> None:
-        self._line = line
-        self._batch = batch
-        self._action = batch.action
-        self._size = size
-        self._window = window
+        self._pipeline = pipeline
+        self._operation = operation
+        self._max_size = pipeline.settings.chunk_size
+        self._window = pipeline.settings.coalesce_window
         self._clock = clock
         self._wait = wait
         self._forming: _Group[T] | None = None
-        self._unasked: dict[str, _Group[T]] = {}
+        self._unsent: dict[str, _Group[T]] = {}
 
     async def get(self, id_: Id) -> T:
-        """The value of one id.
+        """Return the value of one id.
 
         Raises:
-            FollowersDataError: what the panel or the network made of it, an instance for each caller.
+            FollowersDataError: the id was rejected or the request failed. Each caller gets its own instance.
         """
-        text = id_text(id_)
-        group = self._group_for(text)
-        outcome = await self._outcome(group, text)
+        text = format_id(id_)
+        group = self._join_group(text)
+        outcome = await self._wait_for_outcome(group, text)
         while isinstance(outcome, Unreported):
-            # That an answer for many leaves one out says nothing; asked alone, the panel has to say what it is.
-            group = group.apart.setdefault(text, _Group(self._clock(), is_asked=True))
-            outcome = await self._outcome(group, text)
+            # A batch response without the id proves nothing. A request for this id alone gets a definite answer.
+            group = group.single_groups.setdefault(text, _Group(self._clock(), is_sent=True))
+            outcome = await self._wait_for_outcome(group, text)
         if isinstance(outcome, Ok):
             return outcome.value
         raise copy(outcome.error) from outcome.error.__cause__
 
-    def _group_for(self, text: str) -> _Group[T]:
-        """The group that will ask for this id: the one that does already, or that has room, or a new one."""
-        if (group := self._unasked.get(text)) is not None:
+    def _join_group(self, text: str) -> _Group[T]:
+        """Return the group that will send this id: one that already does, one with room, or a new one."""
+        if (group := self._unsent.get(text)) is not None:
             return group
         if self._forming is None:
             self._forming = _Group(self._clock())
-        group = self._unasked[text] = self._forming
-        if len(group.callers) + 1 >= self._room:
+        group = self._unsent[text] = self._forming
+        if len(group.callers) + 1 >= self._group_size:
             group.full.set()
             self._forming = None
         return group
 
     @property
-    def _room(self) -> int:
-        """How many ids a group takes: one, where the panel is known to take single ids only."""
-        bulk = self._line.bulk.get(self._action)
-        return 1 if bulk in {Bulk.IGNORED, Bulk.REFUSED} else self._size
+    def _group_size(self) -> int:
+        """Return how many ids a group takes: one, if the panel is known to take only single ids."""
+        support = self._pipeline.batch_support.get(self._operation.action)
+        return 1 if support in {BatchSupport.SINGLE_ONLY, BatchSupport.UNSUPPORTED} else self._max_size
 
-    async def _outcome(self, group: _Group[T], text: str) -> Outcome[T]:
-        """What became of an id, waited for as a member of a group, and led if nobody else does."""
+    async def _wait_for_outcome(self, group: _Group[T], text: str) -> Outcome[T]:
+        """Wait for the outcome of an id as a member of a group, and lead the group if nobody does."""
         group.callers[text] += 1
         try:
-            while (outcome := group.found.get(text)) is None:
-                if group.is_led:
+            while (outcome := group.outcomes.get(text)) is None:
+                if group.has_leader:
                     await group.changed.wait()
                 else:
                     await self._lead(group)
@@ -130,51 +128,51 @@ class Coalescing(Generic[T]):
         if group.callers[text]:
             return
         del group.callers[text]
-        if not group.is_asked:
-            del self._unasked[text]
+        if not group.is_sent:
+            del self._unsent[text]
             if not group.callers and self._forming is group:
                 self._forming = None
 
     async def _lead(self, group: _Group[T]) -> None:
-        group.is_led = True
+        group.has_leader = True
         try:
-            if not group.is_asked:
-                await self._company(group)
+            if not group.is_sent:
+                await self._wait_for_callers(group)
                 self._close(group)
-            group.found = await self._found(group)
+            group.outcomes = await self._send(group)
         finally:
-            group.is_led = False
+            group.has_leader = False
             group.changed.set()
             group.changed = anyio.Event()
 
-    async def _company(self, group: _Group[T]) -> None:
-        """Let others join: whoever runs in this tick, or comes within the window."""
+    async def _wait_for_callers(self, group: _Group[T]) -> None:
+        """Let other calls join: those of this tick of the event loop, or of the window."""
         await anyio.lowlevel.checkpoint()
-        left = group.opened_at + self._window - self._clock()
-        if left > 0:
-            await self._wait(group.full, left)
+        time_left = group.opened_at + self._window - self._clock()
+        if time_left > 0:
+            await self._wait(group.full, time_left)
 
     def _close(self, group: _Group[T]) -> None:
-        """Nobody joins any more."""
-        group.is_asked = True
+        """Let no more calls join the group."""
+        group.is_sent = True
         for text in group.callers:
-            del self._unasked[text]
+            del self._unsent[text]
         if self._forming is group:
             self._forming = None
 
-    async def _found(self, group: _Group[T]) -> Mapping[str, Outcome[T]]:
-        # Ascending, as some panels answer without ids, in the order of theirs.
-        texts = sorted(group.callers, key=lambda text: (len(text), text))
-        if len(texts) == 1:
-            return {texts[0]: await self._alone(texts[0])}
-        if self._line.events:
+    async def _send(self, group: _Group[T]) -> Mapping[str, Outcome[T]]:
+        # Ascending, because some panels return rows without ids, in ascending order.
+        ids: dict[str, Id] = {text: text for text in sorted(group.callers, key=lambda text: (len(text), text))}
+        if len(ids) == 1:
+            (text,) = ids
+            return {text: await self._send_one(text)}
+        if self._pipeline.events.is_active:
             calls = group.callers.total()
-            self._line.events.tell(Coalesced(action=self._action, calls=calls, ids=len(texts)))
-        chunk = await answered(self._line, self._batch, texts)
-        return {id_text(outcome.id): outcome for outcome in chunk.outcomes}
+            self._pipeline.events.emit(Coalesced(action=self._operation.action, calls=calls, ids=len(ids)))
+        return (await send_chunk(self._pipeline, self._operation, ids)).outcomes
 
-    async def _alone(self, text: str) -> Outcome[T]:
+    async def _send_one(self, text: str) -> Outcome[T]:
         try:
-            return Ok(text, await alone(self._line, self._batch, text))
+            return Ok(text, await send_one(self._pipeline, self._operation, text, text))
         except FollowersDataError as error:
             return Failed(text, error)

@@ -1,53 +1,58 @@
-"""Ids before they are asked, each once; and their outcomes as one result, in the caller's order."""
+"""Ids of a batch call: validated and formatted once, then carried as pairs of string and id."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from itertools import islice
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from ..models import BatchResult, Unreported, id_text
+from ..models import Id, Unreported, format_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from ..models import Id, Outcome
+    from ..models import Outcome
 
 T = TypeVar("T")
 
+Ids: TypeAlias = dict[str, Id]
+"""Ids in order, keyed by the string that is sent; the values are what the caller passed."""
 
-def unique(ids: Iterable[Id]) -> list[Id]:
-    """The ids in the order of their first mention; ``7`` and ``"7"`` are one.
+
+def format_ids(ids: Iterable[Id]) -> Ids:
+    """Validate ids and key them by the string that is sent. ``7`` and ``"7"`` are one id; the first one counts.
 
     Raises:
-        TypeError: ``ids`` is a single id, or something in it is no id.
+        TypeError: ``ids`` is a single id, or an item is not an id.
         ValueError: an id is empty, or has a comma, a blank or a control character.
     """
-    checked_iterable(ids)
-    first_mentions: dict[str, Id] = {}
+    check_iterable(ids)
+    by_text: Ids = {}
     for id_ in ids:
-        first_mentions.setdefault(id_text(id_), id_)
-    return list(first_mentions.values())
+        by_text.setdefault(format_id(id_), id_)
+    return by_text
 
 
-def checked_iterable(ids: object) -> None:
-    """Refuse what iterates, but not over ids: a text would be cut into its letters.
+def check_iterable(ids: object) -> None:
+    """Check that ``ids`` is not a single id: a string would be split into characters.
 
     Raises:
-        TypeError: ``ids`` is a text, bytes or a single number.
+        TypeError: it is a string, bytes or a number.
     """
     if isinstance(ids, (str, bytes, bytearray, int)):
         msg = f"ids is one {type(ids).__name__}: pass them as a list, e.g. [{ids!r}]"
         raise TypeError(msg)
 
 
-def merged(asked: Sequence[Id], outcomes: Mapping[str, Outcome[T]], *, requests: int) -> BatchResult[T]:
-    """The outcomes of all chunks as one result: one for each id asked, in that order."""
-    return BatchResult(in_order(asked, outcomes), requests=requests)
+def split_ids(ids: Mapping[str, Id], size: int) -> Iterator[Ids]:
+    """Split ids into chunks of at most ``size``."""
+    items = iter(ids.items())
+    while chunk := dict(islice(items, size)):
+        yield chunk
 
 
-def in_order(asked: Sequence[Id], outcomes: Mapping[str, Outcome[T]]) -> list[Outcome[T]]:
-    """One outcome for each id asked, in that order.
+def complete_outcomes(ids: Mapping[str, Id], outcomes: Mapping[str, Outcome[T]]) -> dict[str, Outcome[T]]:
+    """Return one outcome for each id, in the order of the ids.
 
-    ``outcomes`` is keyed by the ids' texts. An id without an outcome is
-    unreported; an outcome for an id that nobody asked is dropped.
+    An id without an outcome is unreported. Outcomes for other ids are dropped.
     """
-    return [outcomes.get(id_text(id_)) or Unreported(id_) for id_ in asked]
+    return {text: outcomes.get(text) or Unreported(id_) for text, id_ in ids.items()}

@@ -1,18 +1,19 @@
-"""Chunks to outcomes: a bounded number at a time, as they finish, the reader setting the pace."""
+"""Sends chunks concurrently, at most ``concurrency`` at once, and no faster than the caller reads the outcomes."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable
+from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, final
 
 import anyio
 
 from .._instrumentation import Call
 from ..errors import AuthenticationError, NotSentError
-from ..models import BatchResult, Failed, Id, Outcome, id_text
-from . import ids as batching
-from .chunk import Answered, Batch, answered
+from ..models import BatchResult, Failed, Id, Outcome, format_id
+from .chunk import ChunkResult, send_chunk
+from .ids import Ids, check_iterable, complete_outcomes, format_ids, split_ids
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -20,68 +21,71 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
     from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
-    from .._pipeline import Line
+    from .._pipeline import Pipeline
+    from .operations import Operation
 
 T = TypeVar("T")
 
 
-class Chunks(Protocol):
-    """What decides which ids are asked next."""
+class ChunkSource(Protocol):
+    """Decides which ids are sent next."""
 
-    async def next(self) -> list[Id]:
-        """The ids of the next request, as soon as there is one; none at the end."""
+    async def next_chunk(self) -> Ids:
+        """Return the ids of the next request as soon as there is one, no ids at the end."""
         ...
 
-    def landed(self, ids: Sequence[Id]) -> None:
-        """These ids are in flight no more."""
+    def release(self, ids: Collection[str]) -> None:
+        """Note that these ids are not in flight any more."""
         ...
 
 
 @final
 class Outcomes(AsyncIterator[Outcome[T]]):
-    """The outcomes of any number of ids, as their chunks finish.
+    """The outcomes of any number of ids, in the order in which their chunks finish.
 
     Use it as ``async with … as outcomes``, in one task. Ids are read only as
     fast as outcomes are taken. An id that comes again while it is in flight is
-    asked once. Leaving early sends nothing more; writes on their way are
-    finished. ``requests`` counts what was sent so far.
+    sent once. After leaving early nothing more is sent, and writes in flight
+    are completed. ``requests`` is the number of requests sent so far.
     """
 
     def __init__(
         self,
-        line: Line,
-        batch: Batch[T],
-        chunks: Chunks,
+        pipeline: Pipeline,
+        operation: Operation[T],
+        source: ChunkSource,
         *,
-        width: int,
         method: str,
+        max_chunks: int | None = None,
     ) -> None:
         self.requests: int = 0
-        self._line = line
-        self._call = Call(line.events, method, batch.action)
-        self._batch = batch
-        self._chunks = chunks
-        self._width = width
+        self._pipeline = pipeline
+        self._method = method
+        self._call: Call | None = None
+        self._operation = operation
+        self._source = source
+        concurrency = pipeline.settings.concurrency
+        self._workers = concurrency if max_chunks is None else max(1, min(concurrency, max_chunks))
         self._is_first = True
-        self._turn = anyio.Lock()
+        self._source_lock = anyio.Lock()
         self._ready: deque[Outcome[T]] = deque()
-        self._fault: Exception | None = None
-        self._leaving = False
+        self._error: Exception | None = None
+        self._is_stopping = False
         self._group: TaskGroup | None = None
-        self._results: MemoryObjectReceiveStream[Answered[T]] | None = None
+        self._results: MemoryObjectReceiveStream[ChunkResult[T]] | None = None
 
     async def __aenter__(self) -> Self:
-        """Start asking.
+        """Start sending.
 
         Raises:
             ConfigurationError: the client was closed.
         """
-        self._line.check_open()
-        send, self._results = anyio.create_memory_object_stream[Answered[T]](0)
+        self._pipeline.check_open()
+        send, self._results = anyio.create_memory_object_stream[ChunkResult[T]](0)
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
-        context = self._call.begin_apart()
-        for _ in range(self._width):
+        context = self._start_call()
+        for _ in range(self._workers):
             context.run(self._group.start_soon, self._work, send.clone())
         send.close()
         return self
@@ -89,116 +93,127 @@ class Outcomes(AsyncIterator[Outcome[T]]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop asking: reads on their way are dropped; writes are finished, as their transport keeps them."""
+        """Stop sending. Reads in flight are cancelled; writes are completed by their transport."""
         if self._group is None or self._results is None:
             return
-        self._leaving = True
+        self._is_stopping = True
         self._results.close()
         self._group.cancel_scope.cancel()
-        # The body's own exception goes on by itself; the group is told of none, so it wraps none.
+        # The group is not given the body's exception, so that it does not wrap it in an exception group.
         try:
             await self._group.__aexit__(None, None, None)
         finally:
-            self._call.end(error)
+            if self._call is not None:
+                self._call.end(error)
+
+    def _start_call(self) -> Context:
+        """Return the context for the tasks. With listeners, it is one in which their requests belong to this call."""
+        if self._pipeline.events.is_active:
+            self._call = Call(self._pipeline.events, self._method, self._operation.action)
+            return self._call.start_in_new_context()
+        return copy_context()
 
     def __aiter__(self) -> Self:
-        """The stream itself."""
+        """Return the stream itself."""
         return self
 
     async def __anext__(self) -> Outcome[T]:
-        """The next outcome.
+        """Return the next outcome.
 
         Raises:
-            AuthenticationError: the key was refused, after all outcomes that are known.
+            AuthenticationError: the key was rejected; raised after all outcomes that are known.
             RuntimeError: not inside ``async with``.
         """
         while not self._ready:
             chunk = await self.next_chunk()
             if chunk is None:
                 raise StopAsyncIteration
-            self._ready.extend(chunk.outcomes)
+            self._ready.extend(chunk.outcomes.values())
         return self._ready.popleft()
 
-    async def next_chunk(self) -> Answered[T] | None:
-        """The next chunk's outcomes; ``None`` at the end."""
+    async def next_chunk(self) -> ChunkResult[T] | None:
+        """Return the outcomes of the next chunk, ``None`` at the end."""
         if self._results is None:
             msg = "use it as: async with panel.stream_…(ids) as outcomes, or panel.watch(ids) as changes"
             raise RuntimeError(msg)
         try:
             chunk = await self._results.receive()
         except anyio.EndOfStream:
-            if self._fault is not None:
-                raise self._fault from None
+            if self._error is not None:
+                raise self._error from None
             return None
         self.requests += chunk.requests
         return chunk
 
-    async def _work(self, results: MemoryObjectSendStream[Answered[T]]) -> None:
-        """Ask chunk after chunk until there are no more, or no more are wanted."""
+    async def _work(self, results: MemoryObjectSendStream[ChunkResult[T]]) -> None:
+        """Send chunk after chunk until there are no more, or the caller has left."""
         async with results:
             try:
-                while (chunk := await self._next()) is not None:
+                while (chunk := await self._send_next()) is not None:
                     await self._deliver(results, chunk)
-            # Whatever a user's iterable raises is raised in the reader's own task, not as a group.
+            # An exception of the caller's iterable is raised in the caller's task, not as an exception group.
             except Exception as error:  # noqa: BLE001
-                self._fault = self._fault or error
-                self._leaving = True
+                self._stop(error)
 
-    async def _deliver(self, results: MemoryObjectSendStream[Answered[T]], chunk: Answered[T]) -> None:
+    async def _deliver(self, results: MemoryObjectSendStream[ChunkResult[T]], chunk: ChunkResult[T]) -> None:
         try:
             await results.send(chunk)
-        except anyio.BrokenResourceError:  # The reader has left.
-            self._leaving = True
+        except anyio.BrokenResourceError:  # The caller has left.
+            self._is_stopping = True
 
-    async def _next(self) -> Answered[T] | None:
-        """Take a chunk and ask for it. Until the key is proven, the first goes alone."""
-        async with self._turn:
-            ids = None if self._leaving else await self._chunks.next()
+    async def _send_next(self) -> ChunkResult[T] | None:
+        """Send the next chunk. Until the key was accepted once, the first chunk goes alone."""
+        async with self._source_lock:
+            ids = {} if self._is_stopping else await self._source.next_chunk()
             if not ids:
                 return None
-            if self._is_first and not self._line.proven:
+            if self._is_first and not self._pipeline.key_accepted:
                 self._is_first = False
-                return await self._asked(ids)
-        return await self._asked(ids)
+                return await self._send(ids)
+        return await self._send(ids)
 
-    async def _asked(self, ids: list[Id]) -> Answered[T]:
+    async def _send(self, ids: Ids) -> ChunkResult[T]:
         try:
-            chunk = await answered(self._line, self._batch, ids)
+            chunk = await send_chunk(self._pipeline, self._operation, ids)
         finally:
-            self._chunks.landed(ids)
+            self._source.release(ids)
         if chunk.fatal is not None:
-            self._fault = self._fault or chunk.fatal
-            self._leaving = True
-        self._call.note(chunk.outcomes)
+            self._stop(chunk.fatal)
+        if self._call is not None:
+            self._call.record_chunk(chunk.outcomes.values())
         return chunk
+
+    def _stop(self, error: Exception) -> None:
+        self._error = self._error or error
+        self._is_stopping = True
 
 
 @final
-class Given:
-    """Chunks of ids from a lazy iterable, without those that are in flight."""
+class IterableSource:
+    """Chunks of ids from a lazy iterable, without the ids that are in flight."""
 
     def __init__(self, ids: Iterable[Id] | AsyncIterable[Id], size: int) -> None:
-        batching.checked_iterable(ids)
+        check_iterable(ids)
         self._ids = ids
         self._size = size
         self._in_flight: set[str] = set()
         self._iterator: Any = None
-        self._fault: Exception | None = None
+        self._error: Exception | None = None
 
-    async def next(self) -> list[Id]:
-        """The next ids, at most a chunk of them; none at the end. What the iterable raises comes after what it gave."""
-        if self._fault is not None:
-            raise self._fault
-        ids: list[Id] = []
+    async def next_chunk(self) -> Ids:
+        """Return the next ids. If the iterable raises, the ids before come first."""
+        if self._error is not None:
+            raise self._error
+        ids: Ids = {}
         try:
             await self._fill(ids)
         except Exception as error:
             if not ids:
                 raise
-            self._fault = error
+            self._error = error
         return ids
 
-    async def _fill(self, ids: list[Id]) -> None:
+    async def _fill(self, ids: Ids) -> None:
         if isinstance(self._ids, AsyncIterable):
             self._iterator = aiter(self._ids) if self._iterator is None else self._iterator
             while len(ids) < self._size and (id_ := await anext(self._iterator, _END)) is not _END:
@@ -208,63 +223,60 @@ class Given:
             while len(ids) < self._size and (id_ := next(self._iterator, _END)) is not _END:
                 self._take(id_, ids)
 
-    def _take(self, id_: Any, ids: list[Id]) -> None:  # noqa: ANN401 - id_text checks what a user's iterable gives
-        text = id_text(id_)
+    def _take(self, id_: Any, ids: Ids) -> None:  # noqa: ANN401 - format_id checks the item of a user's iterable
+        text = format_id(id_)
         if text not in self._in_flight:
             self._in_flight.add(text)
-            ids.append(id_)
+            ids[text] = id_
 
-    def landed(self, ids: Sequence[Id]) -> None:
-        """These ids are in flight no more."""
-        self._in_flight.difference_update(map(id_text, ids))
+    def release(self, ids: Collection[str]) -> None:
+        """Note that these ids are not in flight any more."""
+        self._in_flight.difference_update(ids)
 
 
 _END = object()
 
 
 @final
-class _Listed:
-    """Chunks of ids that are all there, each once."""
+class _ListSource:
+    """Chunks of ids that are all known and unique."""
 
-    def __init__(self, ids: Sequence[Id], size: int) -> None:
-        self._chunks = (list(ids[start : start + size]) for start in range(0, len(ids), size))
+    def __init__(self, ids: Ids, size: int) -> None:
+        self._chunks = split_ids(ids, size)
 
-    async def next(self) -> list[Id]:
-        """The next ids, at most a chunk of them; none at the end."""
-        return next(self._chunks, [])
+    async def next_chunk(self) -> Ids:
+        """Return the next ids."""
+        return next(self._chunks, {})
 
-    def landed(self, ids: Sequence[Id]) -> None:
-        """Nothing: no id comes again."""
+    def release(self, ids: Collection[str]) -> None:
+        """Do nothing: no id comes again."""
 
 
-async def gathered(
-    line: Line, batch: Batch[T], ids: Iterable[Id], *, chunk_size: int, concurrency: int, method: str
+async def collect_outcomes(
+    pipeline: Pipeline, operation: Operation[T], ids: Iterable[Id], *, method: str
 ) -> BatchResult[T]:
-    """Every outcome of a known number of ids, in the order asked.
+    """Return the outcome of every id, in the order of the ids.
 
     Raises:
-        AuthenticationError: the key was refused; ``.result`` says what is known of each id.
+        AuthenticationError: the key was rejected; ``.result`` has what is known of each id.
     """
-    asked = batching.unique(ids)
+    unique = format_ids(ids)
     known: dict[str, Outcome[T]] = {}
-    if not asked:
-        return batching.merged(asked, known, requests=0)
-    width = min(concurrency, -(-len(asked) // chunk_size))
-    async with Outcomes(line, batch, _Listed(asked, chunk_size), width=width, method=method) as outcomes:
+    if not unique:
+        return BatchResult(requests=0)
+    size = pipeline.settings.chunk_size
+    source = _ListSource(unique, size)
+    async with Outcomes(pipeline, operation, source, method=method, max_chunks=-(-len(unique) // size)) as outcomes:
         try:
             while (chunk := await outcomes.next_chunk()) is not None:
-                known |= {id_text(outcome.id): outcome for outcome in chunk.outcomes}
+                known |= chunk.outcomes
         except AuthenticationError as error:
-            error.result = _with_unsent(asked, known, requests=outcomes.requests)
+            error.result = BatchResult.from_texts(_mark_unsent(unique, known), requests=outcomes.requests)
             raise
-    return batching.merged(asked, known, requests=outcomes.requests)
+    return BatchResult.from_texts(complete_outcomes(unique, known), requests=outcomes.requests)
 
 
-def _with_unsent(asked: Sequence[Id], known: Mapping[str, Outcome[T]], *, requests: int) -> BatchResult[T]:
-    """The known outcomes, and "not sent" for the others."""
-    unsent = NotSentError("not sent: the key was refused before its turn")
-    return batching.merged(
-        asked,
-        {text: known.get(text, Failed(id_, unsent)) for id_ in asked for text in (id_text(id_),)},
-        requests=requests,
-    )
+def _mark_unsent(ids: Ids, known: dict[str, Outcome[T]]) -> dict[str, Outcome[T]]:
+    """Return the known outcomes, and "not sent" for the other ids."""
+    error = NotSentError("not sent: the key was refused before its turn")
+    return {text: known.get(text) or Failed(id_, error) for text, id_ in ids.items()}

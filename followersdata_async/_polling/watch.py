@@ -1,96 +1,95 @@
-"""Orders looked at again and again, until they are final."""
+"""Polls orders until they are final."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Generic, Self, TypeVar, final
 
 import anyio
 
-from .._batch import ids as batching
-from .._batch.chunk import STATUS
-from .._batch.stream import Outcomes, gathered
-from .._pacing import PollPolicy, Schedule, check_poll_policy
-from .._validators import check_seconds
-from .._waiting import wait as wait_in_real_time
+from .._batch.ids import Ids, format_ids
+from .._batch.operations import STATUS
+from .._batch.stream import Outcomes, collect_outcomes
+from .._concurrency import wait_for_event
+from .._validators import check_duration
 from ..errors import AuthenticationError, PollTimeoutError
 from ..events import PollStarted
-from ..models import BatchResult, Change, Id, Ok, OrderStatus, Outcome, id_text
-from .tracker import Event, Followed, lag_of
+from ..models import BatchResult, Change, Id, Ok, OrderStatus, Outcome, WatchEvent
+from .policy import PollPolicy, check_poll_policy
+from .schedule import Schedule
+from .tracker import TrackedOrder, compute_poll_lag
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from .._concurrency import WaitForEvent
     from .._instrumentation import Listeners
-    from .._pipeline import Line
-    from .._waiting import Wait
+    from .._pipeline import Pipeline
 
-E = TypeVar("E", bound=Event)
+E = TypeVar("E", bound=WatchEvent)
 
 
 @final
 class Changes(AsyncIterator[E], Generic[E]):
     """The changes of orders, as they are seen, until every order is final.
 
-    Use it as ``async with … as changes``, in one task. Nothing is asked ahead
-    of the reader: while no change is taken, no further look is begun.
-    ``requests`` counts what was sent so far.
+    Use it as ``async with … as changes``, in one task. It does not poll ahead
+    of the reader: no poll starts while a change waits to be taken.
+    ``requests`` is the number of requests sent so far.
     """
 
-    def __init__(  # noqa: PLR0913 - settings, each by its keyword
+    def __init__(
         self,
-        line: Line,
+        pipeline: Pipeline,
         orders: Iterable[Id],
         policy: PollPolicy,
         *,
-        told: tuple[type[E], ...],
-        chunk_size: int,
-        concurrency: int,
+        event_types: tuple[type[E], ...],
         method: str = "watch",
         clock: Callable[[], float] = anyio.current_time,
-        wait: Wait = wait_in_real_time,
+        wait: WaitForEvent = wait_for_event,
     ) -> None:
-        policy = check_poll_policy(policy)
-        asked = batching.unique(orders)
+        check_poll_policy(policy)
+        ids = format_ids(orders)
+        size = pipeline.settings.chunk_size
         self._clock = clock
-        self._told = told
-        self._orders = _Orders(asked, policy, chunk_size, line.events, clock, wait)
-        width = max(1, min(concurrency, -(-len(asked) // chunk_size)))
-        self._outcomes = Outcomes(line, STATUS, self._orders, width=width, method=method)
+        self._event_types = event_types
+        self._orders = _DueOrders(ids, policy, size, pipeline.events, clock, wait)
+        self._outcomes = Outcomes(pipeline, STATUS, self._orders, method=method, max_chunks=-(-len(ids) // size))
         self._ready: deque[E] = deque()
 
     @property
     def requests(self) -> int:
-        """How many requests were sent so far, retries included."""
+        """The number of requests sent so far, retries included."""
         return self._outcomes.requests
 
     @property
     def known(self) -> BatchResult[OrderStatus]:
-        """What is known of every order now: its last status; without one, what its last look came to."""
-        return BatchResult(self._orders.known(), requests=self.requests)
+        """What is known of every order now: its last status, or the outcome of its last poll if it has none."""
+        return BatchResult.from_texts(self._orders.get_latest(), requests=self.requests)
 
     async def __aenter__(self) -> Self:
-        """Begin to look."""
+        """Start polling."""
         await self._outcomes.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop looking; requests on their way are dropped."""
+        """Stop polling. Requests in flight are cancelled."""
         await self._outcomes.__aexit__(kind, error, trace)
 
     def __aiter__(self) -> Self:
-        """The stream itself."""
+        """Return the stream itself."""
         return self
 
     async def __anext__(self) -> E:
-        """The next change, waited for.
+        """Wait for the next change and return it.
 
         Raises:
-            AuthenticationError: the key was refused; ``.result`` has what is known.
+            AuthenticationError: the key was rejected; ``.result`` has what is known.
             RuntimeError: not inside ``async with``.
         """
         while not self._ready:
@@ -101,117 +100,121 @@ class Changes(AsyncIterator[E], Generic[E]):
                 raise
             if chunk is None:
                 raise StopAsyncIteration
-            events = self._orders.noted(chunk.outcomes, self._clock())
-            self._ready.extend(event for event in events if isinstance(event, self._told))
+            events = self._orders.record_outcomes(chunk.outcomes, self._clock())
+            self._ready.extend(event for event in events if isinstance(event, self._event_types))
         return self._ready.popleft()
 
 
 @final
-class _Orders:
+class _DueOrders:
     """Chunks of the orders that are due, until none is open."""
 
     def __init__(
         self,
-        orders: Sequence[Id],
+        ids: Ids,
         policy: PollPolicy,
         size: int,
         events: Listeners,
         clock: Callable[[], float],
-        wait: Wait,
+        wait: WaitForEvent,
     ) -> None:
         now = clock()
-        self._orders = {id_text(order): Followed(order, moved_at=now, due_at=now) for order in orders}
+        self._orders = {text: TrackedOrder(id_, changed_at=now, due_at=now) for text, id_ in ids.items()}
         self._open = len(self._orders)
         self._policy = policy
         self._schedule = Schedule(size=size, max_chunk_wait=policy.max_chunk_wait)
         for text in self._orders:
-            self._schedule.put(text, now)
+            self._schedule.add(text, now)
         self._chunks: deque[list[str]] = deque()
-        self._noted = anyio.Event()
+        self._recorded = anyio.Event()
         self._events = events
         self._clock = clock
         self._wait = wait
 
-    async def next(self) -> list[Id]:
-        """The orders to look at, as soon as it is time; none when all are final."""
+    async def next_chunk(self) -> Ids:
+        """Wait until orders are due and return them. Return none when all orders are final."""
         while self._open:
-            self._chunks.extend(self._schedule.chunks_due(self._clock()))
+            self._chunks.extend(self._schedule.pop_chunks(self._clock()))
             if self._chunks:
-                return self._looked_at([self._orders[text] for text in self._chunks.popleft()])
-            await self._wait(self._noted, self._schedule.next_at() - self._clock())
-        return []
+                return self._start_poll({text: self._orders[text] for text in self._chunks.popleft()})
+            await self._wait(self._recorded, self._schedule.next_due_at() - self._clock())
+        return {}
 
-    def _looked_at(self, orders: Sequence[Followed]) -> list[Id]:
-        if self._events:
-            self._events.tell(PollStarted(orders=len(orders), lag=lag_of(orders, self._clock())))
-        return [order.id for order in orders]
+    def _start_poll(self, orders: Mapping[str, TrackedOrder]) -> Ids:
+        if self._events.is_active:
+            lag = compute_poll_lag(orders.values(), self._clock())
+            self._events.emit(PollStarted(orders=len(orders), lag=lag))
+        return {text: order.id for text, order in orders.items()}
 
-    def landed(self, ids: Sequence[Id]) -> None:
-        """Nothing yet: an order is looked at again when its outcome was noted."""
+    def release(self, ids: Collection[str]) -> None:
+        """Do nothing: an order is due again when its outcome is recorded."""
 
-    def noted(self, outcomes: Iterable[Outcome[OrderStatus]], now: float) -> list[Event]:
-        """What these outcomes tell; their orders are closed, or due again."""
-        events = [event for outcome in outcomes if (event := self._note(outcome, now)) is not None]
-        self._noted.set()
-        self._noted = anyio.Event()
+    def record_outcomes(self, outcomes: Mapping[str, Outcome[OrderStatus]], now: float) -> list[WatchEvent]:
+        """Apply the outcomes of a poll, and schedule the next one. Return the events."""
+        events = [
+            event for text, outcome in outcomes.items() if (event := self._record(text, outcome, now)) is not None
+        ]
+        self._recorded.set()
+        self._recorded = anyio.Event()
         return events
 
-    def _note(self, outcome: Outcome[OrderStatus], now: float) -> Event | None:
-        text = id_text(outcome.id)
+    def _record(self, text: str, outcome: Outcome[OrderStatus], now: float) -> WatchEvent | None:
         order = self._orders[text]
-        event = order.noted(outcome, now, self._policy)
+        event = order.record_outcome(outcome, now, self._policy)
         if order.is_open:
-            self._schedule.put(text, order.due_at)
+            self._schedule.add(text, order.due_at)
         else:
             self._open -= 1
         return event
 
-    def known(self) -> Iterable[Outcome[OrderStatus]]:
-        """What is known of each order, in the order asked."""
-        return (order.known() for order in self._orders.values())
+    def get_latest(self) -> dict[str, Outcome[OrderStatus]]:
+        """Return what is known of each order, in the order of the ids."""
+        return {text: order.get_latest() for text, order in self._orders.items()}
 
 
-async def finals(
-    line: Line, orders: Iterable[Id], policy: PollPolicy, *, patience: float | None, chunk_size: int, concurrency: int
+async def wait_until_final(
+    pipeline: Pipeline,
+    orders: Iterable[Id],
+    policy: PollPolicy,
+    *,
+    timeout: float | None,  # noqa: ASYNC109
 ) -> BatchResult[OrderStatus]:
-    """The final status of every order; of those that the panel does not know, its refusal.
+    """Return the final status of every order. An order that the panel does not know is refused in the result.
 
     Raises:
-        PollTimeoutError: some were not final in ``patience`` seconds; with 0, at one look.
-        AuthenticationError: the key was refused.
+        PollTimeoutError: some orders were not final within ``timeout`` seconds; with 0, at their first poll.
+        AuthenticationError: the key was rejected.
     """
-    if patience is not None:
-        check_seconds("timeout", patience, zero=True)
-    asked = batching.unique(orders)
+    if timeout is not None:
+        check_duration("timeout", timeout, zero=True)
+    ids = list(format_ids(orders).values())
     method = "wait_until_final"
-    changes = Changes(
-        line, asked, policy, told=(Change,), chunk_size=chunk_size, concurrency=concurrency, method=method
-    )
-    if patience == 0:
-        result = await gathered(line, STATUS, asked, chunk_size=chunk_size, concurrency=concurrency, method=method)
-        if _open_ids(result):
-            raise _late(result, "at one look")
+    changes = Changes(pipeline, ids, policy, event_types=(Change,), method=method)
+    if timeout == 0:
+        result = await collect_outcomes(pipeline, STATUS, ids, method=method)
+        if _find_open_ids(result):
+            raise _make_timeout_error(result, "at one look")
         return result
     async with changes:
-        with anyio.move_on_after(patience):
+        with anyio.move_on_after(timeout):
             async for _ in changes:
                 pass
             return changes.known
-    raise _late(changes.known, f"within {patience:g} s")
+    raise _make_timeout_error(changes.known, f"within {timeout:g} s")
 
 
-def _open_ids(result: BatchResult[OrderStatus]) -> list[Id]:
+def _find_open_ids(result: BatchResult[OrderStatus]) -> list[Id]:
     return [id_ for id_, outcome in result.items() if not (isinstance(outcome, Ok) and outcome.value.is_final)]
 
 
-def _late(result: BatchResult[OrderStatus], when: str) -> PollTimeoutError:
-    open_ids = _open_ids(result)
-    shown = ", ".join(map(str, open_ids[:_SHOWN]))
+def _make_timeout_error(result: BatchResult[OrderStatus], when: str) -> PollTimeoutError:
+    open_ids = _find_open_ids(result)
+    examples = ", ".join(map(str, open_ids[:_MAX_EXAMPLES]))
     msg = (
-        f"{len(open_ids)} of {len(result)} orders were not final {when}, among them {shown}; "
+        f"{len(open_ids)} of {len(result)} orders were not final {when}, among them {examples}; "
         ".result has what is known, ask again later"
     )
     return PollTimeoutError(msg, result=result)
 
 
-_SHOWN = 3
+_MAX_EXAMPLES = 3

@@ -1,50 +1,45 @@
-"""Connections in small shards behind one gate.
+"""Connections in small shards.
 
-One large httpx pool slows down with the number of requests in flight and
-loses slots on cancellation; several small ones behind a gate that is never
-larger than their connections do neither (docs/design.md, decisions).
+One large httpx pool slows down with the number of requests in flight and loses
+slots on cancellation. Several small ones do neither, as the pipeline never
+sends more requests than they have connections (docs/design.md, decisions).
 """
 
 from __future__ import annotations
 
 import ssl
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-import anyio
 import httpx
 
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable, Iterator
 
     from .._settings import Settings
 
-    Shard = Callable[[Settings, ssl.SSLContext], httpx.AsyncBaseTransport]
+    CreateShard = Callable[[Settings, ssl.SSLContext], httpx.AsyncBaseTransport]
 
-CONNECTIONS_OF_A_SHARD = 2
+CONNECTIONS_PER_SHARD = 2
 _IDLE_SECONDS = 5.0
-"""A connection idle for longer is not used again: many servers close it at that age, unseen."""
+"""A connection that was idle for longer is not used again: many servers close it at that age, unnoticed."""
 
 
-class Pool:
-    """Our own connections to one panel, at most ``concurrency`` of them. Opened once, closed once.
+class ConnectionPool:
+    """The connections to one panel, at most ``concurrency`` of them. Opened once, closed once."""
 
-    ``gate`` lets as many requests through: pools of one client share theirs.
-    """
-
-    def __init__(self, settings: Settings, shard: Shard, gate: anyio.CapacityLimiter | None = None) -> None:
-        self._gate = gate or anyio.CapacityLimiter(settings.concurrency)
-        context = _ssl_context(settings)
-        shards = -(-settings.concurrency // CONNECTIONS_OF_A_SHARD)
-        self._shards = [shard(settings, context) for _ in range(shards)]
+    def __init__(self, settings: Settings, create_shard: CreateShard) -> None:
+        context = _create_ssl_context(settings)
+        shards = -(-settings.concurrency // CONNECTIONS_PER_SHARD)
+        self._shards = [create_shard(settings, context) for _ in range(shards)]
         self._loads = [0] * shards
         self._closing = AsyncExitStack()
 
     async def open(self) -> None:
-        """Get ready; no connection is made yet."""
+        """Open the shards. No connection is made yet."""
         for shard in self._shards:
             await self._closing.enter_async_context(shard)
 
@@ -52,25 +47,24 @@ class Pool:
         """Close every connection."""
         await self._closing.aclose()
 
-    @asynccontextmanager
-    async def lease(self) -> AsyncIterator[httpx.AsyncBaseTransport]:
-        """Wait at the gate, then have the least loaded shard for one request."""
-        async with self._gate:
-            index = self._loads.index(min(self._loads))
-            self._loads[index] += 1
-            try:
-                yield self._shards[index]
-            finally:
-                self._loads[index] -= 1
+    @contextmanager
+    def lease(self) -> Iterator[httpx.AsyncBaseTransport]:
+        """Return the shard with the fewest requests, for one request."""
+        index = self._loads.index(min(self._loads))
+        self._loads[index] += 1
+        try:
+            yield self._shards[index]
+        finally:
+            self._loads[index] -= 1
 
     @property
     def in_flight(self) -> int:
-        """How many requests hold a place now."""
-        return self._gate.borrowed_tokens
+        """Return how many requests are in flight."""
+        return sum(self._loads)
 
 
-def httpx_shard(settings: Settings, context: ssl.SSLContext) -> httpx.AsyncBaseTransport:
-    """A few connections of httpx's own.
+def create_httpx_shard(settings: Settings, context: ssl.SSLContext) -> httpx.AsyncBaseTransport:
+    """Create a shard of httpx's own connections, which report what was sent.
 
     Raises:
         ConfigurationError: HTTP/2 is wanted, and its extra is not installed.
@@ -85,13 +79,13 @@ def httpx_shard(settings: Settings, context: ssl.SSLContext) -> httpx.AsyncBaseT
         verify=context,
         http2=settings.http2,
         trust_env=False,
-        limits=_limits(),
+        limits=_create_limits(),
         proxy=settings.proxy,
     )
 
 
-def aiohttp_shard(settings: Settings, context: ssl.SSLContext) -> httpx.AsyncBaseTransport:
-    """A few connections of aiohttp's, which is faster, runs on asyncio only, and proves nothing.
+def create_aiohttp_shard(settings: Settings, context: ssl.SSLContext) -> httpx.AsyncBaseTransport:
+    """Create a shard of aiohttp's connections, which are faster, run on asyncio only, and prove nothing.
 
     Raises:
         ConfigurationError: its extra is not installed.
@@ -102,19 +96,19 @@ def aiohttp_shard(settings: Settings, context: ssl.SSLContext) -> httpx.AsyncBas
         msg = "transport='aiohttp' needs its extra: pip install 'followersdata_async[aiohttp]'"
         raise ConfigurationError(msg) from error
     proxy = None if settings.proxy is None else httpx.Proxy(settings.proxy)
-    return AiohttpTransport(verify=context, trust_env=False, limits=_limits(), proxy=proxy)
+    return AiohttpTransport(verify=context, trust_env=False, limits=_create_limits(), proxy=proxy)
 
 
-def _limits() -> httpx.Limits:
+def _create_limits() -> httpx.Limits:
     return httpx.Limits(
-        max_connections=CONNECTIONS_OF_A_SHARD,
-        max_keepalive_connections=CONNECTIONS_OF_A_SHARD,
+        max_connections=CONNECTIONS_PER_SHARD,
+        max_keepalive_connections=CONNECTIONS_PER_SHARD,
         keepalive_expiry=_IDLE_SECONDS,
     )
 
 
-def _ssl_context(settings: Settings) -> ssl.SSLContext:
-    """One context for all shards: reading the certificates takes longer than anything else here."""
+def _create_ssl_context(settings: Settings) -> ssl.SSLContext:
+    """Create one context for all shards: loading the certificates is the slowest part."""
     if settings.ssl_context is not None:
         return settings.ssl_context
     if settings.url.startswith("https:") or settings.proxy:

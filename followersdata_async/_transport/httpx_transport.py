@@ -1,4 +1,4 @@
-"""One attempt through a client that the user lends: used as it is, never configured, never closed."""
+"""Sends requests through a custom client: it is used as it is, never configured, never closed."""
 
 from __future__ import annotations
 
@@ -7,115 +7,114 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
-from .._concurrency import finished, unheld
-from .._wire.encoding import form
-from .._wire.envelope import unusable
+from .._concurrency import run_to_completion
+from .._wire.encoding import encode_form
+from .._wire.envelope import no_usable_response
 from ..errors import ConfigurationError
-from .body import UnusableBodyError
-from .error_mapping import check_running, described, foreign_errors, lost
-from .headers import headers_for
-from .response import received
+from .error_mapping import describe_error, find_foreign_errors
+from .response import ACCEPT_ENCODING, UnusableBodyError, read_response
 
 if TYPE_CHECKING:
-    from .._concurrency import Hold
+    from .._concurrency import Commit
     from .._settings import Settings
-    from .._wire.messages import Answer, Request, Trail
+    from .._wire.messages import Request, Response, SendState
 
-_FAMILY = frozenset({"httpx", "httpx2"})
+USER_AGENT = "followersdata-async"
+_LIBRARIES = frozenset({"httpx", "httpx2"})
 
 
 class HttpClient(Protocol):
-    """What is needed of a lent client: an ``httpx.AsyncClient``, or httpx2's."""
+    """What is needed of a custom client: an ``httpx.AsyncClient`` or an ``httpx2.AsyncClient``."""
 
     def build_request(self, method: str, url: str) -> Any:
-        """A request with the client's own settings."""
+        """Build a request with the client's own settings."""
         ...
 
     async def send(self, request: Any) -> Any:
-        """Send it."""
+        """Send a request."""
         ...
 
 
-class LentTransport:
-    """Sends through a lent client, which cannot prove what it sent: a failed write is always unknown.
+def build_headers(settings: Settings) -> dict[str, str]:
+    """Return the headers of every request. None of them contains the key."""
+    return {
+        "accept": "application/json",
+        "accept-encoding": ACCEPT_ENCODING,
+        "content-type": "application/x-www-form-urlencoded",
+        "user-agent": settings.user_agent or USER_AGENT,
+    }
 
-    A write that was handed over is finished even if its caller is cancelled,
-    within ``attempt_timeout``.
+
+class CustomClientTransport:
+    """Sends through a custom client, which cannot prove what it sent: a failed write is always unknown.
+
+    A write that was handed over runs to completion even if its caller is
+    cancelled, within ``attempt_timeout``.
     """
 
     def __init__(self, settings: Settings, client: HttpClient) -> None:
         self._settings = settings
         self._client: Any = client
-        self._is_stopped = False
-        self._library = _library_of(client)
-        self._foreign = foreign_errors(self._library.__name__)
-        self._headers = headers_for(settings)
-        self._gate = anyio.CapacityLimiter(settings.concurrency)
+        self._library = _find_library(client)
+        self._foreign_errors = find_foreign_errors(self._library.__name__)
+        self._headers = build_headers(settings)
 
     async def open(self) -> None:
-        """Nothing to do: the client is open already, or it is its owner's mistake."""
-
-    def stop(self) -> None:
-        """Let nothing more leave."""
-        self._is_stopped = True
+        """Do nothing: the custom client is opened by its owner."""
 
     async def aclose(self) -> None:
-        """Nothing to do: who opens, closes."""
+        """Do nothing: the custom client is closed by its owner."""
 
-    async def send(self, request: Request, trail: Trail) -> Answer:
-        """Send one request once and read its whole answer.
+    async def send(self, request: Request, state: SendState) -> Response:
+        """Send one request once and read the whole response.
 
         Raises:
-            ConfigurationError: this client or the lent one is closed; nothing was sent.
-            OutcomeUnknownError: of a write: no whole answer came.
-            RequestTimeoutError: of a read: no whole answer in ``attempt_timeout``.
-            PanelUnavailableError: of a read: the connection or the body broke.
+            ConfigurationError: the custom client is closed; nothing was sent.
+            OutcomeUnknownError: a write: no whole response arrived.
+            RequestTimeoutError: a read: no whole response within ``attempt_timeout``.
+            PanelUnavailableError: a read: the connection or the body failed.
         """
-        trail.begin()
-        async with self._gate:
-            check_running(is_stopped=self._is_stopped)
-            if self._client.is_closed:
-                msg = "the lent client is closed: keep it open for as long as this one"
-                raise ConfigurationError(msg)
-            try:
-                return await self._in_time(request, trail)
-            except UnusableBodyError as error:
-                raise unusable(request, None, str(error)) from error
-            except self._foreign as error:
-                late = isinstance(error, (TimeoutError, self._library.TimeoutException))
-                what = "no whole answer in time" if late else described(error)
-                raise lost(request, what, late=late, sent=trail.sent) from error
+        if self._client.is_closed:
+            msg = "the lent client is closed: keep it open for as long as this one"
+            raise ConfigurationError(msg)
+        try:
+            if request.is_write:
+                return await run_to_completion(lambda commit: self._exchange_committed(request, state, commit))
+            return await self._exchange(request, state)
+        except UnusableBodyError as error:
+            raise no_usable_response(request, str(error)) from error
+        except self._foreign_errors as error:
+            is_timeout = isinstance(error, (TimeoutError, self._library.TimeoutException))
+            reason = "no whole answer in time" if is_timeout else describe_error(error)
+            raise no_usable_response(request, reason, sent=None, is_timeout=is_timeout) from error
 
-    async def _in_time(self, request: Request, trail: Trail) -> Answer:
-        async def exchange(hold: Hold) -> Answer:
-            hold()
-            with anyio.fail_after(self._settings.attempt_timeout):
-                return await self._exchange(request, trail)
+    async def _exchange_committed(self, request: Request, state: SendState, commit: Commit) -> Response:
+        commit()
+        return await self._exchange(request, state)
 
-        return await (exchange(unheld) if request.repeatable else finished(exchange))
-
-    async def _exchange(self, request: Request, trail: Trail) -> Answer:
-        outgoing = self._client.build_request(
-            "POST",
-            self._settings.url,
-            headers=self._headers,
-            content=form(request, self._settings.api_key),
-            timeout=self._settings.attempt_timeout,
-        )
-        trail.hand_over()
-        response = await self._client.send(outgoing, stream=True, follow_redirects=False)
-        return await received(response, request, self._settings.api_key)
+    async def _exchange(self, request: Request, state: SendState) -> Response:
+        with anyio.fail_after(self._settings.attempt_timeout):
+            outgoing = self._client.build_request(
+                "POST",
+                self._settings.url,
+                headers=self._headers,
+                content=encode_form(request, self._settings.api_key),
+                timeout=self._settings.attempt_timeout,
+            )
+            state.mark_handed_over()
+            response = await self._client.send(outgoing, stream=True, follow_redirects=False)
+            return await read_response(response, request, self._settings.api_key)
 
 
-def _library_of(client: object) -> Any:
-    """The library whose client it is, found without importing either.
+def _find_library(client: object) -> Any:
+    """Return the library of a client, without importing either of them.
 
     Raises:
-        TypeError: it is no asynchronous client of httpx or httpx2.
+        TypeError: it is not an asynchronous client of httpx or httpx2.
     """
     for class_ in type(client).__mro__:
         root = class_.__module__.partition(".")[0]
-        if root in _FAMILY and class_.__name__ == "AsyncClient":
+        if root in _LIBRARIES and class_.__name__ == "AsyncClient":
             return sys.modules[root]
     msg = f"http is an httpx.AsyncClient (or httpx2.AsyncClient), not {type(client).__name__}"
     raise TypeError(msg)

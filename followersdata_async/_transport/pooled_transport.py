@@ -1,4 +1,4 @@
-"""One attempt through our own pool, with proof of what was sent."""
+"""Sends requests through our own pool, with proof of what was sent."""
 
 from __future__ import annotations
 
@@ -7,113 +7,103 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import httpx
 
-from .._concurrency import finished, unheld
-from .._wire.encoding import form
-from .._wire.envelope import unusable
-from ..errors import NotSentError
-from .body import UnusableBodyError
-from .error_mapping import check_running, described, foreign_errors, lost
-from .headers import headers_for
-from .response import received
+from .._concurrency import run_to_completion
+from .._wire.encoding import encode_form
+from .._wire.envelope import no_usable_response
+from .error_mapping import describe_error, find_foreign_errors
+from .httpx_transport import build_headers
+from .response import UnusableBodyError, read_response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from .._concurrency import Hold
+    from .._concurrency import Commit
     from .._settings import Settings
-    from .._wire.messages import Answer, Request, Trail
-    from ..errors import OutcomeUnknownError, TransportError
-    from .connection_pool import Pool
+    from .._wire.messages import Request, Response, SendState
+    from .connection_pool import ConnectionPool
 
-_BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-"""What httpx raises before a request leaves. It is asked only where no trace was seen, as under a mock.
+_RAISED_BEFORE_SENDING = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+"""What httpx raises before a request is sent. Only used where no trace was seen, as with a mock.
 
-Of other libraries it proves nothing: aiohttp's lost connections come as ``ConnectTimeout``, too.
+The same classes of other libraries prove nothing: aiohttp's lost connections also become ``ConnectTimeout``.
 """
 
 
-class OwnTransport:
-    """Sends through a pool that belongs to the client alone.
+class PooledTransport:
+    """Sends through a pool that belongs to one client.
 
-    A write that has left is finished even if its caller is cancelled, within
-    ``attempt_timeout``: otherwise nobody would ever know what became of it.
-    ``libraries`` are those that a shard uses instead of httpcore: their
-    exceptions are known, but prove nothing.
+    A write that was sent runs to completion even if its caller is cancelled,
+    within ``attempt_timeout``: otherwise its outcome would never be known.
+    ``libraries`` are used by a shard instead of httpcore. Their exceptions are
+    mapped, but prove nothing.
     """
 
-    def __init__(self, settings: Settings, pool: Pool, *libraries: str) -> None:
+    def __init__(self, settings: Settings, pool: ConnectionPool, *libraries: str) -> None:
         self._settings = settings
         self._pool = pool
         self._url = httpx.URL(settings.url)
-        self._headers = httpx.Headers(headers_for(settings))
-        self._is_stopped = False
-        self._foreign = foreign_errors("httpx", *libraries)
-        self._before_sending = () if libraries else _BEFORE_SENDING
-        self._late = (TimeoutError,) if libraries else (TimeoutError, httpx.TimeoutException)
+        self._headers = httpx.Headers(build_headers(settings))
+        self._foreign_errors = find_foreign_errors("httpx", *libraries)
+        self._before_sending = () if libraries else _RAISED_BEFORE_SENDING
+        self._timeout_errors = (TimeoutError,) if libraries else (TimeoutError, httpx.TimeoutException)
 
     async def open(self) -> None:
-        """Get ready; no connection is made yet."""
+        """Prepare the pool. No connection is made yet."""
         await self._pool.open()
-
-    def stop(self) -> None:
-        """Let nothing more leave."""
-        self._is_stopped = True
 
     async def aclose(self) -> None:
         """Close every connection."""
         await self._pool.aclose()
 
-    async def send(self, request: Request, trail: Trail) -> Answer:
-        """Send one request once and read its whole answer.
+    async def send(self, request: Request, state: SendState) -> Response:
+        """Send one request once and read the whole response.
 
         Raises:
-            ConfigurationError: the client was closed while this waited; nothing was sent.
-            NotSentError: proven by httpcore's trace: no byte of the request left.
-            OutcomeUnknownError: of a write: it left, and no whole answer came.
-            RequestTimeoutError: of a read: no whole answer in ``attempt_timeout``.
-            PanelUnavailableError: of a read: the connection or the body broke.
+            NotSentError: proven by httpcore's trace: no byte of the request was sent.
+            OutcomeUnknownError: a write: it was sent, and no whole response arrived.
+            RequestTimeoutError: a read: no whole response within ``attempt_timeout``.
+            PanelUnavailableError: a read: the connection or the body failed.
         """
-        trail.begin()
-        async with self._pool.lease() as shard:
-            check_running(is_stopped=self._is_stopped)
+        with self._pool.lease() as shard:
             try:
-                return await self._in_time(shard, request, trail)
+                if request.is_write:
+                    return await run_to_completion(lambda commit: self._exchange(shard, request, state, commit))
+                return await self._exchange(shard, request, state, None)
             except UnusableBodyError as error:
-                raise unusable(request, None, str(error)) from error
-            except self._foreign as error:
+                raise no_usable_response(request, str(error)) from error
+            except self._foreign_errors as error:
                 if isinstance(error, self._before_sending):
-                    trail.hold()
-                late = isinstance(error, self._late)
-                what = f"no whole answer within {self._settings.attempt_timeout:g} s" if late else described(error)
-                raise _failure(request, trail, what, late=late) from error
+                    state.mark_not_sent()
+                is_timeout = isinstance(error, self._timeout_errors)
+                timeout = f"no whole answer within {self._settings.attempt_timeout:g} s"
+                reason = timeout if is_timeout else describe_error(error)
+                raise no_usable_response(request, reason, sent=state.sent, is_timeout=is_timeout) from error
 
-    async def _in_time(self, shard: httpx.AsyncBaseTransport, request: Request, trail: Trail) -> Answer:
-        async def exchange(hold: Hold) -> Answer:
-            with anyio.fail_after(self._settings.attempt_timeout):
-                return await self._exchange(shard, request, _Watch(trail, hold))
+    async def _exchange(
+        self, shard: httpx.AsyncBaseTransport, request: Request, state: SendState, commit: Commit | None
+    ) -> Response:
+        with anyio.fail_after(self._settings.attempt_timeout):
+            outgoing = self._build_request(request, _SendTrace(state, commit))
+            state.mark_handed_over()
+            response = await shard.handle_async_request(outgoing)
+            return await read_response(response, request, self._settings.api_key)
 
-        return await (exchange(unheld) if request.repeatable else finished(exchange))
-
-    async def _exchange(self, shard: httpx.AsyncBaseTransport, request: Request, watch: _Watch) -> Answer:
-        watch.trail.hand_over()
-        response = await shard.handle_async_request(self._outgoing(request, watch))
-        return await received(response, request, self._settings.api_key)
-
-    def _outgoing(self, request: Request, watch: _Watch) -> httpx.Request:
-        body = form(request, self._settings.api_key)
+    def _build_request(self, request: Request, trace: _SendTrace) -> httpx.Request:
+        body = encode_form(request, self._settings.api_key)
+        timeouts = dict.fromkeys(("connect", "read", "write", "pool"), self._settings.attempt_timeout)
         outgoing = httpx.Request(
             "POST",
             self._url,
             headers=self._headers,
             content=body,
-            extensions={"timeout": _timeouts(self._settings), "trace": watch},
+            extensions={"timeout": timeouts, "trace": trace},
         )
-        outgoing.stream = _Whole(body)
+        outgoing.stream = _SinglePieceBody(body)
         return outgoing
 
 
-class _Whole(httpx.AsyncByteStream):
-    """A body in one piece. httpx's own is a generator, which a failing write leaves to the garbage collector."""
+class _SinglePieceBody(httpx.AsyncByteStream):
+    """A body in one piece. httpx's own is a generator, which a failed write leaves to the garbage collector."""
 
     def __init__(self, body: bytes) -> None:
         self._pieces = [body]
@@ -127,43 +117,30 @@ class _Whole(httpx.AsyncByteStream):
         return self._pieces.pop()
 
 
-def _timeouts(settings: Settings) -> dict[str, float]:
-    return dict.fromkeys(("connect", "read", "write", "pool"), settings.attempt_timeout)
+class _SendTrace:
+    """A trace hook that records when the first byte of a request is sent, and closes what httpcore forgets.
 
-
-class _Watch:
-    """A trace hook: it notes when the first byte of the request leaves, and closes what httpcore forgets.
-
-    ``hold`` is called then, for what must not be cut off any more.
+    ``commit`` is called at that moment, for what must run to completion.
     """
 
-    def __init__(self, trail: Trail, hold: Hold) -> None:
-        self.trail = trail
-        self._hold = hold
+    def __init__(self, state: SendState, commit: Commit | None) -> None:
+        self._state = state
+        self._commit = commit
         self._connection: Any = None
 
     async def __call__(self, event: str, info: Mapping[str, Any]) -> None:
-        """Look at one event of an exchange. What is sent to a proxy, to have a way through it, is not the request."""
+        """Handle one event. A CONNECT request to a proxy is not the request."""
         if getattr(info.get("request"), "method", None) == b"CONNECT":
             return
         if event.endswith("connect_tcp.started"):
-            self.trail.hold()
+            self._state.mark_not_sent()
         elif event.endswith("send_request_headers.started"):
-            self.trail.leave()
-            self._hold()
+            self._state.mark_sent()
+            if self._commit is not None:
+                self._commit()
         elif event.endswith("connect_tcp.complete"):
             self._connection = info["return_value"]
         elif event.endswith("start_tls.failed") and self._connection is not None:
             # httpcore closes it after an exception, but not after a cancellation.
             with anyio.CancelScope(shield=True):
                 await self._connection.aclose()
-
-
-def _failure(request: Request, trail: Trail, what: str, *, late: bool) -> TransportError | OutcomeUnknownError:
-    """The error for an exchange that broke."""
-    if trail.sent is False:
-        return NotSentError(
-            f"{request.action}: nothing was sent: {what}; check the network and the address, then try again",
-            action=request.action,
-        )
-    return lost(request, what, late=late, sent=trail.sent)

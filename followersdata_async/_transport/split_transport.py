@@ -1,4 +1,4 @@
-"""Reads through one transport, writes through another."""
+"""Sends reads through one transport and writes through another."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from .._wire.messages import Answer, Request, Trail
-    from .pooled_transport import OwnTransport
+    from .._wire.messages import Request, Response, SendState
+    from .pooled_transport import PooledTransport
 
 
 class SplitTransport:
-    """Reads go where it is fast; writes where it can be proven what was sent."""
+    """Sends reads where it is fast, and writes where it can be proven what was sent."""
 
-    def __init__(self, *, reads: OwnTransport, writes: OwnTransport) -> None:
+    def __init__(self, *, reads: PooledTransport, writes: PooledTransport) -> None:
         self._reads = reads
         self._writes = writes
 
     async def open(self) -> None:
-        """Get both ready.
+        """Open both.
 
         Raises:
-            ConfigurationError: it does not run on this kind of event loop.
+            ConfigurationError: it does not run on this event loop.
         """
-        import asyncio  # noqa: PLC0415 - a dozen milliseconds that only this transport needs
+        import asyncio  # noqa: PLC0415 - 12 ms that only this transport needs
 
         try:
             asyncio.get_running_loop()
@@ -34,11 +34,6 @@ class SplitTransport:
         await self._reads.open()
         await self._writes.open()
 
-    def stop(self) -> None:
-        """Let nothing more leave."""
-        self._reads.stop()
-        self._writes.stop()
-
     async def aclose(self) -> None:
         """Close both."""
         try:
@@ -46,6 +41,6 @@ class SplitTransport:
         finally:
             await self._writes.aclose()
 
-    async def send(self, request: Request, trail: Trail) -> Answer:
-        """Send one request once, as ``OwnTransport.send`` does."""
-        return await (self._reads if request.repeatable else self._writes).send(request, trail)
+    async def send(self, request: Request, state: SendState) -> Response:
+        """Send one request once, as ``PooledTransport.send`` does."""
+        return await (self._writes if request.is_write else self._reads).send(request, state)

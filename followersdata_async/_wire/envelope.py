@@ -1,4 +1,4 @@
-"""An answer's bytes to the JSON value that was meant, or the error that it is (panel-api §1.2, §10.1)."""
+"""From the bytes of a response to its JSON value, or to the error that it stands for (panel-api §1.2, §10.1)."""
 
 from __future__ import annotations
 
@@ -11,97 +11,121 @@ from urllib.parse import urlsplit
 from ..errors import (
     DecodeError,
     FollowersDataError,
+    NotSentError,
     OutcomeUnknownError,
     PanelError,
     PanelUnavailableError,
     RateLimitedError,
+    RequestTimeoutError,
     TemporaryPanelError,
 )
-from .error_shapes import codes_in, error_texts, names_an_order, refusal_texts
-from .retry_after import retry_after_of
+from .error_shapes import collect_codes, find_error, find_rejection, has_order_id
+from .retry_after import parse_retry_after
 
 if TYPE_CHECKING:
-    from .error_phrases import Words
-    from .messages import Answer, Request
+    from ..errors import TransportError
+    from .error_phrases import ErrorPhrases
+    from .messages import Request, Response
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 
 
-def payload_of(request: Request, answer: Answer, words: Words) -> object:
-    """The JSON value that the panel meant, out of its ``data`` wrapping.
+def extract_payload(request: Request, response: Response, phrases: ErrorPhrases) -> object:
+    """Return the JSON value of a response, without its ``data`` envelope.
 
     Raises:
-        PanelError: the answer as a whole is a refusal, by its class.
-        PanelUnavailableError: of a read: it is no JSON, or a server's fault.
-        OutcomeUnknownError: the same of a write.
+        PanelError: the response as a whole is a rejection.
+        PanelUnavailableError: a read: the response is not JSON, or a server error.
+        OutcomeUnknownError: a write: the same.
     """
     try:
-        payload = _json_of(_text_of(answer.body))
+        payload = _parse_json(_decode_text(response.body))
     except ValueError:
-        raise _not_json(request, answer) from None
-    if payload is None and answer.status != _TOO_MANY_REQUESTS:
-        raise unusable(request, answer, "the answer is null")
-    texts = refusal_texts(request, answer, payload)
-    if texts is None:
-        payload = _unwrapped(payload)
-        texts = error_texts(payload)
-    if texts is not None:
-        raise refusal(request, words, payload, texts, answer=answer)
+        raise _non_json_error(request, response) from None
+    if payload is None and response.status != _TOO_MANY_REQUESTS:
+        raise no_usable_response(request, "the answer is null", response=response)
+    messages = find_rejection(request, response, payload)
+    if messages is None:
+        payload = _unwrap_data(payload)
+        messages = find_error(payload)
+    if messages is not None:
+        raise make_rejection(request, phrases, payload, messages, response=response)
     return payload
 
 
-def unusable(request: Request, answer: Answer | None, why: str) -> PanelUnavailableError | OutcomeUnknownError:
-    """The error for an answer that nobody can use: of a write, its outcome is unknown."""
-    status = answer.status if answer else None
-    if not request.repeatable:
-        return OutcomeUnknownError(
-            why, action=request.action, asked=dict(request.fields), sent=True, http_status=status
-        )
-    return PanelUnavailableError(
-        f"{request.action}: {why}; try again later",
-        action=request.action,
-        http_status=status,
-        retry_after=retry_after_of(answer),
-    )
+def no_usable_response(
+    request: Request,
+    reason: str,
+    *,
+    response: Response | None = None,
+    sent: bool | None = True,
+    is_timeout: bool = False,
+) -> TransportError | OutcomeUnknownError:
+    """Return the error for a request that got no usable response. All such errors are made here.
+
+    Proven not to be sent: ``NotSentError``. Otherwise, a read becomes a
+    ``RequestTimeoutError`` or a ``PanelUnavailableError``, and a write an
+    ``OutcomeUnknownError``.
+    """
+    action, status = request.action, response.status if response else None
+    if sent is False:
+        message = f"{action}: nothing was sent: {reason}; check the network and the address, then try again"
+        return NotSentError(message, action=action)
+    if request.is_write:
+        fields = dict(request.fields)
+        return OutcomeUnknownError(reason, action=action, asked=fields, sent=sent, http_status=status)
+    message = f"{action}: {reason}; try again later"
+    if is_timeout:
+        return RequestTimeoutError(message, action=action)
+    delay = parse_retry_after(response)
+    return PanelUnavailableError(message, action=action, http_status=status, retry_after=delay)
 
 
-def unreadable(request: Request, why: str, problems: tuple[str, ...] = ()) -> DecodeError | OutcomeUnknownError:
-    """The error for JSON that is no refusal and does not fit: of a write, its outcome is unknown."""
-    if not request.repeatable:
-        return OutcomeUnknownError(why, action=request.action, asked=dict(request.fields), sent=True)
-    return DecodeError(why, action=request.action, problems=problems)
+def unreadable_response(
+    request: Request, reason: str, problems: tuple[str, ...] = ()
+) -> DecodeError | TransportError | OutcomeUnknownError:
+    """Return the error for JSON that is neither a rejection nor the expected value."""
+    if request.is_write:
+        return no_usable_response(request, reason)
+    return DecodeError(reason, action=request.action, problems=problems)
 
 
-def refusal(
-    request: Request, words: Words, row: object, texts: list[str], *, answer: Answer | None = None
+def make_rejection(
+    request: Request, phrases: ErrorPhrases, row: object, messages: list[str], *, response: Response | None = None
 ) -> FollowersDataError:
-    """The error that a refusal's texts mean, of a whole answer or of one row in it."""
-    status = answer.status if answer else 200
-    if request.action == "add" and names_an_order(row):
-        return unusable(request, answer, f"the panel answered an order's id and an error: {texts[:1]}")
-    class_, text = words.verdict(texts, codes_in(row), status)
+    """Return the error for a rejection's messages: of a whole response, or of one row in it."""
+    status = response.status if response else 200
+    if request.action == "add" and has_order_id(row):
+        reason = f"the panel answered an order's id and an error: {messages[:1]}"
+        return no_usable_response(request, reason, response=response)
+    class_, message = phrases.classify(messages, collect_codes(row), status)
     if status == _TOO_MANY_REQUESTS:
         class_ = RateLimitedError
     if status >= _SERVER_ERROR and class_ in {None, TemporaryPanelError}:
-        return unusable(request, answer, f'the panel answered "{text}" with HTTP {status}')
-    if class_ is None and not text and not request.repeatable:
-        return unusable(request, answer, "the panel answered an error without a text")
+        return no_usable_response(request, f'the panel answered "{message}" with HTTP {status}', response=response)
+    if class_ is None and not message and request.is_write:
+        return no_usable_response(request, "the panel answered an error without a text", response=response)
     if class_ is RateLimitedError:
-        return RateLimitedError(text, http_status=status, action=request.action, retry_after=retry_after_of(answer))
-    return (class_ or PanelError)(text, http_status=status, action=request.action)
+        return _rate_limit_error(request, message, status, response)
+    return (class_ or PanelError)(message, http_status=status, action=request.action)
+
+
+def _rate_limit_error(request: Request, message: str, status: int, response: Response | None) -> RateLimitedError:
+    delay = parse_retry_after(response)
+    return RateLimitedError(message, http_status=status, action=request.action, retry_after=delay)
 
 
 # --- bytes to JSON
 
 
-def _text_of(body: bytes) -> str:
+def _decode_text(body: bytes) -> str:
     return body.decode("utf-8", errors="replace").lstrip("\ufeff \t\r\n")
 
 
-def _json_of(text: str) -> object:
-    """The JSON value, also behind PHP notices; a ``ValueError`` if there is none."""
+def _parse_json(text: str) -> object:
+    """Parse JSON, also behind PHP notices; raise ``ValueError`` if there is none."""
     try:
         return _loads(text)
     except ValueError:
@@ -113,25 +137,25 @@ def _json_of(text: str) -> object:
 
 def _loads(text: str) -> object:
     try:
-        return json.loads(text, parse_float=_decimal, parse_constant=_rejected)
+        return json.loads(text, parse_float=_parse_decimal, parse_constant=_reject_constant)
     except RecursionError:
         msg = "nested too deep"
         raise ValueError(msg) from None
 
 
-def _decimal(text: str) -> Decimal:
+def _parse_decimal(text: str) -> Decimal:
     try:
         number = Decimal(text)
     except InvalidOperation:
-        return _rejected(text)
-    return number if abs(number.adjusted()) <= _LARGEST_EXPONENT else _rejected(text)
+        return _reject_constant(text)
+    return number if abs(number.adjusted()) <= _LARGEST_EXPONENT else _reject_constant(text)
 
 
 _LARGEST_EXPONENT = 10_000
 """Beyond it a few bytes would be megabytes when they are written out; no panel counts that far."""
 
 
-def _rejected(constant: str) -> Decimal:
+def _reject_constant(constant: str) -> Decimal:
     msg = f"{constant[:20]} is no number that JSON knows"
     raise ValueError(msg)
 
@@ -143,39 +167,36 @@ _PHP_NOTICES = re.compile(
 )
 
 
-def _not_json(request: Request, answer: Answer) -> FollowersDataError:
-    """The error for a body that is no JSON."""
-    text = _text_of(answer.body)
+def _non_json_error(request: Request, response: Response) -> FollowersDataError:
+    """Return the error for a body that is not JSON."""
+    text = _decode_text(response.body)
     start = " ".join(text[:_SHOWN].split())
-    if answer.status == _TOO_MANY_REQUESTS:
-        return RateLimitedError(
-            start,
-            http_status=answer.status,
-            action=request.action,
-            retry_after=retry_after_of(answer),
-        )
-    if answer.status in _REDIRECTS:
-        return unusable(request, answer, f"the panel redirects to {_target(answer)}: give that address as url")
-    if not text.strip():
-        return unusable(request, answer, f"the answer is empty (HTTP {answer.status})")
-    kind = "a page instead of JSON" if text.startswith("<") else "no whole JSON"
-    return unusable(request, answer, f'the answer is {kind} (HTTP {answer.status}): "{start}"')
+    if response.status == _TOO_MANY_REQUESTS:
+        return _rate_limit_error(request, start, response.status, response)
+    if response.status in _REDIRECTS:
+        reason = f"the panel redirects to {_redirect_target(response)}: give that address as url"
+    elif not text.strip():
+        reason = f"the answer is empty (HTTP {response.status})"
+    else:
+        kind = "a page instead of JSON" if text.startswith("<") else "no whole JSON"
+        reason = f'the answer is {kind} (HTTP {response.status}): "{start}"'
+    return no_usable_response(request, reason, response=response)
 
 
 _SHOWN = 200
 
 
-def _target(answer: Answer) -> str:
-    """Where a redirect leads, without its query: it could repeat what was sent."""
+def _redirect_target(response: Response) -> str:
+    """Return where a redirect leads, without the query: it could repeat the key."""
     try:
-        parts = urlsplit(answer.headers.get("location", ""))
+        parts = urlsplit(response.headers.get("location", ""))
     except ValueError:
         return "somewhere unreadable"
     return f"{parts.scheme or 'the same scheme'}://{parts.hostname or 'the same host'}{parts.path}"
 
 
-def _unwrapped(payload: object) -> object:
-    """What stands in ``data``, where that is all the answer has."""
+def _unwrap_data(payload: object) -> object:
+    """Return the value of ``data`` if the response has nothing else."""
     if isinstance(payload, dict) and "data" in payload and payload.keys() <= _WRAPPING:
         return payload["data"]
     return payload

@@ -1,9 +1,9 @@
-"""A panel's words for "no", and the error class that each of them means (panel-api §10.3).
+"""The phrases with which panels reject requests, and the error class of each (panel-api §10.3).
 
-Panels share no codes: the same refusal comes as a sentence, as a key like
-``neworder.error.not_enough_funds`` or as a number, in several languages. Texts
-are compared without case, accents, punctuation and ``_``; the first class below whose
-words stand in the text decides, so the order of the table matters.
+Panels share no codes: the same rejection is a sentence, a key like
+``neworder.error.not_enough_funds`` or a number, in several languages. Messages
+are compared without case, accents, punctuation and ``_``. The first class in
+the table with a matching phrase decides, so its order matters.
 """
 
 from __future__ import annotations
@@ -184,8 +184,8 @@ counts as an accented и) and Vietnamese.
 
 
 @cache
-def _patterns() -> Sequence[tuple[type[PanelError], re.Pattern[str]]]:
-    """Compiled for the first refusal: that takes longer than importing all of this."""
+def _compile_patterns() -> Sequence[tuple[type[PanelError], re.Pattern[str]]]:
+    """Compile the table at the first rejection: it takes longer than importing this module."""
     return [(class_, re.compile(rf"\b(?:{'|'.join(phrases)})\b")) for class_, phrases in _TABLE]
 
 
@@ -211,40 +211,43 @@ _BY_STATUS: Mapping[int, type[PanelError]] = {
 
 @final
 @frozen(eq=False)
-class Words:
-    """The table above, with a user's own words before it."""
+class ErrorPhrases:
+    """The table above, preceded by a user's own phrases."""
 
     own: Mapping[str, type[PanelError]] = field(factory=dict, hash=False)
 
-    def known(self, text: str) -> type[PanelError] | None:
-        """The class that the text means, or ``None``."""
-        letters = letters_of(text)
-        for words, class_ in self.own.items():
-            if letters_of(words) in letters:
+    def classify_message(self, message: str) -> type[PanelError] | None:
+        """Return the class that a message stands for, or ``None``."""
+        normalized = normalize_text(message)
+        for phrase, class_ in self.own.items():
+            if normalize_text(phrase) in normalized:
                 return class_
-        for class_, pattern in _patterns():
-            if pattern.search(letters):
+        for class_, pattern in _compile_patterns():
+            if pattern.search(normalized):
                 return class_
         return None
 
-    def verdict(self, texts: Iterable[str], codes: Iterable[str], status: int) -> tuple[type[PanelError] | None, str]:
-        """The class and the text that decides it: texts before codes before the HTTP status.
+    def classify(
+        self, messages: Iterable[str], codes: Iterable[str], status: int
+    ) -> tuple[type[PanelError] | None, str]:
+        """Return the class of a rejection and the message that decides it.
 
-        ``None`` for words that nobody knows, with the first of them.
+        Messages count before codes, codes before the HTTP status. The class is
+        ``None`` if none of them is known; then the message is the first one.
         """
-        said = [text for text in texts if text.strip()]
-        for text in said:
-            if class_ := self.known(text):
-                return class_, text
-        first = said[0] if said else ""
+        filled = [message for message in messages if message.strip()]
+        for message in filled:
+            if class_ := self.classify_message(message):
+                return class_, message
+        first = filled[0] if filled else ""
         for code in codes:
             if class_ := _CODES.get(code):
                 return class_, first or code
         return _BY_STATUS.get(status), first
 
 
-def letters_of(text: str) -> str:
-    """The text in lower case, without accents, its punctuation and ``_`` turned to single blanks."""
+def normalize_text(text: str) -> str:
+    """Return the text in lower case, without accents, with punctuation and ``_`` replaced by single blanks."""
     letters = unicodedata.normalize("NFKD", text.casefold()).translate(_UNDECOMPOSED)
     return _PUNCTUATION.sub(" ", _ACCENTS.sub("", letters)).strip()
 

@@ -1,4 +1,4 @@
-"""What goes to the panel and what comes back, before anybody reads it."""
+"""Requests and responses between the pipeline and the transport, and what is known of a request's way out."""
 
 from __future__ import annotations
 
@@ -7,33 +7,29 @@ from typing import final
 
 from attrs import define, field, frozen
 
+from ..models import Id
+
 
 @final
 @frozen
 class Request:
-    """One request: its action, its other fields, and whether it may be sent again.
+    """A request: its action, its other form fields, and whether it is a write.
 
-    The key is not in here: it is added when the body is made.
+    A write costs money or changes something, so it is never repeated. ``ids``
+    are the ids of a batch call, keyed by the string that is sent. The key is
+    not part of a request: it is added when the body is encoded.
     """
 
     action: str
     fields: tuple[tuple[str, str], ...] = ()
-    repeatable: bool = field(default=True, kw_only=True)
-
-    @property
-    def ids(self) -> int:
-        """How many ids it asks about; of an order that is to be placed there is none yet."""
-        texts = () if self.action == "add" else (text for name, text in self.fields if name in _OF_IDS)
-        return sum(text.count(",") + 1 for text in texts)
-
-
-_OF_IDS = frozenset({"order", "orders", "refill", "refills"})
+    is_write: bool = field(default=False, kw_only=True)
+    ids: Mapping[str, Id] = field(factory=dict, kw_only=True, eq=False, repr=False)
 
 
 @final
 @frozen(kw_only=True)
-class Answer:
-    """One whole answer, as bytes. Header names are in lower case."""
+class Response:
+    """A whole response, as bytes. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str] = field(factory=dict, hash=False)
@@ -42,34 +38,34 @@ class Answer:
 
 @final
 @define(eq=False)
-class Trail:
-    """What one call has sent so far, as it is known at any moment, also when it is cut off.
+class SendState:
+    """What one call has sent so far. Valid at any moment, also after a cancellation.
 
-    ``sent`` is about the latest attempt: ``False`` is proof that nothing left,
-    ``None`` that nobody can tell. ``requests`` counts the attempts that were
+    ``sent`` is about the latest attempt: ``False`` proves that no byte was
+    sent, ``None`` means unknown. ``requests`` counts the attempts that were
     sent, or may have been.
     """
 
     sent: bool | None = False
     requests: int = 0
 
-    def begin(self) -> None:
-        """A new attempt starts; nothing of it has left yet."""
+    def start_attempt(self) -> None:
+        """Start a new attempt: nothing of it was sent yet."""
         self.sent = False
 
-    def hand_over(self) -> None:
-        """The request is given to somebody who may send it without a word."""
+    def mark_handed_over(self) -> None:
+        """Record that the request was passed to code that may send it without notice."""
         self.sent = None
         self.requests += 1
 
-    def hold(self) -> None:
-        """It was seen that nothing has left yet."""
+    def mark_not_sent(self) -> None:
+        """Record the proof that nothing was sent, after ``mark_handed_over``."""
         if self.sent is None:
             self.sent = False
             self.requests -= 1
 
-    def leave(self) -> None:
-        """It was seen that the request leaves."""
+    def mark_sent(self) -> None:
+        """Record that the first byte of the request leaves."""
         if self.sent is False:
             self.requests += 1
         self.sent = True

@@ -1,49 +1,60 @@
-"""How long an answer's headers ask to wait (panel-api §1.3); dates are read beside its own, and not our clock."""
+"""How long a response asks clients to wait (panel-api §1.3).
+
+Dates are compared with the response's own ``Date``, not with our clock.
+"""
 
 from __future__ import annotations
 
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from .scalars import count_of
+from .scalars import parse_int
 
 if TYPE_CHECKING:
-    from .messages import Answer
+    from .messages import Response
+
+MAX_PAUSE = 60.0
+"""The longest time, in seconds, for which a panel can hold back all requests of a client, or one retry by default."""
+
+_MAX_RESET = 100_000_000_000
+_MIN_TIMESTAMP = 1_000_000_000
+"""From here on ``X-RateLimit-Reset`` is seconds since 1970, below it seconds from now."""
+_MAX_DIGITS = 9
 
 
-def pause_asked(answer: Answer) -> float | None:
-    """Seconds that an answer asks all requests to wait, by ``Retry-After`` or a used-up ``X-RateLimit-Remaining``."""
-    asked = retry_after_of(answer)
-    if asked is not None or answer.headers.get("x-ratelimit-remaining", "").strip() != "0":
-        return asked
-    reset = count_of(answer.headers.get("x-ratelimit-reset"))
-    if reset is None or not 0 <= reset < _LAST_MOMENT:
+def parse_pause(response: Response) -> float | None:
+    """Return for how many seconds a response asks all requests to wait, at most ``MAX_PAUSE``.
+
+    Read from ``Retry-After``, or from ``X-RateLimit-Reset`` where
+    ``X-RateLimit-Remaining`` is 0.
+    """
+    delay = parse_retry_after(response)
+    if delay is None and response.headers.get("x-ratelimit-remaining", "").strip() == "0":
+        delay = _parse_reset(response)
+    return None if delay is None else min(delay, MAX_PAUSE)
+
+
+def _parse_reset(response: Response) -> float | None:
+    reset = parse_int(response.headers.get("x-ratelimit-reset"))
+    if reset is None or not 0 <= reset < _MAX_RESET:
         return None
-    if reset < _FIRST_MOMENT:
+    if reset < _MIN_TIMESTAMP:
         return float(reset)
     try:
-        now = parsedate_to_datetime(answer.headers["date"]).timestamp()
+        now = parsedate_to_datetime(response.headers["date"]).timestamp()
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
     return max(0.0, reset - now)
 
 
-_LAST_MOMENT = 100_000_000_000
-_FIRST_MOMENT = 1_000_000_000
-"""From here on ``X-RateLimit-Reset`` is seconds since 1970, below it seconds from now."""
-
-
-def retry_after_of(answer: Answer | None) -> float | None:
-    """Seconds that ``Retry-After`` asks for, given as a number or as a date beside the answer's own."""
-    if answer is None or not (said := answer.headers.get("retry-after", "").strip()):
+def parse_retry_after(response: Response | None) -> float | None:
+    """Return the seconds of ``Retry-After``, given as a number or as a date."""
+    if response is None or not (value := response.headers.get("retry-after", "").strip()):
         return None
-    if said.isascii() and said.isdecimal():
-        return float(said[:_LONGEST_DELAY])
+    if value.isascii() and value.isdecimal():
+        return float(value[:_MAX_DIGITS])
     try:
-        wait = parsedate_to_datetime(said) - parsedate_to_datetime(answer.headers["date"])
+        delay = parsedate_to_datetime(value) - parsedate_to_datetime(response.headers["date"])
     except (KeyError, TypeError, ValueError, OverflowError):
         return None
-    return max(0.0, wait.total_seconds())
-
-
-_LONGEST_DELAY = 9
+    return max(0.0, delay.total_seconds())

@@ -1,6 +1,6 @@
-"""Single values as panels send them, each with a reader of its own (panel-api §2.1, §5.4, §11).
+"""Parsers for single values as panels send them (panel-api §2.1, §5.4, §11).
 
-A second argument is nothing to them: cattrs names the type that it wants.
+The unused second argument of most of them is the target type that cattrs passes.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:,[0-9]{3})+(?:\.[0-9]*)?")
 _DOTTED_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(?:\.[0-9]{3})+,[0-9]+")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 
-_FIRST_SIGNS = frozenset("+-.0123456789")
-"""What a number begins with; most texts that are none begin with something else."""
+_NUMBER_INITIALS = frozenset("+-.0123456789")
+"""The first characters of numbers: a cheap check, as most strings that are not numbers start differently."""
 
-_MOST_DIGITS = 4000
-"""Python refuses to turn longer numbers into ``int``; no panel counts that far."""
+_MAX_DIGITS = 4000
+"""Python does not convert longer strings to ``int``; no panel counts that far."""
 
 
-def number_of(value: object, _: object = None) -> Decimal | None:
-    """An exact number, or ``None`` for words, blanks and whatever is none.
+def parse_decimal(value: object, _: object = None) -> Decimal | None:
+    """Parse an exact number. Return ``None`` for anything else.
 
-    A comma is a thousands separator before groups of three, else the decimal
-    sign: ``"1,234.50"`` is 1234.50, ``"1,250"`` is 1250, ``"0,27"`` is 0.27.
+    A comma before groups of three digits separates thousands, otherwise it is
+    the decimal sign: ``"1,234.50"`` is 1234.50, ``"1,250"`` is 1250, ``"0,27"`` is 0.27.
     """
     if isinstance(value, str):
-        return Decimal(value) if _PLAIN.fullmatch(value) else _written(value.strip())
+        return Decimal(value) if _PLAIN.fullmatch(value) else _parse_written(value.strip())
     if isinstance(value, int) and not isinstance(value, bool):
         return Decimal(value)
     return value if isinstance(value, Decimal) and value.is_finite() else None
 
 
-def _written(text: str) -> Decimal | None:
-    if text[:1] not in _FIRST_SIGNS:
+def _parse_written(text: str) -> Decimal | None:
+    if text[:1] not in _NUMBER_INITIALS:
         return None
     if _PLAIN.fullmatch(text):
         return Decimal(text)
@@ -54,19 +54,19 @@ def _written(text: str) -> Decimal | None:
     return None
 
 
-def count_of(value: object, _: object = None) -> int | None:
-    """A whole number, or ``None`` for everything else: fractions, words, blanks."""
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS:
+def parse_int(value: object, _: object = None) -> int | None:
+    """Parse an integer. Return ``None`` for anything else: fractions, words, blanks."""
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS:
         return int(value)
-    number = number_of(value)
-    if number is None or number.adjusted() > _MOST_DIGITS:
+    number = parse_decimal(value)
+    if number is None or number.adjusted() > _MAX_DIGITS:
         return None
     whole = number.to_integral_value()
     return int(whole) if whole == number else None
 
 
-def flag_of(value: object, _: object = None) -> bool | None:
-    """Yes, no, or ``None`` for "not said"."""
+def parse_bool(value: object, _: object = None) -> bool | None:
+    """Parse a boolean. Return ``None`` where the panel gives none."""
     if isinstance(value, bool):
         return value
     if isinstance(value, (int, Decimal)):
@@ -82,14 +82,14 @@ _FLAGS = {
 }  # fmt: skip
 
 
-def id_of(value: object) -> Id:
-    """An id as callers get it: ``int`` where it is a plain decimal number, else the text.
+def parse_id(value: object) -> Id:
+    """Parse an id: to ``int`` if it is a plain decimal number, else to ``str``.
 
     Raises:
-        ValueError: it is none: empty, a fraction, a sentence.
+        ValueError: it is not an id but empty, a fraction or a sentence.
     """
     if isinstance(value, Decimal):
-        value = count_of(value)
+        value = parse_int(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -102,12 +102,12 @@ def id_of(value: object) -> Id:
     raise ValueError(msg)
 
 
-def is_an_id(value: object) -> bool:
-    """Whether a value can be the id of something that is there: not nothing, 0, a flag, or a sentence."""
+def is_id(value: object) -> bool:
+    """Return whether a value can be the id of an existing order or refill: not empty, 0, a flag or a sentence."""
     if isinstance(value, bool) or (isinstance(value, str) and value.strip().casefold() in _NO_IDS):
         return False
     try:
-        id_ = id_of(value)
+        id_ = parse_id(value)
     except ValueError:
         return False
     return not isinstance(id_, int) or id_ > 0
@@ -118,8 +118,8 @@ _DECIMAL_ID = re.compile(r"0|[1-9][0-9]{0,39}")
 _NO_ID = re.compile(r"[\s,]")
 
 
-def text_of(value: object, _: object = None) -> str | None:
-    """A text, a number as its text, or ``None``."""
+def parse_text(value: object, _: object = None) -> str | None:
+    """Return a string as it is and a number as a string. Return ``None`` for anything else."""
     if isinstance(value, str):
         return value
     if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
@@ -127,38 +127,38 @@ def text_of(value: object, _: object = None) -> str | None:
     return None
 
 
-def folded(text: str) -> str:
-    """A word without case, ``_``, ``-`` and blanks: how panels' spellings are compared."""
-    return _folded_word(text) if len(text) <= _LONGEST_WORD else _folded(text)
+def normalize_word(text: str) -> str:
+    """Return a word without case, ``_``, ``-`` and blanks, to compare the spellings of panels."""
+    return _normalize_short_word(text) if len(text) <= _MAX_WORD else _normalize(text)
 
 
-def _folded(text: str) -> str:
+def _normalize(text: str) -> str:
     return _SEPARATORS.sub("", text.casefold())
 
 
 _SEPARATORS = re.compile(r"[\s_-]+")
-_LONGEST_WORD = 40
-_folded_word = lru_cache(maxsize=512)(_folded)
-"""Panels have few words, and say them again and again; long texts are not kept."""
+_MAX_WORD = 40
+_normalize_short_word = lru_cache(maxsize=512)(_normalize)
+"""Panels repeat few words, so they are cached. Long strings are not."""
 
 
-def order_state_of(word: object, _: object = None) -> OrderState:
-    """What an order's status word means; ``UNKNOWN`` for words nobody told us."""
-    return _ORDER_STATES.get(folded(text_of(word) or ""), OrderState.UNKNOWN)
+def parse_order_state(word: object, _: object = None) -> OrderState:
+    """Return the state that an order's status word stands for, ``UNKNOWN`` for unknown words."""
+    return _ORDER_STATES.get(normalize_word(parse_text(word) or ""), OrderState.UNKNOWN)
 
 
-def refill_state_of(word: object, _: object = None) -> RefillState:
-    """What a refill's status word means; ``UNKNOWN`` for words nobody told us."""
-    return _REFILL_STATES.get(folded(text_of(word) or ""), RefillState.UNKNOWN)
+def parse_refill_state(word: object, _: object = None) -> RefillState:
+    """Return the state that a refill's status word stands for, ``UNKNOWN`` for unknown words."""
+    return _REFILL_STATES.get(normalize_word(parse_text(word) or ""), RefillState.UNKNOWN)
 
 
-def service_kind_of(word: object, _: object = None) -> ServiceKind:
-    """What a service's type word means; ``UNKNOWN`` for words nobody told us."""
-    return _SERVICE_KINDS.get(folded(text_of(word) or ""), ServiceKind.UNKNOWN)
+def parse_service_kind(word: object, _: object = None) -> ServiceKind:
+    """Return the kind that a service's type stands for, ``UNKNOWN`` for unknown types."""
+    return _SERVICE_KINDS.get(normalize_word(parse_text(word) or ""), ServiceKind.UNKNOWN)
 
 
 _ORDER_STATES = {
-    **{folded(state.value): state for state in OrderState if state is not OrderState.UNKNOWN},
+    **{normalize_word(state.value): state for state in OrderState if state is not OrderState.UNKNOWN},
     "inprogess": OrderState.IN_PROGRESS,
     "complete": OrderState.COMPLETED,
     "concluído": OrderState.COMPLETED,
@@ -169,7 +169,7 @@ _ORDER_STATES = {
 }
 
 _REFILL_STATES = {
-    **{folded(state.value): state for state in RefillState if state is not RefillState.UNKNOWN},
+    **{normalize_word(state.value): state for state in RefillState if state is not RefillState.UNKNOWN},
     "inprogess": RefillState.IN_PROGRESS,
     "complete": RefillState.COMPLETED,
     "concluído": RefillState.COMPLETED,
@@ -179,6 +179,6 @@ _REFILL_STATES = {
 }
 
 _SERVICE_KINDS = {
-    **{folded(kind.value): kind for kind in ServiceKind if kind is not ServiceKind.UNKNOWN},
+    **{normalize_word(kind.value): kind for kind in ServiceKind if kind is not ServiceKind.UNKNOWN},
     "subscription": ServiceKind.SUBSCRIPTIONS,
 }

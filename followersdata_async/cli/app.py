@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 from cyclopts import App, Parameter
 
-from .._pacing import PollPolicy
+from .._polling.policy import PollPolicy
 from ..client import AsyncClient
 from ..orders import Order
 from . import exit_codes as exits

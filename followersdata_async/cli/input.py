@@ -7,8 +7,8 @@ import io
 import sys
 from typing import TYPE_CHECKING
 
-from .._batch.ids import unique
-from ..models import id_text
+from .._batch.ids import format_ids
+from ..models import format_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -44,7 +44,7 @@ def ids_from(arguments: Iterable[str], file: Path | None, column: str | None = N
     if column is not None and file is None:
         msg = "--column is the column of a CSV file: name it with --file"
         raise UsageError(msg)
-    ids = unique(_each(arguments, file, column))
+    ids = list(format_ids(_each(arguments, file, column)).values())
     if not ids:
         msg = "no ids: give them as arguments, with --file, or on standard input with -"
         raise UsageError(msg)
@@ -112,7 +112,7 @@ def _ids_of(lines: Iterable[str], name: str) -> Iterator[Id]:
 
 def _id_of(text: str, place: str) -> Id:
     try:
-        return id_text(text)
+        return format_id(text)
     except ValueError as error:
         msg = f"{place}: {error}"
         raise UsageError(msg) from error

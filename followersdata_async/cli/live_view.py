@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from .._polling.tracker import Event
-    from ..models import Id
+    from ..models import Id, WatchEvent
     from .output import Format
 
 _MINUTE = 60.0
@@ -46,7 +45,7 @@ class Board:
         self._moves: deque[float] = deque()
         self._requests = 0
 
-    def note(self, event: Event, requests: int) -> None:
+    def note(self, event: WatchEvent, requests: int) -> None:
         """Note what was told, and how many requests were sent so far."""
         if isinstance(event, Change):
             self._seen.add(event.order)

@@ -10,7 +10,7 @@ from typing import Annotated, TypeAlias, final
 from attrs import frozen
 from cyclopts import Parameter
 
-from .._pacing import PollPolicy
+from .._polling.policy import PollPolicy
 from ..client import AsyncClient
 from ..integrations.logging import log_to
 from ..models import Id

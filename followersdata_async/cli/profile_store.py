@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, final
 from attrs import field, frozen
 from platformdirs import user_config_path
 
-from .._settings import KEY_FILE_VARIABLE, KEY_VARIABLE, URL_VARIABLE, url_from
+from .._settings import KEY_FILE_VARIABLE, KEY_VARIABLE, URL_VARIABLE, resolve_url
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def credentials(profile: str | None, url: str | None, environment: Mapping[str, 
         raise ConfigurationError(msg)
     account = accounts().account(profile or DEFAULT)
     elsewhere = environment.get(URL_VARIABLE)
-    if profile is None and url is None and elsewhere and url_from(elsewhere, {}) != account.url:
+    if profile is None and url is None and elsewhere and resolve_url(elsewhere, {}) != account.url:
         msg = (
             f"{URL_VARIABLE} is not the address of the profile {DEFAULT}, whose key is not sent there: "
             f"set {KEY_VARIABLE} as well, or say --profile {DEFAULT}"
@@ -186,7 +186,7 @@ def _account(name: str, entry: object, file: Path) -> Account:
     if isinstance(entry, dict):
         url, key = entry.get("url"), entry.get("key")
         if isinstance(url, str) and isinstance(key, str | None):
-            return Account(name=name, url=url_from(url, {}), key=key)
+            return Account(name=name, url=resolve_url(url, {}), key=key)
     msg = f"the profile {name!r} in {file} has no url and key: add it again"
     raise ConfigurationError(msg)
 

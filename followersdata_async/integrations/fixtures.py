@@ -1,26 +1,23 @@
-"""A client for fixtures that are no coroutines, and so have no event loop to open one on."""
+"""The client of the pytest fixtures."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, final
+from typing import Any, final
 
-import anyio.lowlevel
-
-from ..client import CLOSED, AsyncClient
-
-if TYPE_CHECKING:
-    from .._pipeline import Line
+from ..client import AsyncClient
 
 
 @final
 class FixtureClient(AsyncClient):
-    """A client of a lent in-process one, which is opened by its first call. There is nothing to close."""
+    """A client that its first call opens, for fixtures that are not coroutines and have no event loop.
 
-    def _opened(self) -> Line:
-        if self._loop is None:
-            self._loop = anyio.lowlevel.current_token()
-        return super()._opened()
+    Its custom HTTP client needs neither opening nor closing.
+    """
+
+    def __init__(self, *args: Any, **settings: Any) -> None:  # noqa: ANN401 - those of AsyncClient
+        super().__init__(*args, **settings)
+        self._pipeline.opens_on_use = True
 
     def end(self) -> None:
-        """Say no to calls that come after the test."""
-        self._loop = CLOSED
+        """Reject calls that come after the test."""
+        self._pipeline.mark_closed()

@@ -24,8 +24,8 @@ from collections.abc import Callable, Mapping
 
 from procrastinate.tasks import Task
 
-from .._pacing import PollPolicy, check_poll_policy
-from .._validators import check_seconds
+from .._polling.policy import PollPolicy, check_poll_policy
+from .._validators import check_duration
 from ..client import AsyncClient
 from ..errors import ConfigurationError, LedgerError, NotSentError, OutcomeUnknownError
 from ..ledger import Ledger, ReceiptState
@@ -77,9 +77,9 @@ def blueprint(  # noqa: PLR0913 - settings, each by its keyword and with a defau
         ValueError: no panels, or a number out of its bounds.
         ConfigurationError: the ledger's address is none.
     """
-    check_seconds("duration", duration)
-    check_seconds("stalled_after", stalled_after)
-    check_seconds("lease", lease)
+    check_duration("duration", duration)
+    check_duration("stalled_after", stalled_after)
+    check_duration("lease", lease)
     check_poll_policy(poll_policy)
     if not panels or shards < 1:
         msg = "panels must name at least one panel" if not panels else f"shards is {shards}, but must be at least 1"

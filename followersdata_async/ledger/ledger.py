@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Self, final
 
 from attrs import evolve
 
-from .._batch.ids import checked_iterable
-from .._concurrency import finished
-from .._pacing import PollPolicy
-from .._wire.scalars import id_of
+from .._batch.ids import check_iterable
+from .._concurrency import run_to_completion
+from .._polling.policy import PollPolicy
+from .._wire.scalars import parse_id
 from ..errors import ConfigurationError
-from ..models import id_text
+from ..models import format_id
 from . import poller as rounds
 from . import schema
 from . import store_intents as store
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-    from .._concurrency import Hold
+    from .._concurrency import Commit
     from ..client import AsyncClient
     from ..models import Id, OrderState
     from ..orders import Order
@@ -87,9 +87,9 @@ class Ledger:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Close the database, unless it was lent; orders that are being placed are waited for."""
-        await finished(self._closed)
+        await run_to_completion(self._closed)
 
-    async def _closed(self, hold: Hold) -> None:
+    async def _closed(self, hold: Commit) -> None:
         hold()
         await self._placing.landed()
         await self._database.aclose()
@@ -237,7 +237,7 @@ class Ledger:
         if (order is None) is placed:
             msg = "say either order=…, its id at the panel, or placed=False"
             raise ValueError(msg)
-        order = None if order is None else id_of(id_text(order))
+        order = None if order is None else parse_id(format_id(order))
         async with self._database.transaction() as connection:
             receipt = await on_record(connection, ref)
             if receipt.state is not ReceiptState.UNKNOWN:
@@ -259,7 +259,7 @@ class Ledger:
             TypeError, ValueError: something in it is no id; none is followed.
             LedgerError: the ledger could not be written.
         """
-        checked_iterable(orders)
+        check_iterable(orders)
         check_name("panel", panel)
         async with self._database.transaction() as connection:
             return await following.adopt(connection, panel, orders, now=self._clock())

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, final
 import anyio
 from attrs import evolve
 
-from .._concurrency import finished
-from .._validators import check_sendable
+from .._concurrency import run_to_completion
+from .._validators import check_encodable
 from ..errors import ConfigurationError, FollowersDataError, NotSentError, PanelError
 from ..orders import Raw
 from . import store_intents as store
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-    from .._concurrency import Hold
+    from .._concurrency import Commit
     from ..client import AsyncClient
     from ..orders import Order
     from .database import Database
@@ -82,7 +82,7 @@ class Placing:
     async def place(self, panel: AsyncClient, order: Order, receipt: Receipt) -> Receipt:
         """Write an intent down and send it, if its ref was not sent before; see ``Ledger.place``."""
 
-        async def placed(hold: Hold) -> Receipt:
+        async def placed(hold: Commit) -> Receipt:
             hold()
             async with self._database.transaction() as connection:
                 recorded = receipt
@@ -93,7 +93,7 @@ class Placing:
             return await self._sent(panel, order, recorded)
 
         async with self._alone(receipt.ref):
-            return await finished(placed)
+            return await run_to_completion(placed)
 
     async def intend(self, connection: AsyncConnection, receipt: Receipt) -> Receipt:
         """Write an intent down in a transaction of the user's; see ``Ledger.intend``."""
@@ -104,7 +104,7 @@ class Placing:
     async def send(self, panel: AsyncClient, ref: str) -> Receipt:
         """Send what was intended under a ref; see ``Ledger.send``."""
 
-        async def sent(hold: Hold) -> Receipt:
+        async def sent(hold: Commit) -> Receipt:
             hold()
             async with self._database.transaction() as connection:
                 receipt = await on_record(connection, ref)
@@ -114,7 +114,7 @@ class Placing:
             return await self._sent(panel, Raw(service=fields.pop("service"), extra=fields), receipt)
 
         async with self._alone(ref):
-            return await finished(sent)
+            return await run_to_completion(sent)
 
     async def landed(self) -> None:
         """Wait until no order is being placed."""
@@ -200,4 +200,4 @@ def check_name(what: str, name: object) -> None:
     if not name.strip() or "\x00" in name or len(name) > _LONGEST_NAME:
         msg = f"{what} has {len(name)} characters; it must have 1 to {_LONGEST_NAME}, not all of them blank"
         raise ValueError(msg)
-    check_sendable(what, name)
+    check_encodable(what, name)

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Self, final
 import anyio
 from attrs import define, field, frozen
 
-from .._pacing import PollPolicy, check_poll_policy
-from .._polling.tracker import lag_of
-from .._serialization import Plain
-from .._validators import check_seconds
+from .._polling.policy import PollPolicy, check_poll_policy
+from .._polling.tracker import compute_poll_lag
+from .._serialization import Serializable
+from .._validators import check_duration
 from ..client import AsyncClient
 from ..errors import FollowersDataError
 from ..events import PollStarted
-from ..models import Change, id_text
+from ..models import Change, format_id
 from . import store_tracked as following
 from .database import Database
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .._polling.tracker import Followed
+    from .._polling.tracker import TrackedOrder
     from .store_tracked import Seen
 
 STRIDE = 10
@@ -38,7 +38,7 @@ _LONGEST_WAIT = 30.0
 
 @final
 @frozen(kw_only=True)
-class PollReport(Plain):
+class PollReport(Serializable):
     """What a round came to: ``orders`` asked in ``batches``, by ``requests``.
 
     ``final`` orders will not be asked again, ``failed`` looks came to nothing,
@@ -92,7 +92,7 @@ class _Round:
             claimed = await following.claim(connection, self.name, now=now, until=until, batches=batches)
         if not claimed:
             return False
-        left = {id_text(order.id): order for order in claimed}
+        left = {format_id(order.id): order for order in claimed}
         seen: list[Seen] = []
         try:
             await self._look(left, seen)
@@ -101,19 +101,19 @@ class _Round:
                 await self._write_back(seen, left.values(), until)
         return True
 
-    async def _look(self, left: dict[str, Followed], seen: list[Seen]) -> None:
+    async def _look(self, left: dict[str, TrackedOrder], seen: list[Seen]) -> None:
         self.batches += -(-len(left) // following.SIZE)
-        if self.panel.events:
-            self.panel.events.tell(PollStarted(orders=len(left), lag=lag_of(left.values(), self.clock())))
+        if self.panel.events.is_active:
+            self.panel.events.emit(PollStarted(orders=len(left), lag=compute_poll_lag(left.values(), self.clock())))
         async with self.panel.stream_status([order.id for order in left.values()]) as outcomes:
             try:
                 async for outcome in outcomes:
-                    order = left.pop(id_text(outcome.id))
-                    seen.append((order, order.noted(outcome, self.clock(), self.poll_policy)))
+                    order = left.pop(format_id(outcome.id))
+                    seen.append((order, order.record_outcome(outcome, self.clock(), self.poll_policy)))
             finally:
                 self.requests += outcomes.requests
 
-    async def _write_back(self, seen: Sequence[Seen], unseen: Collection[Followed], until: float) -> None:
+    async def _write_back(self, seen: Sequence[Seen], unseen: Collection[TrackedOrder], until: float) -> None:
         async with self.database.transaction() as connection:
             await following.give_free(connection, self.name, unseen, until=until)
             written = await following.write_back(connection, self.name, seen, until=until, now=self.clock())
@@ -136,8 +136,8 @@ async def poll_once(
     clock: Callable[[], float],
 ) -> PollReport:
     """One bounded round; see ``Ledger.poll_once``."""
-    check_seconds("deadline", deadline)
-    check_seconds("lease", lease)
+    check_duration("deadline", deadline)
+    check_duration("lease", lease)
     if max_requests < 1:
         msg = f"max_requests is {max_requests}, but must be at least 1"
         raise ValueError(msg)

@@ -9,7 +9,7 @@ from typing import final
 
 from attrs import frozen
 
-from .._serialization import Plain
+from .._serialization import Serializable
 from ..models import Id
 
 
@@ -30,7 +30,7 @@ class ReceiptState(Enum):
 
 @final
 @frozen(kw_only=True)
-class Receipt(Plain):
+class Receipt(Serializable):
     """An order under a name of the caller's, and what became of it. Times are seconds since 1970.
 
     ``fields`` are the order's, as they are sent. ``order`` is the panel's id of
@@ -57,7 +57,7 @@ class Receipt(Plain):
 
 @final
 @frozen(kw_only=True)
-class Evidence(Plain):
+class Evidence(Serializable):
     """What helps to decide what became of an order whose outcome is unknown. Code never decides it.
 
     ``spent`` is what the balance fell by since before the order, ``None``

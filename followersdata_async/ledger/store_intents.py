@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from .._wire.scalars import id_of
+from .._wire.scalars import parse_id
 from .receipts import Receipt, ReceiptState
 from .tables import INTENTS
 
@@ -108,7 +108,7 @@ def _receipt_from(row: Row[Any]) -> Receipt:
         panel=row.panel,
         state=ReceiptState.UNKNOWN if row.state == SENDING else ReceiptState(row.state),
         fields=json.loads(row.fields),
-        order=None if row.order_id is None else id_of(row.order_id),
+        order=None if row.order_id is None else parse_id(row.order_id),
         charge=_money(row.charge),
         currency=row.currency,
         error=row.error,

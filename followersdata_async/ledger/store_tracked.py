@@ -25,9 +25,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from .._polling.tracker import Event, Followed
-from .._wire.scalars import id_of
-from ..models import Change, Id, OrderState, id_text
+from .._polling.tracker import TrackedOrder
+from .._wire.scalars import parse_id
+from ..models import Change, Id, OrderState, WatchEvent, format_id
 from .statuses import status_from, text_of
 from .tables import CHANGES, ORDERS
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Dialect, Insert, UpdateBase
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-Seen: TypeAlias = tuple[Followed, Event | None]
+Seen: TypeAlias = tuple[TrackedOrder, WatchEvent | None]
 """An order that was looked at, and what there is to tell of it."""
 
 SIZE = 100
@@ -61,7 +61,7 @@ class Recorded:
 async def adopt(connection: AsyncConnection, panel: str, orders: Iterable[Id], *, now: float) -> int:
     """Follow orders from now on; how many are new."""
     new, left = 0, iter(orders)
-    while texts := [id_text(order) for order in islice(left, _ADOPTED_AT_ONCE)]:
+    while texts := [format_id(order) for order in islice(left, _ADOPTED_AT_ONCE)]:
         adoption = _adoption(connection.dialect.name, panel, texts, now)
         new += (await connection.execute(adoption, execution_options={"preserve_rowcount": True})).rowcount
     return new
@@ -87,7 +87,9 @@ def _adoption(dialect: str, panel: str, texts: Sequence[str], now: float) -> Ins
     return into(ORDERS).from_select(columns, rows).on_conflict_do_nothing()
 
 
-async def claim(connection: AsyncConnection, panel: str, *, now: float, until: float, batches: int) -> list[Followed]:
+async def claim(
+    connection: AsyncConnection, panel: str, *, now: float, until: float, batches: int
+) -> list[TrackedOrder]:
     """Lease orders whose turn it is, the last batch filled up with those due next; none where nothing is due."""
     free = (
         select(*_READ)
@@ -104,7 +106,7 @@ async def claim(connection: AsyncConnection, panel: str, *, now: float, until: f
     return claimed
 
 
-async def give_free(connection: AsyncConnection, panel: str, orders: Collection[Followed], *, until: float) -> None:
+async def give_free(connection: AsyncConnection, panel: str, orders: Collection[TrackedOrder], *, until: float) -> None:
     """End our lease of orders that were not looked at."""
     if orders:
         ours = ORDERS.c.leased_until == until
@@ -130,7 +132,7 @@ async def write_back(
         .with_for_update()
     )
     texts = set((await connection.execute(ours)).scalars())
-    written = [(order, event) for order, event in seen if id_text(order.id) in texts]
+    written = [(order, event) for order, event in seen if format_id(order.id) in texts]
     rows = [_row_of(panel, order) for order, _ in written]
     await _execute_many(connection, _WRITTEN, rows)
     changes = [
@@ -160,7 +162,7 @@ async def changes_since(connection: AsyncConnection, number: int, *, limit: int)
             panel=row.panel,
             at=row.at,
             change=Change(
-                id_of(row.order_id),
+                parse_id(row.order_id),
                 None if row.before is None else status_from(row.before),
                 status_from(row.after),
             ),
@@ -186,9 +188,9 @@ async def next_due_at(connection: AsyncConnection, panel: str, *, now: float) ->
     return min(times, default=None)
 
 
-def _among(connection: AsyncConnection, panel: str, orders: Iterable[Followed]) -> tuple[ColumnElement[bool], ...]:
+def _among(connection: AsyncConnection, panel: str, orders: Iterable[TrackedOrder]) -> tuple[ColumnElement[bool], ...]:
     """Which orders: one parameter for any number of them, in the form that each database looks up by its index."""
-    texts = [id_text(order.id) for order in orders]
+    texts = [format_id(order.id) for order in orders]
     if connection.dialect.name == "postgresql":
         return ORDERS.c.panel == panel, ORDERS.c.order_id == any_(literal(texts, postgresql.ARRAY(Text)))
     each = func.json_each(json.dumps(texts)).table_valued("value")
@@ -227,17 +229,17 @@ def _compiled(statement: UpdateBase, dialect: Dialect) -> tuple[str, Sequence[st
     return str(compiled), compiled.positiontup
 
 
-def _row_of(panel: str, order: Followed) -> dict[str, Any]:
+def _row_of(panel: str, order: TrackedOrder) -> dict[str, Any]:
     error = getattr(order.outcome, "error", None)
     return {
         "its_panel": panel,
-        "its_id": id_text(order.id),
+        "its_id": format_id(order.id),
         "state": None if order.status is None else order.status.state.value,
         "status": None if order.status is None else text_of(order.status),
-        "moved_at": order.moved_at,
-        "remained": order.remained,
+        "moved_at": order.changed_at,
+        "remained": order.initial_remains,
         "failures": order.failures,
-        "refusals": order.refusals,
+        "refusals": order.not_found,
         "error": None if error is None else f"{type(error).__name__}: {error}",
         "is_open": order.is_open,
         "due_at": order.due_at,
@@ -255,14 +257,14 @@ _READ = (
 )
 
 
-def _followed_from(row: Sequence[Any]) -> Followed:
+def _followed_from(row: Sequence[Any]) -> TrackedOrder:
     order_id, status, moved_at, remained, failures, refusals, due_at = row
-    return Followed(
-        id_of(order_id),
-        moved_at=moved_at,
+    return TrackedOrder(
+        parse_id(order_id),
+        changed_at=moved_at,
         status=None if status is None else status_from(status),
-        remained=remained,
+        initial_remains=remained,
         failures=failures,
-        refusals=refusals,
+        not_found=refusals,
         due_at=due_at,
     )

@@ -10,8 +10,8 @@ from typing import ClassVar, Protocol, final
 from attrs import Attribute, field, frozen
 from attrs import fields as attributes
 
-from .._validators import check_sendable
-from ..models import Id, Service, ServiceKind, id_text
+from .._validators import check_encodable
+from ..models import Id, Service, ServiceKind, format_id
 
 _THOUSAND = Decimal(1000)
 _EXACT = Context(prec=10_000)
@@ -30,7 +30,7 @@ class Order(Protocol):
 
 
 def _id(_: object, __: Attribute[Id], value: Id) -> None:
-    id_text(value)
+    format_id(value)
 
 
 def _extra_fields(_: object, attribute: Attribute[Mapping[str, str]], value: object) -> None:
@@ -38,7 +38,7 @@ def _extra_fields(_: object, attribute: Attribute[Mapping[str, str]], value: obj
         msg = f"{attribute.name} maps texts to texts: write numbers as texts"
         raise TypeError(msg)
     for part in (*value.keys(), *value.values()):
-        check_sendable(attribute.name, part)
+        check_encodable(attribute.name, part)
     if taken := sorted({"key", "action", "service"} & value.keys()):
         msg = f"{attribute.name} may not hold {' or '.join(taken)}: those are not fields of the panel's own"
         raise ValueError(msg)
@@ -55,7 +55,7 @@ def _texts(lines: object) -> Iterable[str]:
         if not isinstance(part, str):
             msg = f"lines are a text, or many texts, and not {type(part).__name__}"
             raise TypeError(msg)
-        check_sendable("a line", part)
+        check_encodable("a line", part)
         yield part
 
 
@@ -154,7 +154,7 @@ def _price(service: Service, amount: int, runs: int | None) -> Decimal:
 
 def problem_of_id(id_: Id, service: Service) -> str | None:
     """Whether a row of the catalogue is another service's."""
-    if id_text(id_) == id_text(service.service):
+    if format_id(id_) == format_id(service.service):
         return None
     return f"the order is for service {id_}, and this is the row of {service.service}"
 

@@ -11,7 +11,7 @@ from attrs import NOTHING, field, frozen
 from attrs import fields as attributes
 from attrs.validators import instance_of, optional
 
-from .._validators import filled_text, whole_number
+from .._validators import integer, non_empty_string
 from ..models import Service, ServiceKind
 from .base import Raw, TypedOrder, as_text, check_drip_feed, lines_of, problem_of_id, problems_of_amount, some_lines
 
@@ -25,10 +25,10 @@ class Default(TypedOrder):
     """
 
     kind: ClassVar[ServiceKind] = ServiceKind.DEFAULT
-    link: str = field(validator=filled_text)
-    quantity: int = field(validator=whole_number(1))
-    runs: int | None = field(default=None, validator=optional(whole_number(1)))
-    interval: int | None = field(default=None, validator=optional(whole_number(1)))
+    link: str = field(validator=non_empty_string)
+    quantity: int = field(validator=integer(1))
+    runs: int | None = field(default=None, validator=optional(integer(1)))
+    interval: int | None = field(default=None, validator=optional(integer(1)))
 
     def __attrs_post_init__(self) -> None:
         """Refuse half a drip-feed."""
@@ -41,7 +41,7 @@ class Package(TypedOrder):
     """A package for a ``link``: it has no quantity, and the service's rate is its whole price."""
 
     kind: ClassVar[ServiceKind] = ServiceKind.PACKAGE
-    link: str = field(validator=filled_text)
+    link: str = field(validator=non_empty_string)
 
 
 @final
@@ -50,8 +50,8 @@ class Seo(TypedOrder):
     """``quantity`` for a ``link``, found by ``keywords``."""
 
     kind: ClassVar[ServiceKind] = ServiceKind.SEO
-    link: str = field(validator=filled_text)
-    quantity: int = field(validator=whole_number(1))
+    link: str = field(validator=non_empty_string)
+    quantity: int = field(validator=integer(1))
     keywords: tuple[str, ...] = field(converter=lines_of, validator=some_lines)
 
 
@@ -62,7 +62,7 @@ class CustomComments(TypedOrder):
 
     kind: ClassVar[ServiceKind] = ServiceKind.CUSTOM_COMMENTS
     counts: ClassVar[str | None] = "comments"
-    link: str = field(validator=filled_text)
+    link: str = field(validator=non_empty_string)
     comments: tuple[str, ...] = field(converter=lines_of, validator=some_lines)
 
 
@@ -72,7 +72,7 @@ class CustomCommentsPackage(TypedOrder):
     """A package of ``comments`` for a ``link``: the service's rate is its whole price."""
 
     kind: ClassVar[ServiceKind] = ServiceKind.CUSTOM_COMMENTS_PACKAGE
-    link: str = field(validator=filled_text)
+    link: str = field(validator=non_empty_string)
     comments: tuple[str, ...] = field(converter=lines_of, validator=some_lines)
 
 
@@ -82,8 +82,8 @@ class Mentions(TypedOrder):
     """``quantity`` mentions of ``usernames`` for a ``link``."""
 
     kind: ClassVar[ServiceKind] = ServiceKind.MENTIONS
-    link: str = field(validator=filled_text)
-    quantity: int = field(validator=whole_number(1))
+    link: str = field(validator=non_empty_string)
+    quantity: int = field(validator=integer(1))
     usernames: tuple[str, ...] = field(converter=lines_of, validator=some_lines)
 
 
@@ -93,8 +93,8 @@ class MentionsWithHashtags(TypedOrder):
     """``quantity`` mentions of ``usernames``, with ``hashtags``, for a ``link``."""
 
     kind: ClassVar[ServiceKind] = ServiceKind.MENTIONS_WITH_HASHTAGS
-    link: str = field(validator=filled_text)
-    quantity: int = field(validator=whole_number(1))
+    link: str = field(validator=non_empty_string)
+    quantity: int = field(validator=integer(1))
     usernames: tuple[str, ...] = field(converter=lines_of, validator=some_lines)
     hashtags: tuple[str, ...] = field(converter=lines_of, validator=some_lines)
 
@@ -106,7 +106,7 @@ class MentionsCustomList(TypedOrder):
 
     kind: ClassVar[ServiceKind] = ServiceKind.MENTIONS_CUSTOM_LIST
     counts: ClassVar[str | None] = "usernames"
-    link: str = field(validator=filled_text)
+    link: str = field(validator=non_empty_string)
     usernames: tuple[str, ...] = field(converter=lines_of, validator=some_lines)
 
 
@@ -116,9 +116,9 @@ class MentionsHashtag(TypedOrder):
     """``quantity`` mentions of users of one ``hashtag`` for a ``link``."""
 
     kind: ClassVar[ServiceKind] = ServiceKind.MENTIONS_HASHTAG
-    link: str = field(validator=filled_text)
-    quantity: int = field(validator=whole_number(1))
-    hashtag: str = field(validator=filled_text)
+    link: str = field(validator=non_empty_string)
+    quantity: int = field(validator=integer(1))
+    hashtag: str = field(validator=non_empty_string)
 
 
 @final
@@ -127,9 +127,9 @@ class MentionsUserFollowers(TypedOrder):
     """``quantity`` mentions of followers of ``username`` (the profile's address) for a ``link``."""
 
     kind: ClassVar[ServiceKind] = ServiceKind.MENTIONS_USER_FOLLOWERS
-    link: str = field(validator=filled_text)
-    quantity: int = field(validator=whole_number(1))
-    username: str = field(validator=filled_text)
+    link: str = field(validator=non_empty_string)
+    quantity: int = field(validator=integer(1))
+    username: str = field(validator=non_empty_string)
 
 
 @final
@@ -138,9 +138,9 @@ class MentionsMediaLikers(TypedOrder):
     """``quantity`` mentions of likers of ``media`` (its address) for a ``link``."""
 
     kind: ClassVar[ServiceKind] = ServiceKind.MENTIONS_MEDIA_LIKERS
-    link: str = field(validator=filled_text)
-    quantity: int = field(validator=whole_number(1))
-    media: str = field(validator=filled_text)
+    link: str = field(validator=non_empty_string)
+    quantity: int = field(validator=integer(1))
+    media: str = field(validator=non_empty_string)
 
 
 @final
@@ -149,9 +149,9 @@ class CommentLikes(TypedOrder):
     """``quantity`` likes of the comment that ``username`` wrote at a ``link``."""
 
     kind: ClassVar[ServiceKind] = ServiceKind.COMMENT_LIKES
-    link: str = field(validator=filled_text)
-    quantity: int = field(validator=whole_number(1))
-    username: str = field(validator=filled_text)
+    link: str = field(validator=non_empty_string)
+    quantity: int = field(validator=integer(1))
+    username: str = field(validator=non_empty_string)
 
 
 @final
@@ -161,8 +161,8 @@ class CommentReplies(TypedOrder):
 
     kind: ClassVar[ServiceKind] = ServiceKind.COMMENT_REPLIES
     counts: ClassVar[str | None] = "comments"
-    link: str = field(validator=filled_text)
-    username: str = field(validator=filled_text)
+    link: str = field(validator=non_empty_string)
+    username: str = field(validator=non_empty_string)
     comments: tuple[str, ...] = field(converter=lines_of, validator=some_lines)
 
 
@@ -172,9 +172,9 @@ class Poll(TypedOrder):
     """``quantity`` votes for answer number ``answer_number`` of the poll at a ``link``."""
 
     kind: ClassVar[ServiceKind] = ServiceKind.POLL
-    link: str = field(validator=filled_text)
-    quantity: int = field(validator=whole_number(1))
-    answer_number: int = field(validator=whole_number(0))
+    link: str = field(validator=non_empty_string)
+    quantity: int = field(validator=integer(1))
+    answer_number: int = field(validator=integer(0))
 
 
 @final
@@ -183,8 +183,8 @@ class InvitesFromGroups(TypedOrder):
     """``quantity`` invitations from ``groups`` (their addresses) for a ``link``."""
 
     kind: ClassVar[ServiceKind] = ServiceKind.INVITES_FROM_GROUPS
-    link: str = field(validator=filled_text)
-    quantity: int = field(validator=whole_number(1))
+    link: str = field(validator=non_empty_string)
+    quantity: int = field(validator=integer(1))
     groups: tuple[str, ...] = field(converter=lines_of, validator=some_lines)
 
 
@@ -198,12 +198,12 @@ class Subscriptions(TypedOrder):
     """
 
     kind: ClassVar[ServiceKind] = ServiceKind.SUBSCRIPTIONS
-    username: str = field(validator=filled_text)
-    min: int = field(validator=whole_number(1))
-    max: int = field(validator=whole_number(1))
-    posts: int | None = field(default=None, validator=optional(whole_number(1)))
-    old_posts: int | None = field(default=None, validator=optional(whole_number(0)))
-    delay: int = field(validator=whole_number(0))
+    username: str = field(validator=non_empty_string)
+    min: int = field(validator=integer(1))
+    max: int = field(validator=integer(1))
+    posts: int | None = field(default=None, validator=optional(integer(1)))
+    old_posts: int | None = field(default=None, validator=optional(integer(0)))
+    delay: int = field(validator=integer(0))
     expiry: date | None = field(default=None, validator=optional(instance_of(date)))
 
     def __attrs_post_init__(self) -> None:
@@ -232,15 +232,15 @@ class WebTraffic(TypedOrder):
     """
 
     kind: ClassVar[ServiceKind] = ServiceKind.WEB_TRAFFIC
-    link: str = field(validator=filled_text)
-    quantity: int = field(validator=whole_number(1))
-    runs: int | None = field(default=None, validator=optional(whole_number(1)))
-    interval: int | None = field(default=None, validator=optional(whole_number(1)))
-    country: str = field(validator=filled_text)
-    device: int = field(validator=whole_number(1, 5))
-    type_of_traffic: int = field(validator=whole_number(1, 3))
-    google_keyword: str | None = field(default=None, validator=optional(filled_text))
-    referring_url: str | None = field(default=None, validator=optional(filled_text))
+    link: str = field(validator=non_empty_string)
+    quantity: int = field(validator=integer(1))
+    runs: int | None = field(default=None, validator=optional(integer(1)))
+    interval: int | None = field(default=None, validator=optional(integer(1)))
+    country: str = field(validator=non_empty_string)
+    device: int = field(validator=integer(1, 5))
+    type_of_traffic: int = field(validator=integer(1, 3))
+    google_keyword: str | None = field(default=None, validator=optional(non_empty_string))
+    referring_url: str | None = field(default=None, validator=optional(non_empty_string))
 
     def __attrs_post_init__(self) -> None:
         """Refuse half a drip-feed, and traffic from a source that is not named."""

@@ -1,8 +1,9 @@
-"""Limits on how often a panel is asked, for a client's ``rate``."""
+"""Rate limiters for ``AsyncClient(rate_limit=…)``."""
 
 from __future__ import annotations
 
+from .base import AccountLimiter, Limiter, SharedLimiter
 from .local import RateLimit
 from .postgres import PostgresRateLimit
 
-__all__ = ["PostgresRateLimit", "RateLimit"]
+__all__ = ["AccountLimiter", "Limiter", "PostgresRateLimit", "RateLimit", "SharedLimiter"]

@@ -8,7 +8,7 @@ from typing import final
 import anyio
 from attrs import Factory, field, frozen
 
-from .._validators import seconds, whole_number
+from .._validators import duration, integer
 from .gcra import Gcra
 
 
@@ -27,9 +27,9 @@ class RateLimit:
         TypeError: it is none.
     """
 
-    requests: int = field(validator=whole_number(1))
-    per: float = field(default=1.0, kw_only=True, validator=seconds())
-    burst: int = field(default=1, kw_only=True, validator=whole_number(1))
+    requests: int = field(validator=integer(1))
+    per: float = field(default=1.0, kw_only=True, validator=duration())
+    burst: int = field(default=1, kw_only=True, validator=integer(1))
     _clock: Callable[[], float] = field(default=anyio.current_time, kw_only=True, repr=False, eq=False)
     _sleep: Callable[[float], Awaitable[None]] = field(default=anyio.sleep, kw_only=True, repr=False, eq=False)
     _turn: anyio.Lock = field(factory=anyio.Lock, init=False, repr=False, eq=False)

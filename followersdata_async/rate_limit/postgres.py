@@ -10,7 +10,7 @@ import anyio
 from attrs import field, frozen
 from attrs.validators import in_, instance_of
 
-from .._validators import seconds, whole_number
+from .._validators import duration, integer
 from ..errors import ConfigurationError, NotSentError
 from .local import RateLimit
 
@@ -76,11 +76,11 @@ class PostgresRateLimit:
     """
 
     url: str = field(validator=instance_of(str), repr=False)
-    requests: int = field(validator=whole_number(1))
-    per: float = field(default=1.0, kw_only=True, validator=seconds())
-    burst: int = field(default=1, kw_only=True, validator=whole_number(1))
+    requests: int = field(validator=integer(1))
+    per: float = field(default=1.0, kw_only=True, validator=duration())
+    burst: int = field(default=1, kw_only=True, validator=integer(1))
     on_outage: Literal["raise", "local"] = field(default="raise", kw_only=True, validator=in_(("raise", "local")))
-    timeout: float = field(default=5.0, kw_only=True, validator=seconds())
+    timeout: float = field(default=5.0, kw_only=True, validator=duration())
 
     def __attrs_post_init__(self) -> None:
         psycopg = _driver()
@@ -97,7 +97,7 @@ class PostgresRateLimit:
     def _conninfo(self) -> str:
         return "postgresql://" + self.url.partition("://")[2]
 
-    def of(self, account: str) -> AccountLimit:
+    def for_account(self, account: str) -> AccountLimit:
         """The limit of one account, by a text that stands for it; whoever asks for it closes it."""
         return AccountLimit(self, self._conninfo, account)
 

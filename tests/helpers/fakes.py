@@ -1,37 +1,35 @@
-"""Fakes of the shells: a transport that answers from a script, and waiting that takes no time."""
+"""Fakes for tests without I/O: a transport that replies from a script, and waiting that takes no time."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.lowlevel
 
-from followersdata_async._pacing import RetryBudget
-from followersdata_async._pipeline import Line
-from followersdata_async._retry import Retrying
-from followersdata_async._wire.error_phrases import Words
-from followersdata_async._wire.messages import Answer
+from followersdata_async import AsyncClient
+from followersdata_async._pipeline import Pipeline
+from followersdata_async._wire.messages import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from followersdata_async._pacing import RetryPolicy
-    from followersdata_async._wire.messages import Request, Trail
+    from followersdata_async._settings import Settings
+    from followersdata_async._wire.messages import Request, SendState
 
 
-def answer(payload: object, *, status: int = 200, **headers: str) -> Answer:
+def answer(payload: object, *, status: int = 200, **headers: str) -> Response:
     """An answer whose body is this value as JSON, or these bytes."""
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
-    return Answer(status=status, headers={name.replace("_", "-"): value for name, value in headers.items()}, body=body)
+    return Response(
+        status=status, headers={name.replace("_", "-"): value for name, value in headers.items()}, body=body
+    )
 
 
 def ids_in(request: Request) -> list[str]:
     """The ids that a batch request carries."""
-    return dict(request.fields)[_FIELD_OF[request.action]].split(",")
-
-
-_FIELD_OF = {"status": "orders", "refill": "orders", "refill_status": "refills", "cancel": "orders"}
+    return list(request.ids)
 
 
 def row(status: str = "Completed") -> dict[str, object]:
@@ -39,7 +37,7 @@ def row(status: str = "Completed") -> dict[str, object]:
     return {"charge": "0.27819", "start_count": "3572", "status": status, "remains": "157", "currency": "USD"}
 
 
-def rows(request: Request) -> Answer:
+def rows(request: Request) -> Response:
     """A good answer to a status request: a row for each id."""
     return answer({id_: row() for id_ in ids_in(request)})
 
@@ -47,7 +45,7 @@ def rows(request: Request) -> Answer:
 class FakeTransport:
     """Answers each request as a function says, which may also raise; keeps the requests and how many overlapped."""
 
-    def __init__(self, reply: Callable[[Request], Answer] = rows) -> None:
+    def __init__(self, reply: Callable[[Request], Response] = rows) -> None:
         self.reply = reply
         self.requests: list[Request] = []
         self.in_flight = 0
@@ -61,21 +59,17 @@ class FakeTransport:
         """Count it."""
         self.opened += 1
 
-    def stop(self) -> None:
-        """Nothing waits here."""
-
     async def aclose(self) -> None:
         """Count it."""
         self.closed += 1
 
-    async def send(self, request: Request, trail: Trail) -> Answer:
-        """Note the request, wait at the gate if there is one, and answer; a write is not cut off."""
-        with anyio.CancelScope(shield=not request.repeatable):
-            return await self._answered(request, trail)
+    async def send(self, request: Request, state: SendState) -> Response:
+        """Record the request, wait at the gate if there is one, and reply. A write is not cut off."""
+        with anyio.CancelScope(shield=request.is_write):
+            return await self._reply(request, state)
 
-    async def _answered(self, request: Request, trail: Trail) -> Answer:
-        trail.begin()
-        trail.leave()
+    async def _reply(self, request: Request, state: SendState) -> Response:
+        state.mark_sent()
         self.requests.append(request)
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
@@ -102,18 +96,30 @@ class Naps:
         await anyio.lowlevel.checkpoint()
 
 
-def retrying(policy: RetryPolicy | None = None, *, naps: Naps | None = None, timeout: float = 60.0) -> Retrying:
-    """The loop with the middle of every chance, a fixed time of day and no real waiting."""
-    return Retrying(
-        policy=policy,
-        budget=RetryBudget(),
-        timeout=timeout,
-        chance=lambda: 0.5,
+def make_settings(url: str = "http://127.0.0.1:1/api/v2", *, api_key: str = "sandbox-key", **changes: Any) -> Settings:
+    """Settings with the defaults of ``AsyncClient``."""
+    return AsyncClient(api_key, url=url, **changes)._pipeline.settings
+
+
+def make_pipeline(
+    transport: FakeTransport,
+    *,
+    naps: Naps | None = None,
+    opened: bool = True,
+    rate_limit: Any = None,
+    events: Any = None,
+    **settings: Any,
+) -> Pipeline:
+    """An open pipeline over a fake transport, without retries, randomness and real waiting."""
+    pipeline = Pipeline(
+        make_settings(**({"retry": None} | settings)),
+        transport,
+        rate_limit=rate_limit,
+        events=events,
         clock=lambda: 1_700_000_000.0,
+        random_value=lambda: 0.5,
         sleep=naps or Naps(),
     )
-
-
-def line(transport: FakeTransport, policy: RetryPolicy | None = None) -> Line:
-    """The whole way of a request, over a fake transport."""
-    return Line(transport, retrying(policy), Words())
+    if opened:
+        pipeline._loop = anyio.lowlevel.current_token()
+    return pipeline

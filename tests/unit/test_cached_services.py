@@ -7,7 +7,7 @@ from decimal import Decimal
 import anyio
 import pytest
 
-from followersdata_async._caching import CachedServices
+from followersdata_async._catalogue import ServicesCache
 from followersdata_async.errors import PanelUnavailableError
 from followersdata_async.models import Service, ServiceKind
 
@@ -21,7 +21,7 @@ class Panel:
         self.reads = 0
         self.now = 0.0
         self.dead = False
-        self.cached = CachedServices(self.read, lambda: self.now)
+        self.cached = ServicesCache(self.read, lambda: self.now)
 
     async def read(self) -> list[Service]:
         """Read it, which takes a while."""

@@ -400,7 +400,7 @@ def test_a_forgotten_client_is_told_of() -> None:
     anyio.run(panel.__aenter__)
     with pytest.warns(ResourceWarning, match=rf"^unclosed <AsyncClient of {URL}>: use it as `async with`$"):
         panel.__del__()
-    panel._loop = None
+    panel._pipeline.mark_closed()
     gone = client()
     anyio.run(gone.__aenter__)
     anyio.run(gone.__aexit__, None, None, None)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from followersdata_async._concurrency import finished
+from followersdata_async._concurrency import run_to_completion
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from followersdata_async._concurrency import Hold
+    from followersdata_async._concurrency import Commit
 
 ON_ASYNCIO = pytest.mark.parametrize("anyio_backend", ["asyncio"])
 
@@ -26,7 +26,7 @@ class Work:
         self.held, self.finish = anyio.Event(), anyio.Event()
         self._fault = fault
 
-    async def __call__(self, hold: Hold) -> str:
+    async def __call__(self, hold: Commit) -> str:
         """Both steps."""
         self.begun.set()
         await self.begin.wait()
@@ -43,7 +43,7 @@ async def test_what_is_not_held_yet_is_cut_off() -> None:
     """Nothing has happened that anybody would have to know of."""
     work = Work()
     async with anyio.create_task_group() as group:
-        group.start_soon(finished, work)
+        group.start_soon(run_to_completion, work)
         await work.begun.wait()
         group.cancel_scope.cancel()
     assert not work.held.is_set()
@@ -55,7 +55,7 @@ async def test_what_is_held_is_finished_and_its_caller_has_the_value() -> None:
     work, seen = Work(), []
 
     async def caller() -> None:
-        seen.append(await finished(work))
+        seen.append(await run_to_completion(work))
         await anyio.sleep_forever()
 
     async with anyio.create_task_group() as group:
@@ -74,14 +74,14 @@ async def test_what_work_raises_is_raised_as_itself() -> None:
     work.begin.set()
     work.finish.set()
     with pytest.raises(ValueError, match=r"^no$"):
-        await finished(work)
+        await run_to_completion(work)
 
 
 # --- asyncio's own cancellation
 
 
 async def _task_of(work: Work, seen: list[str]) -> None:
-    seen.append(await finished(work))
+    seen.append(await run_to_completion(work))
     await asyncio.sleep(3600)
     seen.append("and more")
 
@@ -122,7 +122,7 @@ async def test_a_cancelled_task_has_its_value_and_ends_where_it_waits_next(times
 async def test_a_fault_of_a_cancelled_task_is_told() -> None:
     """It may be that nobody knows what became of an order: that must be heard."""
     work = Work(fault=ValueError("no"))
-    task = asyncio.create_task(finished(work))
+    task = asyncio.create_task(run_to_completion(work))
     work.begin.set()
     await work.held.wait()
     task.cancel()
@@ -132,12 +132,12 @@ async def test_a_fault_of_a_cancelled_task_is_told() -> None:
 
 
 async def _by_wait_for(work: Work) -> str:
-    return await asyncio.wait_for(finished(work), 0.001)
+    return await asyncio.wait_for(run_to_completion(work), 0.001)
 
 
 async def _by_timeout(work: Work) -> str:
     async with asyncio.timeout(0.001):
-        return await finished(work)
+        return await run_to_completion(work)
 
 
 @pytest.mark.anyio
@@ -165,7 +165,7 @@ async def test_a_time_limit_round_more_than_the_work_ends_what_follows() -> None
     asyncio.get_running_loop().call_later(0.05, work.finish.set)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.001):
-            seen.append(await finished(work))
+            seen.append(await run_to_completion(work))
             await asyncio.sleep(3600)
     assert seen == ["done"]
 
@@ -175,11 +175,11 @@ async def test_a_time_limit_round_more_than_the_work_ends_what_follows() -> None
 async def test_a_cancellation_of_the_works_own_is_told_as_it_is() -> None:
     """It waited for something that somebody else has cancelled."""
 
-    async def work(hold: Hold) -> None:
+    async def work(hold: Commit) -> None:
         hold()
         future = asyncio.get_running_loop().create_future()
         future.cancel()
         await future
 
     with pytest.raises(asyncio.CancelledError):
-        await finished(work)
+        await run_to_completion(work)

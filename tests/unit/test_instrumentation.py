@@ -20,10 +20,10 @@ from followersdata_async import (
     RetryPolicy,
     orders,
 )
-from followersdata_async._batch.chunk import STATUS
-from followersdata_async._batch.coalesce import Coalescing
+from followersdata_async._batch.coalesce import Coalescer
+from followersdata_async._batch.operations import REFILL_STATUS, STATUS
 from followersdata_async._instrumentation import Listeners
-from followersdata_async._wire.encoding import add_request, refill_status_request, statuses_request
+from followersdata_async._wire.encoding import encode_add
 from followersdata_async.events import (
     CallEnded,
     CallStarted,
@@ -36,7 +36,8 @@ from followersdata_async.events import (
 )
 from followersdata_async.ledger import Ledger
 from followersdata_async.sandbox import Sandbox
-from tests.helpers.fakes import FakeTransport, answer, line, row
+from tests.helpers.fakes import FakeTransport, answer, make_pipeline, row
+from tests.helpers.requests import encode_many, encode_one
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -114,14 +115,14 @@ async def test_each_call_is_told_from_its_beginning_to_its_end(method: str, told
 @pytest.mark.parametrize(
     ("request_", "ids"),
     [
-        (statuses_request([1, 2, 3]), 3),
-        (refill_status_request(7), 1),
-        (add_request({"service": "1", "order": "1,2"}), 0),
+        (encode_many(STATUS, [1, 2, 3]), 3),
+        (encode_one(REFILL_STATUS, 7), 1),
+        (encode_add({"service": "1", "order": "1,2"}), 0),
     ],
 )
 def test_a_request_knows_how_many_ids_it_asks_about(request_: Any, ids: int) -> None:
     """Those of the panel's, not fields of an order that look like them."""
-    assert request_.ids == ids
+    assert len(request_.ids) == ids
 
 
 async def test_retries_are_told_with_why_and_when(told: list[ClientEvent]) -> None:
@@ -183,11 +184,11 @@ async def test_a_limiters_wait_is_told() -> None:
     """In seconds, before the attempt."""
     times = iter([0.0, 1.5, 2.0])
     told: list[ClientEvent] = []
-    way = line(FakeTransport(lambda _: answer(row())))
-    way.limiter = RateLimit(1)
-    way.events = Listeners(lambda: next(times))
-    way.events.add(told.append)
-    await Coalescing(way, STATUS, 100, 0.0).get(1)
+    events = Listeners(lambda: next(times))
+    events.add(told.append)
+    transport = FakeTransport(lambda _: answer(row()))
+    pipeline = make_pipeline(transport, rate_limit=RateLimit(1), events=events)
+    await Coalescer(pipeline, STATUS).get(1)
     started, ended = told
     assert isinstance(started, RequestStarted)
     assert isinstance(ended, RequestEnded)
@@ -266,14 +267,13 @@ async def test_a_listener_that_fails_loses_nothing(caplog: pytest.LogCaptureFixt
 async def test_a_listener_that_comes_in_the_middle_is_told_of_what_begins_after() -> None:
     """And of no end without a beginning."""
     told: list[ClientEvent] = []
-    way = line(FakeTransport())
 
     def reply(_: Any) -> Any:
-        way.events.add(told.append)
+        pipeline.events.add(told.append)
         return answer(row())
 
-    way.transport.reply = reply  # type: ignore[attr-defined]
-    await Coalescing(way, STATUS, 100, 0.0).get(1)
+    pipeline = make_pipeline(FakeTransport(reply))
+    await Coalescer(pipeline, STATUS).get(1)
     assert told == []
 
 

@@ -18,7 +18,7 @@ from followersdata_async.models import (
     RefillStatus,
     Refused,
     Unreported,
-    id_text,
+    format_id,
 )
 
 
@@ -27,21 +27,21 @@ from followersdata_async.models import (
 )
 def test_an_id_is_sent_as_its_own_text(id_: object, text: str) -> None:
     """Ids are opaque: nothing is normalised, and ``7`` is ``"7"``."""
-    assert id_text(id_) == text
+    assert format_id(id_) == text
 
 
 @pytest.mark.parametrize("id_", ["", "1,2", "1 2", " 7", "7\n", "\t", "a\x00b", "a\x7fb", "\u2028", "a\u00a0b"])
 def test_an_empty_id_and_one_with_a_comma_a_blank_or_a_control_character_is_a_value_error(id_: str) -> None:
     """Such an id would become another one, or two."""
     with pytest.raises(ValueError, match=r"^an id is empty|pass ids one by one, as a list$"):
-        id_text(id_)
+        format_id(id_)
 
 
 @pytest.mark.parametrize("id_", [None, True, 1.0, b"7", [7], ("7",)])
 def test_an_id_of_another_type_is_a_type_error(id_: object) -> None:
     """``True`` is an ``int`` to Python, and no id."""
     with pytest.raises(TypeError, match=r"^an id is an int or a str, not "):
-        id_text(id_)
+        format_id(id_)
 
 
 FINAL_ORDERS = {"COMPLETED", "PARTIAL", "CANCELED", "REFUNDED", "FAILED", "EXPIRED"}

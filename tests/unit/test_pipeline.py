@@ -1,18 +1,29 @@
-"""A limiter that all callers share, and that the panel's answers slow down."""
+"""The pipeline: its rate limiter, its retries and its deadline."""
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import anyio
 import pytest
 
 from followersdata_async import orders
-from followersdata_async._wire import decoding as answers
-from followersdata_async._wire import encoding
-from followersdata_async._wire.messages import Trail
-from followersdata_async.errors import RateLimitedError
-from tests.helpers.fakes import FakeTransport, answer, line
+from followersdata_async._retry import RetryPolicy
+from followersdata_async._wire.decoding import decode_balance, decode_placed_order
+from followersdata_async._wire.encoding import encode_add, encode_balance
+from followersdata_async._wire.messages import Request, Response, SendState
+from followersdata_async.errors import (
+    ConfigurationError,
+    FollowersDataError,
+    InsufficientFundsError,
+    NotSentError,
+    OutcomeUnknownError,
+    PanelUnavailableError,
+    RateLimitedError,
+    RequestTimeoutError,
+)
+from tests.helpers.fakes import FakeTransport, Naps, answer, make_pipeline
 
 pytestmark = pytest.mark.anyio
 
@@ -60,9 +71,9 @@ async def test_an_answer_that_asks_to_wait_slows_everybody_down(
 ) -> None:
     """For a minute at the most; by whichever header, with whichever status."""
     transport = FakeTransport(lambda _: answer({"balance": "1"}, status=status, **headers))
-    way = line(transport)
-    way.limiter = limiter = FakeLimiter()
-    call = way.ask(encoding.balance_request(), answers.balance, Trail())
+    limiter = FakeLimiter()
+    pipeline = make_pipeline(transport, rate_limit=limiter)
+    call = pipeline.execute(encode_balance(), decode_balance, SendState())
     if status == 429:
         with pytest.raises(RateLimitedError):
             await call
@@ -88,13 +99,13 @@ class SharedLimiter(FakeLimiter):
 
 async def test_an_order_is_not_lost_while_others_are_told_to_wait() -> None:
     """Its answer is here when its caller is cancelled."""
-    way = line(FakeTransport(lambda _: answer({"order": 7}, retry_after="5")))
-    way.limiter = limiter = SharedLimiter()
+    limiter = SharedLimiter()
+    pipeline = make_pipeline(FakeTransport(lambda _: answer({"order": 7}, retry_after="5")), rate_limit=limiter)
     placed = []
 
     async def order() -> None:
-        request = encoding.add_request(orders.Package(service=3, link="https://example.com/p/1").fields())
-        placed.append(await way.ask(request, answers.placed_order, Trail()))
+        request = encode_add(orders.Package(service=3, link="https://example.com/p/1").fields())
+        placed.append(await pipeline.execute(request, decode_placed_order, SendState()))
 
     async with anyio.create_task_group() as group:
         group.start_soon(order)
@@ -117,8 +128,184 @@ class Odd:
 
 async def test_a_limiter_that_fails_loses_no_order(caplog: pytest.LogCaptureFixture) -> None:
     """The answer is in hand; that the limiter is broken is for the log."""
-    way = line(FakeTransport(lambda _: answer({"order": 1}, retry_after="5")))
-    way.limiter = Odd()
-    placed = await way.ask(encoding.add_request({}), answers.placed_order, Trail())
+    pipeline = make_pipeline(FakeTransport(lambda _: answer({"order": 1}, retry_after="5")), rate_limit=Odd())
+    placed = await pipeline.execute(encode_add({}), decode_placed_order, SendState())
     assert placed.order == 1
     assert "the limiter could not be told to pause for 5.0 s" in caplog.text
+
+
+# --- the loop
+
+READ = Request("balance")
+WRITE = Request("add", (("link", "x.y"),), is_write=True)
+
+
+def failing(*errors: FollowersDataError) -> FakeTransport:
+    """A transport that raises these one after another, then replies."""
+    left = list(errors)
+
+    def reply(_: Request) -> Response:
+        if left:
+            raise left.pop(0)
+        return answer("done")
+
+    return FakeTransport(reply)
+
+
+def decode(_: Request, response: Response, __: object) -> object:
+    """The JSON value of a response."""
+    return json.loads(response.body)
+
+
+async def run(transport: FakeTransport, request: Request, state: SendState | None = None, **settings: Any) -> object:
+    """Send a request through the pipeline, by default with retries."""
+    pipeline = make_pipeline(transport, **({"retry": RetryPolicy()} | settings))
+    return await pipeline.execute(request, decode, state or SendState())
+
+
+async def test_a_read_is_repeated_until_it_succeeds() -> None:
+    """With a delay before each, and the budget whole in the end."""
+    naps = Naps()
+    transport = failing(PanelUnavailableError(), RateLimitedError(retry_after=7.0))
+    pipeline = make_pipeline(transport, naps=naps, retry=RetryPolicy())
+    assert await pipeline.execute(READ, decode, SendState()) == "done"
+    assert naps.taken == [0.25, 7.0]
+    assert pipeline._budget.tokens == 500 - 14 - 5 + 5
+
+
+async def test_attempts_end() -> None:
+    """What the last one ended in is raised."""
+    naps = Naps()
+    errors = [PanelUnavailableError(f"number {number}") for number in range(1, 9)]
+    with pytest.raises(PanelUnavailableError, match=r"^number 4$"):
+        await run(failing(*errors), READ, naps=naps, retry=RetryPolicy(max_attempts=4))
+    assert len(naps.taken) == 3
+
+
+async def test_without_a_policy_there_is_one_attempt() -> None:
+    """``retry=None`` means none."""
+    with pytest.raises(NotSentError):
+        await run(failing(NotSentError()), READ, retry=None)
+
+
+async def test_a_write_is_repeated_only_when_nothing_left() -> None:
+    """Proven not sent: again. Anything else: never."""
+    assert await run(failing(NotSentError()), WRITE) == "done"
+    for error in (OutcomeUnknownError(), RateLimitedError(), InsufficientFundsError()):
+        with pytest.raises(type(error)):
+            await run(failing(error), WRITE)
+
+
+async def test_an_unknown_outcome_tells_when_it_was_sent() -> None:
+    """So that a human can find it in the panel's list."""
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await run(failing(OutcomeUnknownError()), WRITE)
+    assert caught.value.at == 1_700_000_000.0
+
+
+async def test_an_empty_budget_stops_retries() -> None:
+    """An outage is not answered with a flood."""
+    pipeline = make_pipeline(failing(PanelUnavailableError()), retry=RetryPolicy())
+    pipeline._budget.tokens = 13
+    with pytest.raises(PanelUnavailableError):
+        await pipeline.execute(READ, decode, SendState())
+
+
+async def test_a_delay_longer_than_the_time_left_is_not_slept() -> None:
+    """The error is raised at once instead of a time-out later."""
+    naps = Naps()
+    with pytest.raises(RateLimitedError):
+        await run(failing(RateLimitedError(retry_after=6.0)), READ, naps=naps, timeout=5.0)
+    assert naps.taken == []
+
+
+class Stuck(FakeTransport):
+    """A transport that gets as far as it says, and never replies."""
+
+    def __init__(self, sent: bool | None) -> None:
+        super().__init__()
+        self.sent = sent
+        self.reached = anyio.Event()
+
+    async def send(self, _: Request, state: SendState) -> Response:
+        """Wait forever."""
+        state.sent = self.sent
+        self.reached.set()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("request_", "sent", "error"),
+    [
+        (READ, True, RequestTimeoutError),
+        (READ, False, RequestTimeoutError),
+        (WRITE, False, NotSentError),
+        (WRITE, True, OutcomeUnknownError),
+        (WRITE, None, OutcomeUnknownError),
+    ],
+)
+async def test_when_the_time_is_over_a_write_says_what_is_known(
+    request_: Request, sent: bool | None, error: type[FollowersDataError]
+) -> None:
+    """Not sent where that is proven, unknown for the rest."""
+    with pytest.raises(error) as caught:
+        await run(Stuck(sent), request_, timeout=0.001)
+    if isinstance(caught.value, OutcomeUnknownError):
+        assert (caught.value.asked, caught.value.sent) == ({"link": "x.y"}, sent)
+
+
+async def test_cancellation_passes_through() -> None:
+    """A caller that leaves is not told of time-outs."""
+    transport = Stuck(sent=True)
+    async with anyio.create_task_group() as group:
+        group.start_soon(run, transport, READ)
+        await transport.reached.wait()
+        group.cancel_scope.cancel()
+    assert group.cancel_scope.cancelled_caught
+
+
+async def test_only_so_many_requests_are_in_flight_at_once() -> None:
+    """The others wait; a wait that is cancelled takes no slot with it."""
+    transport = FakeTransport(lambda _: answer("done"))
+    transport.gate = anyio.Event()
+    pipeline = make_pipeline(transport, concurrency=2)
+    async with anyio.create_task_group() as group:
+        for _ in range(5):
+            group.start_soon(pipeline.execute, READ, decode, SendState())
+        await anyio.wait_all_tasks_blocked()
+        assert transport.in_flight == 2
+        group.cancel_scope.cancel()
+    transport.gate.set()
+    for _ in range(2):
+        assert await pipeline.execute(READ, decode, SendState()) == "done"
+    assert transport.most_in_flight == 2
+
+
+async def test_a_closed_pipeline_sends_nothing_that_still_waits() -> None:
+    """Neither for a slot nor for the rate limit."""
+    transport = FakeTransport(lambda _: answer("done"))
+    transport.gate = anyio.Event()
+    pipeline = make_pipeline(transport, concurrency=1)
+    errors = []
+
+    async def call() -> None:
+        try:
+            await pipeline.execute(WRITE, decode, SendState())
+        except ConfigurationError as error:
+            errors.append(error)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(call)
+        await anyio.wait_all_tasks_blocked()
+        group.start_soon(pipeline.aclose)
+        await anyio.wait_all_tasks_blocked()
+        transport.gate.set()
+    assert (len(errors), len(transport.requests), transport.closed) == (2, 1, 1)
+
+
+async def test_a_pipeline_is_opened_before_it_is_used() -> None:
+    """Otherwise nothing would close its connections."""
+    with pytest.raises(ConfigurationError, match="is not open"):
+        await make_pipeline(FakeTransport(), opened=False).execute(READ, decode, SendState())

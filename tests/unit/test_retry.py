@@ -1,141 +1,136 @@
-"""The dumb loop: it does what the decision says, and no more."""
+"""When a request is sent again: pure decisions, by table."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
 
-import anyio
 import pytest
 
-from followersdata_async._pacing import RetryPolicy
-from followersdata_async._wire.messages import Request, Trail
+from followersdata_async._retry import RetryBudget, RetryPolicy, compute_retry_delay, get_retry_after, get_retry_cost
 from followersdata_async.errors import (
+    AuthenticationError,
+    ConflictError,
+    DecodeError,
     FollowersDataError,
     InsufficientFundsError,
     NotSentError,
     OutcomeUnknownError,
+    PanelError,
     PanelUnavailableError,
     RateLimitedError,
     RequestTimeoutError,
+    TemporaryPanelError,
 )
-from tests.helpers.fakes import Naps, retrying
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
-pytestmark = pytest.mark.anyio
-
-READ = Request("balance")
-WRITE = Request("add", (("link", "x.y"),), repeatable=False)
-
-
-def failing(*errors: FollowersDataError) -> Callable[[], Awaitable[str]]:
-    """An attempt that raises these one after another, then succeeds."""
-    left = list(errors)
-
-    async def attempt() -> str:
-        await anyio.lowlevel.checkpoint()
-        if left:
-            raise left.pop(0)
-        return "done"
-
-    return attempt
-
-
-async def test_a_read_is_repeated_until_it_succeeds() -> None:
-    """With a delay before each, and the budget whole in the end."""
-    naps = Naps()
-    loop = retrying(RetryPolicy(), naps=naps)
-    attempt = failing(PanelUnavailableError(), RateLimitedError(retry_after=7.0))
-    assert await loop.run(READ, Trail(), attempt) == "done"
-    assert naps.taken == [0.25, 7.0]
-    assert loop.budget.tokens == 500 - 14 - 5 + 5
-
-
-async def test_attempts_end() -> None:
-    """What the last one ended in is raised."""
-    naps = Naps()
-    errors = [PanelUnavailableError(f"number {number}") for number in range(1, 9)]
-    with pytest.raises(PanelUnavailableError, match=r"^number 4$"):
-        await retrying(RetryPolicy(max_attempts=4), naps=naps).run(READ, Trail(), failing(*errors))
-    assert len(naps.taken) == 3
-
-
-async def test_without_a_policy_there_is_one_attempt() -> None:
-    """``retry=None`` means none."""
-    with pytest.raises(NotSentError):
-        await retrying(None).run(READ, Trail(), failing(NotSentError()))
-
-
-async def test_a_write_is_repeated_only_when_nothing_left() -> None:
-    """Proven not sent: again. Anything else: never."""
-    assert await retrying(RetryPolicy()).run(WRITE, Trail(), failing(NotSentError())) == "done"
-    for error in (OutcomeUnknownError(), RateLimitedError(), InsufficientFundsError()):
-        with pytest.raises(type(error)):
-            await retrying(RetryPolicy()).run(WRITE, Trail(), failing(error))
-
-
-async def test_an_unknown_outcome_tells_when_it_was_sent() -> None:
-    """So that a human can find it in the panel's list."""
-    with pytest.raises(OutcomeUnknownError) as caught:
-        await retrying(RetryPolicy()).run(WRITE, Trail(), failing(OutcomeUnknownError()))
-    assert caught.value.at == 1_700_000_000.0
-
-
-async def test_an_empty_budget_stops_retries() -> None:
-    """An outage is not answered with a flood."""
-    loop = retrying(RetryPolicy())
-    loop.budget.tokens = 13
-    with pytest.raises(PanelUnavailableError):
-        await loop.run(READ, Trail(), failing(PanelUnavailableError()))
-
-
-async def test_a_delay_longer_than_the_time_left_is_not_slept() -> None:
-    """The error is raised at once instead of a time-out later."""
-    naps = Naps()
-    with pytest.raises(RateLimitedError):
-        await retrying(RetryPolicy(), naps=naps, timeout=5.0).run(
-            READ, Trail(), failing(RateLimitedError(retry_after=6.0))
-        )
-    assert naps.taken == []
+POLICY = RetryPolicy(max_attempts=4, initial_delay=1.0, max_delay=3.0, max_retry_after=60.0)
 
 
 @pytest.mark.parametrize(
-    ("request_", "sent", "error"),
+    ("error", "read", "write"),
     [
-        (READ, True, RequestTimeoutError),
-        (READ, False, RequestTimeoutError),
-        (WRITE, False, NotSentError),
-        (WRITE, True, OutcomeUnknownError),
-        (WRITE, None, OutcomeUnknownError),
+        (NotSentError(), True, True),
+        (RequestTimeoutError(), True, False),
+        (PanelUnavailableError(), True, False),
+        (RateLimitedError(), True, False),
+        (TemporaryPanelError(), True, False),
+        (OutcomeUnknownError(), False, False),
+        (AuthenticationError(), False, False),
+        (InsufficientFundsError(), False, False),
+        (ConflictError(), False, False),
+        (PanelError(), False, False),
+        (DecodeError(), False, False),
+        (FollowersDataError(), False, False),
     ],
 )
-async def test_when_the_time_is_over_a_write_says_what_is_known(
-    request_: Request, sent: bool | None, error: type[FollowersDataError]
+def test_reads_are_repeated_after_passing_trouble_and_writes_only_if_nothing_left(
+    error: FollowersDataError, read: bool, write: bool
 ) -> None:
-    """Not sent where that is proven, unknown for the rest."""
-    trail = Trail()
-
-    async def attempt() -> str:
-        trail.sent = sent
-        return await anyio.sleep_forever()
-
-    with pytest.raises(error) as caught:
-        await retrying(RetryPolicy(), timeout=0.001).run(request_, trail, attempt)
-    if isinstance(caught.value, OutcomeUnknownError):
-        assert (caught.value.asked, caught.value.sent) == ({"link": "x.y"}, sent)
+    """Law 3: what costs money is not sent twice; a refused key is not tried again."""
+    decisions = [
+        compute_retry_delay(error, is_write=is_write, attempt=1, policy=POLICY, random_value=0.5) is not None
+        for is_write in (False, True)
+    ]
+    assert decisions == [read, write]
 
 
-async def test_cancellation_passes_through() -> None:
-    """A caller that leaves is not told of time-outs."""
-    reached = anyio.Event()
+@pytest.mark.parametrize(
+    ("attempt", "random_value", "delay"),
+    [(1, 1.0, 1.0), (1, 0.5, 0.5), (1, 0.0, 0.0), (2, 1.0, 2.0), (3, 1.0, 3.0), (4, 1.0, None), (5, 1.0, None)],
+)
+def test_delays_double_up_to_the_longest_and_attempts_end(
+    attempt: int, random_value: float, delay: float | None
+) -> None:
+    """Full jitter: anything between nothing and the longest."""
+    decision = compute_retry_delay(
+        NotSentError(), is_write=False, attempt=attempt, policy=POLICY, random_value=random_value
+    )
+    assert decision == delay
 
-    async def attempt() -> str:
-        reached.set()
-        return await anyio.sleep_forever()
 
-    async with anyio.create_task_group() as group:
-        group.start_soon(retrying(RetryPolicy()).run, READ, Trail(), attempt)
-        await reached.wait()
-        group.cancel_scope.cancel()
-    assert group.cancel_scope.cancelled_caught
+def test_a_patient_policy_does_not_overflow() -> None:
+    """``2.0 ** 5000`` is no float."""
+    policy = RetryPolicy(max_attempts=10_000)
+    assert compute_retry_delay(NotSentError(), is_write=False, attempt=5000, policy=policy, random_value=1.0) == 20.0
+
+
+@pytest.mark.parametrize("class_", [RateLimitedError, PanelUnavailableError])
+@pytest.mark.parametrize(("asked", "delay"), [(0.0, 0.0), (7.0, 7.0), (60.0, 60.0), (61.0, None)])
+def test_retry_after_is_honoured_up_to_a_bound(
+    class_: type[RateLimitedError | PanelUnavailableError], asked: float, delay: float | None
+) -> None:
+    """A panel that asks for an hour gets its error at once."""
+    error = class_(retry_after=asked)
+    assert compute_retry_delay(error, is_write=False, attempt=1, policy=POLICY, random_value=0.5) == delay
+
+
+def test_an_outage_empties_the_budget_and_successes_fill_it() -> None:
+    """35 retries of 14 tokens, then no more until something succeeds."""
+    budget = RetryBudget()
+    cost = get_retry_cost(PanelUnavailableError())
+    taken = [budget.take(cost) for _ in range(40)]
+    assert taken == [True] * 35 + [False] * 5
+    budget.refund(cost)
+    assert budget.take(cost)
+    budget.refund(10_000)
+    assert budget.tokens == budget.max_tokens
+
+
+def test_a_retry_after_throttling_is_cheaper() -> None:
+    """The panel is well, it only wants fewer requests."""
+    assert (get_retry_cost(RateLimitedError()), get_retry_cost(NotSentError())) == (5, 14)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "error"),
+    [
+        ("max_attempts", 0, ValueError),
+        ("max_attempts", 1.5, TypeError),
+        ("max_attempts", True, TypeError),
+        ("initial_delay", -1, ValueError),
+        ("max_delay", math.nan, ValueError),
+        ("max_retry_after", math.inf, ValueError),
+        ("initial_delay", "1", TypeError),
+        ("initial_delay", True, TypeError),
+    ],
+)
+def test_a_policy_that_makes_no_sense_is_refused(field: str, value: object, error: type[Exception]) -> None:
+    """The message names the field."""
+    with pytest.raises(error, match=f"^{field} is "):
+        RetryPolicy(**{field: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("error", "delay"),
+    [
+        (RateLimitedError(retry_after=7.0), 7.0),
+        (PanelUnavailableError(retry_after=7.0), 7.0),
+        (PanelUnavailableError(), None),
+        (NotSentError(), None),
+        (None, None),
+    ],
+)
+def test_retry_after_is_read_from_the_errors_that_have_it(
+    error: FollowersDataError | None, delay: float | None
+) -> None:
+    """All others ask for no delay."""
+    assert get_retry_after(error) == delay

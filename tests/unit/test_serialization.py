@@ -34,7 +34,7 @@ from followersdata_async import (
     Unreported,
     to_json,
 )
-from followersdata_async._serialization import schema_of
+from followersdata_async._serialization import json_schema
 
 STATUS = OrderStatus(
     status="Partial", state=OrderState.PARTIAL, charge=Decimal("0.27819"), remains=157, orders=(1, "x")
@@ -97,7 +97,7 @@ def test_a_value_is_plain_and_as_described(value: object, hint: object, plain: o
     """The description is that of its annotation, and strict enough to refuse another."""
     assert to_json(value) == plain
     assert json.loads(json.dumps(to_json(value))) == plain
-    schema = schema_of(hint)
+    schema = json_schema(hint)
     jsonschema.Draft202012Validator.check_schema(schema)
     jsonschema.validate(plain, schema)
     with pytest.raises(jsonschema.ValidationError):
@@ -122,7 +122,7 @@ def test_what_has_no_form_in_json_is_refused(value: object) -> None:
 
 def test_anything_may_be_of_any_shape() -> None:
     """Fields that nobody knows, and what a type variable stands for."""
-    assert schema_of(object) == schema_of(Any) == {}
-    assert schema_of(Ok)["properties"]["value"] == {}
-    assert schema_of(list) == {"type": "array", "items": {}}
-    assert schema_of(dict) == {"type": "object", "additionalProperties": True}
+    assert json_schema(object) == json_schema(Any) == {}
+    assert json_schema(Ok)["properties"]["value"] == {}
+    assert json_schema(list) == {"type": "array", "items": {}}
+    assert json_schema(dict) == {"type": "object", "additionalProperties": True}

@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from followersdata_async._settings import DEFAULT_URL, Settings, key_from, url_from
+from followersdata_async._settings import DEFAULT_URL, resolve_api_key, resolve_url
 from followersdata_async.errors import ConfigurationError, InsufficientFundsError
+from tests.helpers.fakes import make_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from followersdata_async._settings import Settings
 
 SECRET = "very-secret-key-0123456789"
 
 
 def settings(**changes: object) -> Settings:
     """Settings that work, but for the changes."""
-    return Settings(**({"api_key": SECRET, "url": DEFAULT_URL, "error_phrases": {}} | changes))  # type: ignore[arg-type]
+    return make_settings(DEFAULT_URL, api_key=SECRET, **changes)
 
 
 def test_the_key_is_not_in_the_repr() -> None:
@@ -34,16 +37,16 @@ def test_the_key_is_not_in_the_repr() -> None:
 )
 def test_the_key_is_the_given_one_or_the_environments(given: str | None, environment: dict[str, str], key: str) -> None:
     """The argument wins."""
-    assert key_from(given, environment) == key
+    assert resolve_api_key(given, environment) == key
 
 
 def test_the_key_may_be_in_a_file_that_the_environment_names(tmp_path: Path) -> None:
     """As secrets are mounted, with or without a line's end; the variable with the key itself wins."""
     (tmp_path / "key").write_text(SECRET + "\n")
     environment = {"FOLLOWERSDATA_API_KEY_FILE": str(tmp_path / "key"), "FOLLOWERSDATA_API_KEY": ""}
-    assert key_from(None, environment) == SECRET
-    assert key_from(None, environment | {"FOLLOWERSDATA_API_KEY": "its"}) == "its"
-    assert key_from("mine", environment) == "mine"
+    assert resolve_api_key(None, environment) == SECRET
+    assert resolve_api_key(None, environment | {"FOLLOWERSDATA_API_KEY": "its"}) == "its"
+    assert resolve_api_key("mine", environment) == "mine"
 
 
 @pytest.mark.parametrize(
@@ -61,7 +64,7 @@ def test_a_key_file_without_one_key_says_what_is_wrong(tmp_path: Path, content: 
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(ConfigurationError, match=says) as caught:
-        key_from(None, {"FOLLOWERSDATA_API_KEY_FILE": str(file)})
+        resolve_api_key(None, {"FOLLOWERSDATA_API_KEY_FILE": str(file)})
     assert SECRET not in str(caught.value)
 
 
@@ -69,21 +72,21 @@ def test_a_key_file_without_one_key_says_what_is_wrong(tmp_path: Path, content: 
 def test_no_key_is_a_configuration_error_that_says_where_to_put_it(given: str | None) -> None:
     """Also an empty one."""
     with pytest.raises(ConfigurationError, match=r"^no API key: pass api_key=…, or set FOLLOWERSDATA_API_KEY"):
-        key_from(given, {"FOLLOWERSDATA_API_KEY": ""})
+        resolve_api_key(given, {"FOLLOWERSDATA_API_KEY": ""})
 
 
 @pytest.mark.parametrize("key", [SECRET + "\n", SECRET[:5] + " " + SECRET[5:], SECRET + "\x00", "\ufeff" + SECRET])
 def test_a_key_with_a_blank_is_refused_and_not_shown(key: str) -> None:
     """It was copied with something round it; the message does not repeat it."""
     with pytest.raises(ConfigurationError, match=r"^the API key has a blank or a control character") as caught:
-        key_from(key, {})
+        resolve_api_key(key, {})
     assert SECRET[:5] not in str(caught.value)
 
 
 def test_a_key_of_another_type_is_a_type_error() -> None:
     """Also bytes."""
     with pytest.raises(TypeError, match=r"^api_key is a text or None, not bytes$"):
-        key_from(SECRET.encode(), {})
+        resolve_api_key(SECRET.encode(), {})
 
 
 @pytest.mark.parametrize(
@@ -101,7 +104,7 @@ def test_a_key_of_another_type_is_a_type_error() -> None:
 )
 def test_a_full_address_is_taken_as_it_is(url: str) -> None:
     """``http://`` is for this machine only. A scheme in capitals is the same one, also where it is compared."""
-    assert url_from(url, {}) == url.replace("HTTPS", "https")
+    assert resolve_url(url, {}) == url.replace("HTTPS", "https")
 
 
 @pytest.mark.parametrize(
@@ -116,7 +119,7 @@ def test_without_an_address_the_environment_is_asked_and_then_the_default(
     environment: dict[str, str], url: str
 ) -> None:
     """An empty variable is none."""
-    assert url_from(None, environment) == url
+    assert resolve_url(None, environment) == url
 
 
 @pytest.mark.parametrize(
@@ -143,7 +146,7 @@ def test_without_an_address_the_environment_is_asked_and_then_the_default(
 def test_an_address_that_cannot_be_used_says_what_is_wrong(url: str, problem: str) -> None:
     """And shows what one looks like, without repeating a password."""
     with pytest.raises(ConfigurationError, match=problem) as caught:
-        url_from(url, {})
+        resolve_url(url, {})
     assert str(caught.value).endswith(f"it looks like {DEFAULT_URL}")
     assert "secret" not in str(caught.value)
 
@@ -151,7 +154,7 @@ def test_an_address_that_cannot_be_used_says_what_is_wrong(url: str, problem: st
 def test_an_address_of_another_type_is_a_type_error() -> None:
     """Not the attribute error of some library."""
     with pytest.raises(TypeError, match=r"^url is a text or None, not int$"):
-        url_from(8, {})
+        resolve_url(8, {})
 
 
 @pytest.mark.parametrize(

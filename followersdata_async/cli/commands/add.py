@@ -12,7 +12,7 @@ from typing import final
 from attrs import asdict, frozen
 
 from ...client import AsyncClient
-from ...models import Service, id_text
+from ...models import Service, format_id
 from ...orders import Raw, TypedOrder, for_service
 from ..exit_codes import INTERRUPTED, WELL
 from ..input import UsageError, lines_of
@@ -190,7 +190,7 @@ async def placed(
 
 def _row_of_service(catalogue: Sequence[Service], service: str) -> Service:
     for row in catalogue:
-        if id_text(row.service) == service:
+        if format_id(row.service) == service:
             return row
     msg = f"there is no service {service}: look at followersdata services"
     raise UsageError(msg)

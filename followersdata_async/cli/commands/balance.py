@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from ..._validators import check_seconds
+from ..._validators import check_duration
 from ...errors import AuthenticationError, FollowersDataError
 from ..exit_codes import BELOW, WELL
 from ..output import Format, row_of, write_line, write_one
@@ -34,7 +34,7 @@ async def shown(client: AsyncClient, least: Decimal | None, how: Format) -> int:
 
 async def watched(client: AsyncClient, every: float, least: Decimal | None) -> int:
     """Write a line for each change, for ever; say when it falls below ``least``. A look that fails is made up for."""
-    check_seconds("--every", every)
+    check_duration("--every", every)
     before: Balance | None = None
     while True:
         try:

@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio
 from attrs import define, field
 
-from ..._pacing import PollPolicy
+from ..._polling.policy import PollPolicy
 from ..._settings import KEY_VARIABLE, URL_VARIABLE
 from ...client import AsyncClient
 from ...ledger import Ledger

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from ..._settings import DEFAULT_URL, key_from, url_from
+from ..._settings import DEFAULT_URL, resolve_api_key, resolve_url
 from .. import exit_codes as exits
 from ..examples import EXAMPLES
 from ..input import UsageError
@@ -43,13 +43,13 @@ def profile_add(
         Leave the key to the system's keyring (extra `keyring`), not to a file.
     """
     check_name(name)
-    address = url_from(url, {})
+    address = resolve_url(url, {})
     try:
         asked = getpass.getpass(f"API key of {address}: ") if sys.stdin.isatty() else sys.stdin.readline()
     except EOFError as error:
         msg = "no key was given: nothing is remembered"
         raise UsageError(msg) from error
-    key = key_from(asked.strip(), {})
+    key = resolve_api_key(asked.strip(), {})
     accounts().add(Account(name=name, url=address, key=key), keyring=keyring)
     say(f"{name} is remembered: followersdata balance --profile {name}")
     return exits.WELL

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, final
 from attrs import frozen
 
 from ..._catalogue import services_diff
-from ..._wire import decoding as answers
-from ..._wire import encoding
-from ..._wire.error_phrases import Words
-from ..._wire.messages import Answer
+from ..._wire.decoding import decode_services
+from ..._wire.encoding import encode_services
+from ..._wire.error_phrases import ErrorPhrases
+from ..._wire.messages import Response
 from ...errors import FollowersDataError
 from ..exit_codes import WELL
 from ..input import UsageError, check_amount
@@ -124,5 +124,5 @@ def _as_written(catalogue: Iterable[Service]) -> list[Service]:
 def _services_of(rows: Iterable[Mapping[str, Any]]) -> list[Service]:
     """Services from their rows, read like a panel's answer."""
     told = [{name: row[name] for name in row if name not in {"kind", "extra"}} | row.get("extra", {}) for row in rows]
-    answer = Answer(status=200, body=json.dumps(told).encode())
-    return answers.services(encoding.services_request(), answer, Words({}))
+    response = Response(status=200, body=json.dumps(told).encode())
+    return decode_services(encode_services(), response, ErrorPhrases({}))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar, final
 from attrs import frozen
 
 from ...errors import FollowersDataError
-from ...models import BatchResult, id_text
+from ...models import BatchResult, format_id
 from ..exit_codes import exit_code_of_batch
 from ..output import Format, row_of_outcome, write
 from ..progress import bar, say
@@ -73,14 +73,14 @@ async def collected(
     outcomes = stream(current().until_interrupted(ids))
 
     def known() -> BatchResult[Value]:
-        texts = map(id_text, ids)
+        texts = map(format_id, ids)
         return BatchResult((found[text] for text in texts if text in found), requests=outcomes.requests)
 
     try:
         with bar(title, len(ids)) as advance, current().patiently(None if report is None else lambda: report(known())):
             async with outcomes:
                 async for outcome in outcomes:
-                    found[id_text(outcome.id)] = outcome
+                    found[format_id(outcome.id)] = outcome
                     advance()
             return known()
     except FollowersDataError:

@@ -17,7 +17,7 @@ from .status import tally_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..._pacing import PollPolicy
+    from ..._polling.policy import PollPolicy
     from ...client import AsyncClient
     from ...models import Id
     from ..output import Row

@@ -12,12 +12,12 @@ import httpx
 import pytest
 
 from followersdata_async import AsyncClient, ConfigurationError, OutcomeUnknownError, RateLimit, orders
-from followersdata_async._transport import OwnTransport
-from followersdata_async._wire import decoding as answers
-from followersdata_async._wire import encoding
-from followersdata_async._wire.messages import Trail
+from followersdata_async._transport import PooledTransport
+from followersdata_async._wire.decoding import decode_placed_order
+from followersdata_async._wire.encoding import encode_add
+from followersdata_async._wire.messages import SendState
 from followersdata_async.sandbox import Sandbox
-from tests.helpers.fakes import FakeTransport, answer, line, row
+from tests.helpers.fakes import FakeTransport, answer, make_pipeline, row
 from tests.helpers.sockets import response, serving
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ async def test_after_random_cancellations_everything_is_back() -> None:
                     for _ in range(20):
                         group.start_soon(panel.status, chance.randint(1, 1000))
                     group.start_soon(panel.multi_status, range(1, 1000))
-        transport = panel._line.transport
-        assert isinstance(transport, OwnTransport)
+        transport = panel._pipeline._transport
+        assert isinstance(transport, PooledTransport)
         assert (transport._pool.in_flight, set(transport._pool._loads)) == (0, {0})
-        assert panel._line.retrying.budget.tokens == 500
+        assert panel._pipeline._budget.tokens == 500
         done = []
 
         async def healthy(order: int) -> None:
@@ -184,8 +184,8 @@ async def test_a_close_that_asyncio_cancels_closes_all_the_same() -> None:
         released.set()
         assert (await order).order == 1
         await asyncio.wait([closing])
-        transport = panel._line.transport
-        assert isinstance(transport, OwnTransport)
+        transport = panel._pipeline._transport
+        assert isinstance(transport, PooledTransport)
         assert [shard._pool.connections for shard in transport._pool._shards] == [[]] * 8  # type: ignore[attr-defined]
 
 
@@ -212,11 +212,10 @@ async def test_a_write_that_waits_for_its_turn_is_dropped_when_cancelled() -> No
     """Nothing has left yet, so nothing is finished."""
     transport = FakeTransport(lambda _: answer({"1": row()}))
     limit = RateLimit(1, per=3600.0)
-    way = line(transport)
-    way.limiter = limit
+    pipeline = make_pipeline(transport, rate_limit=limit)
     await limit.wait()
     with anyio.move_on_after(0.01) as scope:
-        await way.ask(encoding.add_request({}), answers.placed_order, Trail())
+        await pipeline.execute(encode_add({}), decode_placed_order, SendState())
     assert scope.cancelled_caught
     assert transport.requests == []
 

@@ -223,14 +223,14 @@ async def test_a_client_takes_its_turns_and_closes_its_connection(database: str,
         assert len(rows) == 1
         assert len(rows[0][0]) == 64
         assert sandbox.key not in str(rows)
-    sides = [client._line.limiter for client in (panel, other)]  # type: ignore[attr-defined]
+    sides = [client._pipeline._limiter for client in (panel, other)]  # type: ignore[attr-defined]
     assert [side._connection for side in sides] == [None, None]
 
 
 async def test_a_paused_program_waits_itself(database: str) -> None:
     """By its own clock, whatever the database says."""
     limit = PostgresRateLimit(database, 1000)
-    side = limit.of("some account")
+    side = limit.for_account("some account")
     await side.pause(1000)
     with anyio.move_on_after(0.2) as scope:
         await side.wait()
@@ -278,7 +278,7 @@ def test_another_event_loop_is_an_error_that_says_so() -> None:
 
     async def main() -> None:
         with pytest.raises(ConfigurationError, match="asyncio only"):
-            await PostgresRateLimit(NOBODY, 10).of("some account").wait()
+            await PostgresRateLimit(NOBODY, 10).for_account("some account").wait()
 
     anyio.run(main, backend="trio")
 

@@ -12,9 +12,9 @@ import httpcore
 import httpx
 import pytest
 
-from followersdata_async._settings import Settings
-from followersdata_async._transport import OwnTransport, Pool, SplitTransport, httpx_shard, transport_for
-from followersdata_async._wire.messages import Answer, Request, Trail
+from followersdata_async._transport import ConnectionPool, PooledTransport
+from followersdata_async._transport.connection_pool import create_httpx_shard
+from followersdata_async._wire.messages import Request, Response, SendState
 from followersdata_async.errors import (
     FollowersDataError,
     NotSentError,
@@ -22,6 +22,7 @@ from followersdata_async.errors import (
     PanelUnavailableError,
     RequestTimeoutError,
 )
+from tests.helpers.fakes import make_settings
 from tests.helpers.sockets import closed_port, replying, response, serving
 
 if TYPE_CHECKING:
@@ -30,28 +31,28 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 READ = Request("balance")
-WRITE = Request("add", (("link", "x.y"),), repeatable=False)
+WRITE = Request("add", (("link", "x.y"),), is_write=True)
 ONE = b'{"order": 23501}'
 
 
-def transport_to(url: str, **changes: object) -> OwnTransport:
+def transport_to(url: str, **changes: object) -> PooledTransport:
     """Our own transport to an address."""
-    settings = Settings(api_key="sandbox-key", url=url, error_phrases={}, **changes)  # type: ignore[arg-type]
-    return OwnTransport(settings, Pool(settings, httpx_shard))
+    settings = make_settings(url, **changes)
+    return PooledTransport(settings, ConnectionPool(settings, create_httpx_shard))
 
 
-async def sent(url: str, request: Request = READ, trail: Trail | None = None, **changes: object) -> Answer:
+async def sent(url: str, request: Request = READ, trail: SendState | None = None, **changes: object) -> Response:
     """One attempt's answer."""
     transport = transport_to(url, **changes)
     await transport.open()
     try:
-        return await transport.send(request, trail or Trail())
+        return await transport.send(request, trail or SendState())
     finally:
         await transport.aclose()
 
 
 async def failure(
-    url: str, request: Request = READ, trail: Trail | None = None, **changes: object
+    url: str, request: Request = READ, trail: SendState | None = None, **changes: object
 ) -> FollowersDataError:
     """What one attempt ends in."""
     with pytest.raises(FollowersDataError) as caught:
@@ -61,7 +62,7 @@ async def failure(
 
 async def test_a_request_is_the_form_and_nothing_more() -> None:
     """The key stands in the body alone; the headers are ours."""
-    trail = Trail()
+    trail = SendState()
     async with serving(replying(response(ONE, b"X-Panel: yes", status=b"201 Created"))) as server:
         reply = await sent(server.url, WRITE, trail, user_agent="shop/1.0")
     assert (reply.status, reply.body, reply.headers["x-panel"]) == (201, ONE, "yes")
@@ -87,7 +88,7 @@ async def test_a_connection_is_used_again() -> None:
         transport = transport_to(server.url)
         await transport.open()
         for _ in range(5):
-            await transport.send(READ, Trail())
+            await transport.send(READ, SendState())
         await transport.aclose()
     assert server.connections == 1
 
@@ -95,7 +96,7 @@ async def test_a_connection_is_used_again() -> None:
 @pytest.mark.parametrize("request_", [READ, WRITE], ids=["read", "write"])
 async def test_without_a_connection_it_is_proven_that_nothing_was_sent(request_: Request) -> None:
     """Also for a write: it may be sent again."""
-    trail = Trail()
+    trail = SendState()
     error = await failure(f"http://127.0.0.1:{closed_port()}/", request_, trail)
     assert type(error) is NotSentError
     assert (trail.sent, trail.requests) == (False, 0)
@@ -221,7 +222,7 @@ async def test_no_foreign_exception_gets_out(
         raise class_.__new__(class_, "boom")
 
     monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", broken)
-    trail = Trail()
+    trail = SendState()
     error = await failure("http://127.0.0.1:1/", WRITE, trail)
     not_sent = sent is False or (sent is None and issubclass(class_, NOT_SENT))
     assert type(error) is (NotSentError if not_sent else OutcomeUnknownError)
@@ -240,13 +241,3 @@ async def test_what_a_proxy_refuses_has_not_been_sent() -> None:
     async with serving(replying(b""), greet=refuse) as proxy:
         error = await failure("https://panel.invalid/api/v2", request=WRITE, proxy=proxy.url)
     assert isinstance(error, NotSentError)
-
-
-async def test_pools_of_one_client_share_its_places() -> None:
-    """Else twice as many requests would be in flight as were asked for."""
-    settings = Settings(
-        api_key="sandbox-key", url="http://127.0.0.1:1/", concurrency=2, transport="aiohttp", error_phrases={}
-    )
-    split = transport_for(settings, None)
-    assert isinstance(split, SplitTransport)
-    assert split._reads._pool._gate is split._writes._pool._gate

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from followersdata_async._batch.chunk import CANCEL, REFILL, STATUS, answered
-from followersdata_async._batch.stream import gathered
-from followersdata_async._pipeline import Bulk
+from followersdata_async._batch.chunk import send_chunk
+from followersdata_async._batch.ids import format_ids
+from followersdata_async._batch.operations import CANCEL, REFILL, STATUS
+from followersdata_async._batch.stream import collect_outcomes
+from followersdata_async._pipeline import BatchSupport
 from followersdata_async.errors import (
     AuthenticationError,
     InsufficientFundsError,
@@ -24,13 +26,15 @@ from followersdata_async.errors import (
     TemporaryPanelError,
 )
 from followersdata_async.models import Failed, Ok, Refused
-from tests.helpers.fakes import FakeTransport, answer, ids_in, line, row, rows
+from tests.helpers.fakes import FakeTransport, answer, ids_in, make_pipeline, row, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
-    from followersdata_async._batch.chunk import Answered, Batch
-    from followersdata_async._wire.messages import Answer, Request
+    from followersdata_async._batch.chunk import ChunkResult
+    from followersdata_async._batch.operations import Operation
+    from followersdata_async._pipeline import Pipeline
+    from followersdata_async._wire.messages import Request, Response
     from followersdata_async.models import OrderStatus
 
 HUNDRED = list(range(1, 101))
@@ -38,10 +42,10 @@ HUNDRED = list(range(1, 101))
 anyio_test = pytest.mark.anyio
 
 
-def strict(bad: set[int]) -> Callable[[Request], Answer]:
+def strict(bad: set[int]) -> Callable[[Request], Response]:
     """A panel that refuses a whole request for one bad id."""
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> Response:
         form = dict(request.fields)
         ids = form.get("orders", form.get("order", "")).split(",")
         if bad.intersection(map(int, ids)):
@@ -51,9 +55,14 @@ def strict(bad: set[int]) -> Callable[[Request], Answer]:
     return reply
 
 
-async def asked(transport: FakeTransport, ids: list[int]) -> Answered[OrderStatus]:
-    """One chunk's outcomes."""
-    return await answered(line(transport), STATUS, ids)
+async def send(pipeline: Pipeline, operation: Operation[Any], ids: Iterable[int]) -> ChunkResult[Any]:
+    """Send one chunk."""
+    return await send_chunk(pipeline, operation, format_ids(ids))
+
+
+async def send_statuses(transport: FakeTransport, ids: list[int]) -> ChunkResult[OrderStatus]:
+    """Send one chunk of statuses."""
+    return await send(make_pipeline(transport), STATUS, ids)
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
@@ -64,9 +73,9 @@ def test_one_bad_id_costs_thirteen_more_requests_at_the_most(backend: str, bad: 
     """2·log₂(100); it alone is refused, in its own request, and all others are answered."""
     bad = 1 + bad % size
     transport = FakeTransport(strict({bad}))
-    result = anyio.run(asked, transport, list(range(1, size + 1)), backend=backend)
-    assert [outcome.id for outcome in result.outcomes] == list(range(1, size + 1))
-    assert [outcome.id for outcome in result.outcomes if not isinstance(outcome, Ok)] == [bad]
+    result = anyio.run(send_statuses, transport, list(range(1, size + 1)), backend=backend)
+    assert [outcome.id for outcome in result.outcomes.values()] == list(range(1, size + 1))
+    assert [outcome.id for outcome in result.outcomes.values() if not isinstance(outcome, Ok)] == [bad]
     assert str(bad) in {value for request in transport.requests for _, value in request.fields}
     assert result.requests == len(transport.requests) <= 1 + 13
 
@@ -75,13 +84,13 @@ def test_one_bad_id_costs_thirteen_more_requests_at_the_most(backend: str, bad: 
 def test_any_number_of_bad_ids_is_found(bad: set[int], size: int) -> None:
     """Exactly they are refused."""
     transport = FakeTransport(strict(bad))
-    result = anyio.run(asked, transport, list(range(1, size + 1)))
-    refused = {outcome.id for outcome in result.outcomes if isinstance(outcome, Refused)}
+    result = anyio.run(send_statuses, transport, list(range(1, size + 1)))
+    refused = {outcome.id for outcome in result.outcomes.values() if isinstance(outcome, Refused)}
     assert refused == {id_ for id_ in bad if id_ <= size}
-    assert sum(isinstance(outcome, Ok) for outcome in result.outcomes) == size - len(refused)
+    assert sum(isinstance(outcome, Ok) for outcome in result.outcomes.values()) == size - len(refused)
 
 
-def single_only(request: Request) -> Answer:
+def single_only(request: Request) -> Response:
     """A panel that knows ``order`` alone, and says of ``orders`` that there is no order."""
     return answer(row()) if "order" in dict(request.fields) else answer({"error": "Order not found.", "status": "104"})
 
@@ -90,13 +99,13 @@ def single_only(request: Request) -> Answer:
 async def test_a_panel_that_ignores_many_ids_is_asked_one_by_one() -> None:
     """Once that is known, no request is wasted any more."""
     transport = FakeTransport(single_only)
-    way = line(transport)
-    first = await answered(way, STATUS, HUNDRED)
-    assert all(isinstance(outcome, Ok) for outcome in first.outcomes)
-    assert way.bulk == {"status": Bulk.IGNORED}
+    pipeline = make_pipeline(transport)
+    first = await send(pipeline, STATUS, HUNDRED)
+    assert all(isinstance(outcome, Ok) for outcome in first.outcomes.values())
+    assert pipeline.batch_support == {"status": BatchSupport.SINGLE_ONLY}
     assert first.requests <= 1 + 13 + 100
-    second = await answered(way, STATUS, list(range(101, 201)))
-    assert all(isinstance(outcome, Ok) for outcome in second.outcomes)
+    second = await send(pipeline, STATUS, list(range(101, 201)))
+    assert all(isinstance(outcome, Ok) for outcome in second.outcomes.values())
     assert second.requests == 100
 
 
@@ -104,7 +113,7 @@ async def test_a_panel_that_ignores_many_ids_is_asked_one_by_one() -> None:
 async def test_single_ids_have_errors_of_their_own() -> None:
     """A bad id, a dead request: each is true of one id."""
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> Response:
         match dict(request.fields).get("order"):
             case "3":
                 return answer({"error": "Order not found."})
@@ -113,20 +122,20 @@ async def test_single_ids_have_errors_of_their_own() -> None:
             case _:
                 return single_only(request)
 
-    result = await asked(FakeTransport(reply), [1, 2, 3, 4, 5])
-    assert [type(outcome) for outcome in result.outcomes] == [Ok, Ok, Refused, Failed, Ok]
+    result = await send_statuses(FakeTransport(reply), [1, 2, 3, 4, 5])
+    assert [type(outcome) for outcome in result.outcomes.values()] == [Ok, Ok, Refused, Failed, Ok]
 
 
 @anyio_test
 async def test_a_panel_that_takes_neither_is_not_asked_again_and_again() -> None:
     """It does not support the action: one request for each further chunk."""
     transport = FakeTransport(lambda _: answer({"error": "Incorrect request"}))
-    way = line(transport)
-    first = await answered(way, STATUS, HUNDRED)
-    assert {type(outcome.error) for outcome in first.outcomes} == {InvalidRequestError}  # type: ignore[union-attr]
+    pipeline = make_pipeline(transport)
+    first = await send(pipeline, STATUS, HUNDRED)
+    assert {type(outcome.error) for outcome in first.outcomes.values()} == {InvalidRequestError}  # type: ignore[union-attr]
     assert first.requests <= 1 + 13 + 1
-    second = await answered(way, STATUS, HUNDRED)
-    assert {type(outcome.error) for outcome in second.outcomes} == {InvalidRequestError}  # type: ignore[union-attr]
+    second = await send(pipeline, STATUS, HUNDRED)
+    assert {type(outcome.error) for outcome in second.outcomes.values()} == {InvalidRequestError}  # type: ignore[union-attr]
     assert second.requests == 1
 
 
@@ -143,8 +152,8 @@ async def test_a_panel_that_takes_neither_is_not_asked_again_and_again() -> None
 async def test_what_is_not_about_ids_is_never_narrowed_down(words: str, error: type[PanelError]) -> None:
     """It would be said again of every half."""
     transport = FakeTransport(lambda _: answer({"error": words}))
-    result = await asked(transport, HUNDRED)
-    assert {type(outcome.error) for outcome in result.outcomes} == {error}  # type: ignore[union-attr]
+    result = await send_statuses(transport, HUNDRED)
+    assert {type(outcome.error) for outcome in result.outcomes.values()} == {error}  # type: ignore[union-attr]
     assert result.requests == 1
 
 
@@ -152,24 +161,24 @@ async def test_what_is_not_about_ids_is_never_narrowed_down(words: str, error: t
 async def test_a_refused_key_is_never_narrowed_down() -> None:
     """Not at first, and not in the middle."""
     transport = FakeTransport(lambda _: answer({"error": "Invalid API key"}))
-    result = await asked(transport, HUNDRED)
+    result = await send_statuses(transport, HUNDRED)
     assert (type(result.fatal), result.requests) == (AuthenticationError, 1)
     replies = [answer({"error": "Incorrect order IDs"}), answer({"error": "Invalid API key"})]
-    result = await asked(FakeTransport(lambda _: replies.pop(0)), HUNDRED)
+    result = await send_statuses(FakeTransport(lambda _: replies.pop(0)), HUNDRED)
     assert (type(result.fatal), result.requests) == (AuthenticationError, 2)
 
 
 @anyio_test
-@pytest.mark.parametrize("batch", [CANCEL, REFILL])
-async def test_a_write_is_never_narrowed_down(batch: Batch[object]) -> None:
+@pytest.mark.parametrize("operation", [CANCEL, REFILL])
+async def test_a_write_is_never_narrowed_down(operation: Operation[object]) -> None:
     """Law 3: half of it may have been done."""
     transport = FakeTransport(lambda _: answer({"error": "Incorrect order ID"}))
-    result = await answered(line(transport), batch, HUNDRED)
-    assert {type(outcome.error) for outcome in result.outcomes} == {OrderNotFoundError}  # type: ignore[union-attr]
+    result = await send(make_pipeline(transport), operation, HUNDRED)
+    assert {type(outcome.error) for outcome in result.outcomes.values()} == {OrderNotFoundError}  # type: ignore[union-attr]
     assert result.requests == 1
     transport = FakeTransport(lambda _: answer(b""))
-    result = await answered(line(transport), batch, HUNDRED)
-    assert {type(outcome.error) for outcome in result.outcomes} == {OutcomeUnknownError}  # type: ignore[union-attr]
+    result = await send(make_pipeline(transport), operation, HUNDRED)
+    assert {type(outcome.error) for outcome in result.outcomes.values()} == {OutcomeUnknownError}  # type: ignore[union-attr]
     assert result.requests == 1
 
 
@@ -177,7 +186,7 @@ async def test_a_write_is_never_narrowed_down(batch: Batch[object]) -> None:
 async def test_a_half_that_dies_fails_alone() -> None:
     """Law 2."""
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> Response:
         ids = ids_in(request)
         if len(ids) == 100:
             return answer({"error": "Incorrect order IDs"})
@@ -185,8 +194,8 @@ async def test_a_half_that_dies_fails_alone() -> None:
             raise PanelUnavailableError("the connection broke")
         return answer({id_: row() for id_ in ids})
 
-    result = await asked(FakeTransport(reply), HUNDRED)
-    assert [type(outcome) for outcome in result.outcomes] == [Failed] * 50 + [Ok] * 50
+    result = await send_statuses(FakeTransport(reply), HUNDRED)
+    assert [type(outcome) for outcome in result.outcomes.values()] == [Failed] * 50 + [Ok] * 50
 
 
 @anyio_test
@@ -194,26 +203,26 @@ async def test_a_bad_moment_of_a_single_order_teaches_nothing() -> None:
     """A very young order is unknown to one of a panel's machines, and known to the next."""
     lagging = [True]
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> Response:
         return answer({"error": "Incorrect order ID"}) if lagging and lagging.pop() else rows_of(request)
 
-    def rows_of(request: Request) -> Answer:
+    def rows_of(request: Request) -> Response:
         fields = dict(request.fields)
         return answer(row()) if "order" in fields else answer({id_: row() for id_ in fields["orders"].split(",")})
 
-    way = line(FakeTransport(reply))
-    assert isinstance((await answered(way, STATUS, [1])).outcomes[0], Ok)
-    assert (await answered(way, STATUS, HUNDRED)).requests == 1
+    pipeline = make_pipeline(FakeTransport(reply))
+    assert isinstance((await send(pipeline, STATUS, [1])).outcomes["1"], Ok)
+    assert (await send(pipeline, STATUS, HUNDRED)).requests == 1
 
 
 @anyio_test
 async def test_whether_many_are_taken_is_tried_anew_now_and_then() -> None:
     """A panel that once took single ids only need not be asked one by one for ever."""
     transport = FakeTransport(single_only)
-    way = line(transport)
-    await answered(way, STATUS, HUNDRED)
+    pipeline = make_pipeline(transport)
+    await send(pipeline, STATUS, HUNDRED)
     transport.reply = lambda request: answer(row()) if "order" in dict(request.fields) else rows(request)
-    requests = [(await answered(way, STATUS, HUNDRED)).requests for _ in range(40)]
+    requests = [(await send(pipeline, STATUS, HUNDRED)).requests for _ in range(40)]
     assert requests[0] == 100
     assert requests[-1] == 1
     assert sum(requests) < 2_300
@@ -223,11 +232,10 @@ async def test_whether_many_are_taken_is_tried_anew_now_and_then() -> None:
 async def test_it_is_tried_anew_beside_others_too() -> None:
     """What others are still asking one by one does not undo it."""
     transport = FakeTransport(single_only)
-    way = line(transport)
-    settings = {"chunk_size": 100, "concurrency": 8, "method": "multi_status"}
-    await gathered(way, STATUS, range(1, 501), **settings)  # type: ignore[arg-type]
+    pipeline = make_pipeline(transport, concurrency=8)
+    await collect_outcomes(pipeline, STATUS, range(1, 501), method="multi_status")
     transport.reply = lambda request: answer(row()) if "order" in dict(request.fields) else rows(request)
-    result = await gathered(way, STATUS, range(1, 10_001), **settings)  # type: ignore[arg-type]
+    result = await collect_outcomes(pipeline, STATUS, range(1, 10_001), method="multi_status")
     assert len(result.ok) == 10_000
     assert result.requests < 4_000
-    assert way.bulk == {"status": Bulk.UNDERSTOOD}
+    assert pipeline.batch_support == {"status": BatchSupport.SUPPORTED}

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from followersdata_async._batch.chunk import REFILL_STATUS, STATUS
-from followersdata_async._batch.coalesce import Coalescing
-from followersdata_async._pipeline import Bulk
+from followersdata_async._batch.coalesce import Coalescer
+from followersdata_async._batch.operations import REFILL_STATUS, STATUS
+from followersdata_async._pipeline import BatchSupport
 from followersdata_async.errors import (
     AuthenticationError,
     DecodeError,
@@ -18,19 +18,19 @@ from followersdata_async.errors import (
     OrderNotFoundError,
     PanelUnavailableError,
 )
-from tests.helpers.fakes import FakeTransport, answer, ids_in, line, row
+from tests.helpers.fakes import FakeTransport, answer, ids_in, make_pipeline, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from followersdata_async._pipeline import Line
-    from followersdata_async._wire.messages import Answer, Request
+    from followersdata_async._pipeline import Pipeline
+    from followersdata_async._wire.messages import Request, Response
     from followersdata_async.models import Id, OrderStatus
 
 pytestmark = pytest.mark.anyio
 
 
-def told(request: Request) -> Answer:
+def told(request: Request) -> Response:
     """A good answer: a row for each id that says which it is, or for the only one."""
     form = dict(request.fields)
     if "order" in form:
@@ -68,14 +68,15 @@ def coalescing(
     size: int = 100,
     window: float = 0.0,
     timer: Timer | None = None,
-    way: Line | None = None,
-) -> Coalescing[OrderStatus]:
+    pipeline: Pipeline | None = None,
+) -> Coalescer[OrderStatus]:
     """Single statuses over a fake transport."""
     timer = timer or Timer()
-    return Coalescing(way or line(transport), STATUS, size, window, clock=lambda: timer.now, wait=timer.wait)
+    pipeline = pipeline or make_pipeline(transport, chunk_size=size, coalesce_window=window)
+    return Coalescer(pipeline, STATUS, clock=lambda: timer.now, wait=timer.wait)
 
 
-async def all_of(single: Coalescing[OrderStatus], ids: Iterable[Id]) -> list[OrderStatus | FollowersDataError]:
+async def all_of(single: Coalescer[OrderStatus], ids: Iterable[Id]) -> list[OrderStatus | FollowersDataError]:
     """What all callers get who ask in the same tick, in their order."""
     asked = list(ids)
     found: dict[int, OrderStatus | FollowersDataError] = {}
@@ -181,9 +182,9 @@ async def test_a_full_group_does_not_wait_for_its_window() -> None:
 async def test_a_panel_that_takes_single_ids_only_is_asked_for_each_at_once() -> None:
     """And not for one after the other, in one caller's task."""
     transport = FakeTransport(told)
-    way = line(transport)
-    way.bulk["status"] = Bulk.IGNORED
-    found = await all_of(coalescing(transport, way=way), [1, 2, 1, 3])
+    pipeline = make_pipeline(transport)
+    pipeline.batch_support["status"] = BatchSupport.SINGLE_ONLY
+    found = await all_of(coalescing(transport, pipeline=pipeline), [1, 2, 1, 3])
     assert notes(found) == ["1", "2", "1", "3"]
     assert transport.most_in_flight == len(transport.requests) == 3
 
@@ -193,7 +194,7 @@ async def test_refill_statuses_share_requests_too() -> None:
     transport = FakeTransport(
         lambda request: answer([{"refill": id_, "status": "Completed"} for id_ in ids_in(request)])
     )
-    single = Coalescing(line(transport), REFILL_STATUS, 100, 0.0)
+    single = Coalescer(make_pipeline(transport), REFILL_STATUS)
     async with anyio.create_task_group() as group:
         for id_ in range(1, 4):
             group.start_soon(single.get, id_)
@@ -207,7 +208,7 @@ async def test_every_caller_has_its_own_exception() -> None:
     """Of the same class, with the same facts and cause, and nobody else's traceback."""
     cause = ValueError("inside")
 
-    def reply(_: Request) -> Answer:
+    def reply(_: Request) -> Response:
         raise PanelUnavailableError("down", action="status", http_status=503) from cause
 
     errors = await all_of(coalescing(FakeTransport(reply)), [1, 2, 2])
@@ -221,7 +222,7 @@ async def test_every_caller_has_its_own_exception() -> None:
 async def test_one_bad_id_harms_no_other() -> None:
     """Each caller has what the panel says of its own id."""
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> Response:
         rows = {id_: {**row(), "note": id_} for id_ in ids_in(request)}
         return answer(rows | {"2": {"error": "Incorrect order ID"}, "3": 7})
 
@@ -240,7 +241,7 @@ async def test_a_refused_key_is_everybodys() -> None:
 async def test_an_id_that_an_answer_leaves_out_is_asked_alone() -> None:
     """So a call means the same with company and without; several callers of it ask once."""
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> Response:
         form = dict(request.fields)
         if form.get("order") == "2":
             return answer({"error": "Incorrect order ID"})
@@ -295,7 +296,7 @@ async def cancelled_at(depth: int, victims: set[int], *, window: float) -> tuple
         await anyio.wait_all_tasks_blocked()
         transport.gate.set()
     assert single._forming is None
-    assert single._unasked == {}
+    assert single._unsent == {}
     return transport, found
 
 
@@ -362,14 +363,14 @@ async def test_a_new_leader_waits_for_the_rest_of_the_window() -> None:
 @pytest.mark.parametrize("seed", range(5))
 async def test_random_cancellations_lose_nobody(seed: int) -> None:
     """Two thousand calls in waves, a third of them cancelled at some moment."""
-    chance = random.Random(seed)  # noqa: S311 - a seed, not a secret
+    random_value = random.Random(seed)  # noqa: S311 - a seed, not a secret
     transport = FakeTransport(told)
     single = coalescing(transport, size=7)
     kept: dict[int, OrderStatus | None] = {}
 
     async def call(number: int, scope: anyio.CancelScope) -> None:
         with scope:
-            kept[number] = await single.get(chance.randint(1, 50))
+            kept[number] = await single.get(random_value.randint(1, 50))
 
     async def cancel_later(scope: anyio.CancelScope, turns: int) -> None:
         for _ in range(turns):
@@ -382,22 +383,22 @@ async def test_random_cancellations_lose_nobody(seed: int) -> None:
             for number in range(2000):
                 scope = anyio.CancelScope()
                 group.start_soon(call, number, scope)
-                if chance.random() < 1 / 3:
-                    group.start_soon(cancel_later, scope, chance.randrange(8))
+                if random_value.random() < 1 / 3:
+                    group.start_soon(cancel_later, scope, random_value.randrange(8))
                 else:
                     patient.add(number)
-                if chance.random() < 0.05:
+                if random_value.random() < 0.05:
                     await anyio.lowlevel.checkpoint()
     assert patient <= kept.keys()
     assert single._forming is None
-    assert single._unasked == {}
+    assert single._unsent == {}
 
 
 async def test_a_fault_of_ours_reaches_its_caller_and_the_others_go_on() -> None:
     """A leader that breaks is like one that is cancelled."""
     broken = True
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> Response:
         nonlocal broken
         if broken:
             broken = False

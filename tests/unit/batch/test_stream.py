@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from followersdata_async._batch.chunk import CANCEL, STATUS
-from followersdata_async._batch.stream import Given, Outcomes, gathered
-from followersdata_async._pacing import RetryPolicy
+from followersdata_async._batch.operations import CANCEL, STATUS
+from followersdata_async._batch.stream import IterableSource, Outcomes, collect_outcomes
+from followersdata_async._retry import RetryPolicy
 from followersdata_async.errors import (
     AuthenticationError,
     DecodeError,
@@ -22,24 +22,35 @@ from followersdata_async.errors import (
     PanelUnavailableError,
     RateLimitedError,
 )
-from followersdata_async.models import Failed, Ok, Refused, Unreported, id_text
+from followersdata_async.models import Failed, Ok, Refused, Unreported, format_id
 from followersdata_async.rate_limit import RateLimit
-from tests.helpers.fakes import FakeTransport, answer, ids_in, line, row, rows
+from tests.helpers.fakes import FakeTransport, answer, ids_in, make_pipeline, row, rows
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
-    from followersdata_async._pipeline import Line
-    from followersdata_async._wire.messages import Answer, Request
+    from followersdata_async._batch.operations import Operation
+    from followersdata_async._wire.messages import Request, Response
     from followersdata_async.models import BatchResult, Id, OrderStatus
 
 
 anyio_test = pytest.mark.anyio
 
 
-def stream(way: Line, ids: object, *, chunk_size: int = 10, width: int = 4) -> Outcomes[OrderStatus]:
+def stream(
+    transport: FakeTransport, ids: object, *, chunk_size: int = 10, concurrency: int = 4
+) -> Outcomes[OrderStatus]:
     """A stream of statuses."""
-    return Outcomes(way, STATUS, Given(ids, chunk_size), width=width, method="stream_status")  # type: ignore[arg-type]
+    pipeline = make_pipeline(transport, concurrency=concurrency)
+    source = IterableSource(ids, chunk_size)  # type: ignore[arg-type]
+    return Outcomes(pipeline, STATUS, source, method="stream_status")
+
+
+async def collect(
+    transport: FakeTransport, ids: Iterable[Id], operation: Operation[Any] = STATUS, **settings: Any
+) -> BatchResult[Any]:
+    """The outcome of every id."""
+    return await collect_outcomes(make_pipeline(transport, **settings), operation, ids, method="multi_status")
 
 
 # --- the laws
@@ -49,11 +60,11 @@ CHUNK_FATES = st.sampled_from(["answers"] * 6 + ["dead", "html", "cut", "refused
 IDS = st.lists(st.one_of(st.integers(1, 60), st.integers(1, 60).map(str), st.from_regex(r"\A[a-z]{3}\Z")), max_size=60)
 
 
-def panel_of(fates: dict[str, str], chunk_fates: list[str]) -> Callable[[Request], Answer]:
+def panel_of(fates: dict[str, str], chunk_fates: list[str]) -> Callable[[Request], Response]:
     """A panel that does to each id, and to each request in turn, what was drawn."""
     left = list(chunk_fates)
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> Response:
         fate = left.pop(0) if left else "answers"
         if fate == "dead":
             raise PanelUnavailableError("the connection broke")
@@ -115,12 +126,12 @@ def test_every_id_has_exactly_one_outcome_and_failures_stay_small(
     transport = FakeTransport(panel_of(fates, chunk_fates))
 
     async def main() -> BatchResult[OrderStatus]:
-        way = line(transport)
-        return await gathered(way, STATUS, asked, chunk_size=chunk_size, concurrency=concurrency, method="multi_status")
+        pipeline = make_pipeline(transport, chunk_size=chunk_size, concurrency=concurrency)
+        return await collect_outcomes(pipeline, STATUS, asked, method="multi_status")
 
     result = anyio.run(main, backend=backend)
-    texts = list(dict.fromkeys(map(id_text, asked)))
-    assert [id_text(id_) for id_ in result] == texts
+    texts = list(dict.fromkeys(map(format_id, asked)))
+    assert [format_id(id_) for id_ in result] == texts
     assert all(outcome.id == id_ for id_, outcome in result.items())
     sent = [ids_in(request) for request in transport.requests]
     assert sorted(id_ for chunk in sent for id_ in chunk) == sorted(texts)
@@ -149,7 +160,7 @@ def expected_kind(chunk_fate: str, fate: str) -> type:
 async def test_nothing_asked_is_nothing_sent() -> None:
     """An empty batch is whole."""
     transport = FakeTransport()
-    result = await gathered(line(transport), STATUS, [], chunk_size=100, concurrency=16, method="multi_status")
+    result = await collect(transport, [])
     assert (dict(result), result.requests, transport.requests) == ({}, 0, [])
 
 
@@ -157,9 +168,7 @@ async def test_nothing_asked_is_nothing_sent() -> None:
 async def test_duplicates_are_asked_once() -> None:
     """``7`` and ``"7"`` are one order; the first mention names it."""
     transport = FakeTransport()
-    result = await gathered(
-        line(transport), STATUS, [7, "8", "7", 8, 7], chunk_size=100, concurrency=16, method="multi_status"
-    )
+    result = await collect(transport, [7, "8", "7", 8, 7])
     assert list(result) == [7, "8"]
     assert [ids_in(request) for request in transport.requests] == [["7", "8"]]
 
@@ -168,14 +177,12 @@ async def test_duplicates_are_asked_once() -> None:
 async def test_a_dead_chunk_fails_its_hundred_ids_and_no_others() -> None:
     """Law 2; its error is said once for all of them."""
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> Response:
         if "150" in ids_in(request):
             raise PanelUnavailableError("the connection broke")
         return rows(request)
 
-    result = await gathered(
-        line(FakeTransport(reply)), STATUS, range(1, 301), chunk_size=100, concurrency=16, method="multi_status"
-    )
+    result = await collect(FakeTransport(reply), range(1, 301))
     assert list(result.failed) == list(range(101, 201))
     assert len(set(map(id, result.failed.values()))) == 1
     assert len(result.ok) == 200
@@ -186,7 +193,7 @@ async def test_a_refused_key_is_raised_after_one_request() -> None:
     """No further chunk is sent; the result says that of the others nothing was sent."""
     transport = FakeTransport(lambda _: answer({"error": "Invalid API key"}))
     with pytest.raises(AuthenticationError) as caught:
-        await gathered(line(transport), STATUS, range(1, 1001), chunk_size=100, concurrency=16, method="multi_status")
+        await collect(transport, range(1, 1001))
     assert len(transport.requests) == 1
     result = caught.value.result
     assert result is not None
@@ -199,12 +206,12 @@ async def test_a_refused_key_is_raised_after_one_request() -> None:
 async def test_a_key_refused_later_stops_the_rest() -> None:
     """What came before is kept."""
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> Response:
         return rows(request) if "1" in ids_in(request) else answer({"error": "Invalid API key"})
 
     transport = FakeTransport(reply)
     with pytest.raises(AuthenticationError) as caught:
-        await gathered(line(transport), STATUS, range(1, 1001), chunk_size=100, concurrency=2, method="multi_status")
+        await collect(transport, range(1, 1001), concurrency=2)
     assert caught.value.result is not None
     assert list(caught.value.result.ok) == list(range(1, 101))
     assert len(transport.requests) <= 4
@@ -214,7 +221,7 @@ async def test_a_key_refused_later_stops_the_rest() -> None:
 async def test_a_refusal_of_the_whole_answer_holds_for_its_ids() -> None:
     """Every id of the chunk was refused."""
     transport = FakeTransport(lambda _: answer({"error": "Incorrect order ID"}))
-    result = await gathered(line(transport), STATUS, [1, 2], chunk_size=100, concurrency=1, method="multi_status")
+    result = await collect(transport, [1, 2], concurrency=1)
     assert {type(error) for error in result.refused.values()} == {OrderNotFoundError}
 
 
@@ -223,9 +230,7 @@ async def test_retries_are_counted_as_requests() -> None:
     """``requests`` is what the panel saw."""
     replies = [answer({"error": "Too many requests"}, status=429), answer({"1": row()})]
     transport = FakeTransport(lambda _: replies.pop(0))
-    result = await gathered(
-        line(transport, RetryPolicy()), STATUS, [1], chunk_size=100, concurrency=1, method="multi_status"
-    )
+    result = await collect(transport, [1], retry=RetryPolicy(), concurrency=1)
     assert (list(result.ok), result.requests) == ([1], 2)
 
 
@@ -233,14 +238,12 @@ async def test_retries_are_counted_as_requests() -> None:
 async def test_a_lost_cancellation_is_unknown_for_its_ids_alone_and_never_sent_again() -> None:
     """Law 3."""
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> Response:
         ids = ids_in(request)
         return answer(b"") if "1" in ids else answer([{"order": int(id_), "cancel": 1} for id_ in ids])
 
     transport = FakeTransport(reply)
-    result = await gathered(
-        line(transport, RetryPolicy()), CANCEL, range(1, 201), chunk_size=100, concurrency=2, method="multi_status"
-    )
+    result = await collect(transport, range(1, 201), CANCEL, retry=RetryPolicy(), concurrency=2)
     assert {type(error) for error in result.failed.values()} == {OutcomeUnknownError}
     assert (list(result.failed), len(result.ok)) == (list(range(1, 101)), 100)
     assert len(transport.requests) == 2
@@ -260,7 +263,7 @@ async def test_a_stream_reads_ids_no_faster_than_outcomes_are_taken() -> None:
             read = id_
             yield id_
 
-    async with stream(line(FakeTransport()), ids(), chunk_size=10, width=2) as outcomes:
+    async with stream(FakeTransport(), ids(), chunk_size=10, concurrency=2) as outcomes:
         for _ in range(100):
             await anext(outcomes)
         await anyio.wait_all_tasks_blocked()
@@ -276,7 +279,7 @@ async def test_a_stream_takes_an_asynchronous_iterable() -> None:
             await anyio.lowlevel.checkpoint()
             yield id_
 
-    async with stream(line(FakeTransport()), ids()) as outcomes:
+    async with stream(FakeTransport(), ids()) as outcomes:
         assert [outcome.id async for outcome in outcomes] == [1, 2, 3]
     assert outcomes.requests == 1
 
@@ -285,7 +288,7 @@ async def test_a_stream_takes_an_asynchronous_iterable() -> None:
 async def test_an_id_that_comes_again_in_flight_is_asked_once() -> None:
     """And again when it has landed: a stream of millions does not remember them all."""
     transport = FakeTransport()
-    async with stream(line(transport), [1, 1, 2, 1], chunk_size=2, width=1) as outcomes:
+    async with stream(transport, [1, 1, 2, 1], chunk_size=2, concurrency=1) as outcomes:
         found = [outcome.id async for outcome in outcomes]
     assert found == [1, 2, 1]
     assert [ids_in(request) for request in transport.requests] == [["1", "2"], ["1"]]
@@ -295,7 +298,7 @@ async def test_an_id_that_comes_again_in_flight_is_asked_once() -> None:
 async def test_leaving_early_drops_reads_and_sends_no_more() -> None:
     """The reader has seen enough."""
     transport = FakeTransport()
-    async with stream(line(transport), range(1, 10_001), chunk_size=10, width=4) as outcomes:
+    async with stream(transport, range(1, 10_001), chunk_size=10, concurrency=4) as outcomes:
         await anext(outcomes)
     sent = len(transport.requests)
     await anyio.wait_all_tasks_blocked()
@@ -307,10 +310,10 @@ async def test_leaving_early_drops_reads_and_sends_no_more() -> None:
 async def test_leaving_early_finishes_writes_that_are_on_their_way() -> None:
     """A write that is cut off is one whose outcome nobody knows."""
     transport = FakeTransport(lambda request: answer([{"order": id_, "cancel": 1} for id_ in ids_in(request)]))
-    way = line(transport)
-    way.proven = True
+    pipeline = make_pipeline(transport, concurrency=3)
+    pipeline.key_accepted = True
     transport.gate = anyio.Event()
-    async with Outcomes(way, CANCEL, Given(range(1, 1001), 10), width=3, method="stream_cancel"):
+    async with Outcomes(pipeline, CANCEL, IterableSource(range(1, 1001), 10), method="stream_cancel"):
         await anyio.wait_all_tasks_blocked()
         assert transport.in_flight == 3
         transport.gate.set()
@@ -337,13 +340,12 @@ class _Stalling:
 async def test_leaving_a_stream_of_writes_sends_nothing_more() -> None:
     """Neither what waits for a limiter's turn, nor what a source has not given yet: it may never come."""
     transport = FakeTransport(lambda request: answer([{"order": id_, "cancel": 1} for id_ in ids_in(request)]))
-    way = line(transport)
-    way.limiter = RateLimit(1, per=3600.0)
+    pipeline = make_pipeline(transport, concurrency=4, rate_limit=RateLimit(1, per=3600.0))
     with anyio.fail_after(10):
-        async with Outcomes(way, CANCEL, Given(_Stalling(7), 1), width=4, method="stream_cancel") as outcomes:
+        async with Outcomes(pipeline, CANCEL, IterableSource(_Stalling(7), 1), method="stream_cancel") as outcomes:
             await anext(outcomes)
             await anyio.wait_all_tasks_blocked()
-        async with Outcomes(way, CANCEL, Given(_Stalling(7), 100), width=4, method="stream_cancel"):
+        async with Outcomes(pipeline, CANCEL, IterableSource(_Stalling(7), 100), method="stream_cancel"):
             await anyio.wait_all_tasks_blocked()
     assert len(transport.requests) == 1
 
@@ -364,7 +366,7 @@ class _Letters(list[int]):
 async def test_an_iterator_that_is_false_at_its_end_is_read_once() -> None:
     """Else it would be asked, and refilled, for ever."""
     transport = FakeTransport()
-    async with stream(line(transport), _Letters([1, 2, 3]), chunk_size=2) as outcomes:
+    async with stream(transport, _Letters([1, 2, 3]), chunk_size=2) as outcomes:
         assert sorted([outcome.id async for outcome in outcomes]) == [1, 2, 3]
     assert [ids_in(request) for request in transport.requests] == [["1", "2"], ["3"]]
 
@@ -373,7 +375,7 @@ async def test_an_iterator_that_is_false_at_its_end_is_read_once() -> None:
 async def test_an_error_in_the_body_comes_out_as_itself() -> None:
     """Never as a group."""
     with pytest.raises(ZeroDivisionError):
-        async with stream(line(FakeTransport()), range(1, 1001)) as outcomes:
+        async with stream(FakeTransport(), range(1, 1001)) as outcomes:
             await anext(outcomes)
             _ = 1 / 0
 
@@ -390,7 +392,7 @@ async def test_an_error_of_the_users_iterable_comes_out_as_itself(given: int, wi
         raise LookupError(msg)
 
     found = []
-    async with stream(line(FakeTransport()), ids(), chunk_size=10, width=width) as outcomes:
+    async with stream(FakeTransport(), ids(), chunk_size=10, concurrency=width) as outcomes:
         with pytest.raises(LookupError, match=r"^the database is gone$"):
             async for outcome in outcomes:
                 found.append(outcome.id)  # noqa: PERF401 - what came before the error counts
@@ -407,7 +409,7 @@ async def test_an_error_of_the_users_asynchronous_iterable_comes_out_as_itself()
         msg = "the database is gone"
         raise LookupError(msg)
 
-    async with stream(line(FakeTransport()), ids()) as outcomes:
+    async with stream(FakeTransport(), ids()) as outcomes:
         assert [(await anext(outcomes)).id, (await anext(outcomes)).id] == [1, 2]
         with pytest.raises(LookupError, match=r"^the database is gone$"):
             await anext(outcomes)
@@ -420,7 +422,7 @@ async def test_an_error_of_the_users_asynchronous_iterable_comes_out_as_itself()
 async def test_a_bad_id_in_a_stream_is_an_error_and_is_not_sent(bad: object, error: type[Exception]) -> None:
     """What came before it is asked."""
     transport = FakeTransport()
-    async with stream(line(transport), [1, bad]) as outcomes:
+    async with stream(transport, [1, bad]) as outcomes:
         assert (await anext(outcomes)).id == 1
         with pytest.raises(error):
             await anext(outcomes)
@@ -432,7 +434,7 @@ async def test_a_refused_key_ends_a_stream_after_what_is_known() -> None:
     """One request, its ids refused, then the error."""
     transport = FakeTransport(lambda _: answer({"error": "Invalid API key"}))
     found = []
-    async with stream(line(transport), range(1, 1001)) as outcomes:
+    async with stream(transport, range(1, 1001)) as outcomes:
         with pytest.raises(AuthenticationError):
             async for outcome in outcomes:
                 found.append(outcome)  # noqa: PERF401 - what came before the error counts
@@ -443,7 +445,7 @@ async def test_a_refused_key_ends_a_stream_after_what_is_known() -> None:
 @anyio_test
 async def test_a_stream_is_used_inside_async_with() -> None:
     """And says so."""
-    outcomes = stream(line(FakeTransport()), [1])
+    outcomes = stream(FakeTransport(), [1])
     with pytest.raises(RuntimeError, match=r"^use it as: async with panel\.stream_…\(ids\) as outcomes"):
         await anext(outcomes)
     await outcomes.__aexit__(None, None, None)
@@ -455,11 +457,9 @@ async def test_cancelling_a_batch_leaves_nothing_in_flight() -> None:
     transport = FakeTransport()
     transport.gate = anyio.Event()
     async with anyio.create_task_group() as group:
-        way = line(transport)
-        way.proven = True
-        group.start_soon(
-            partial(gathered, way, STATUS, range(1, 1001), chunk_size=100, concurrency=4, method="multi_status")
-        )
+        pipeline = make_pipeline(transport, concurrency=4)
+        pipeline.key_accepted = True
+        group.start_soon(partial(collect_outcomes, pipeline, STATUS, range(1, 1001), method="multi_status"))
         await anyio.wait_all_tasks_blocked()
         assert transport.in_flight == 4
         group.cancel_scope.cancel()
@@ -474,14 +474,12 @@ async def test_failed_answers_keep_the_class_that_tells_why() -> None:
         (answer([row(), row()]), DecodeError),
     ):
         transport = FakeTransport(lambda _, reply=reply: reply)
-        result = await gathered(line(transport), STATUS, [1], chunk_size=100, concurrency=1, method="multi_status")
+        result = await collect(transport, [1], concurrency=1)
         assert type(result.errors[1]) is error
 
 
 @pytest.mark.asyncio
 async def test_on_plain_asyncio_too() -> None:
     """Without anyio's own runner."""
-    result = await gathered(
-        line(FakeTransport()), STATUS, range(1, 251), chunk_size=100, concurrency=16, method="multi_status"
-    )
+    result = await collect(FakeTransport(), range(1, 251))
     assert (len(result.ok), result.requests) == (250, 3)

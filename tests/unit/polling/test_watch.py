@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from followersdata_async._pacing import PollPolicy
-from followersdata_async._polling.watch import Changes, finals
+from followersdata_async._polling.policy import PollPolicy
+from followersdata_async._polling.watch import Changes, wait_until_final
 from followersdata_async.errors import (
     AuthenticationError,
     OrderNotFoundError,
@@ -19,12 +19,12 @@ from followersdata_async.errors import (
     RequestTimeoutError,
 )
 from followersdata_async.models import Change, Failed, Ok, Refused, Unreported
-from tests.helpers.fakes import FakeTransport, answer, ids_in, line, row
+from tests.helpers.fakes import FakeTransport, answer, ids_in, make_pipeline, row
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from followersdata_async._wire.messages import Answer, Request
+    from followersdata_async._wire.messages import Request, Response
     from followersdata_async.models import Id
 
 pytestmark = pytest.mark.anyio
@@ -64,7 +64,7 @@ class Panel(FakeTransport):
         self.clock = clock
         self.looks: list[tuple[float, list[str]]] = []
 
-    def told(self, request: Request) -> Answer:
+    def told(self, request: Request) -> Response:
         """The next word of each order."""
         ids = ids_in(request)
         self.looks.append((self.clock.now, ids))
@@ -87,10 +87,9 @@ def watch(
     chunk_size: int = 100,
 ) -> Changes[Any]:
     """A watch on the clock."""
-    told = (Change, Refused, Unreported, Failed) if failures else (Change,)
-    return Changes(
-        line(panel), orders, poll_policy, told=told, chunk_size=chunk_size, concurrency=4, clock=clock, wait=clock.wait
-    )
+    event_types = (Change, Refused, Unreported, Failed) if failures else (Change,)
+    pipeline = make_pipeline(panel, chunk_size=chunk_size, concurrency=4)
+    return Changes(pipeline, orders, poll_policy, event_types=event_types, clock=clock, wait=clock.wait)
 
 
 async def told_of(changes: Changes[Any]) -> list[tuple[Id, str | None, str]]:
@@ -169,7 +168,7 @@ async def test_an_order_that_is_being_delivered_is_looked_at_by_its_pace() -> No
     """A half of the rest of its time, so that few looks reach its end."""
     clock = Clock()
 
-    def reply(_: Request) -> Answer:
+    def reply(_: Request) -> Response:
         remains = max(0, 1000 - int(clock.now))
         looks.append(clock.now)
         return answer({"1": row("In progress" if remains else "Completed") | {"remains": remains}})
@@ -191,7 +190,7 @@ async def test_dead_requests_and_missing_rows_are_survived() -> None:
     clock = Clock()
     looks: list[float] = []
 
-    def reply(_: Request) -> Answer:
+    def reply(_: Request) -> Response:
         looks.append(clock.now)
         if len(looks) == 1:
             raise PanelUnavailableError("down")
@@ -220,7 +219,7 @@ async def test_a_panel_that_asks_to_wait_is_given_the_time() -> None:
     clock = Clock()
     looks: list[float] = []
 
-    def reply(_: Request) -> Answer:
+    def reply(_: Request) -> Response:
         looks.append(clock.now)
         if len(looks) == 1:
             return answer({"error": "Too many requests"}, status=429, retry_after="600")
@@ -235,7 +234,7 @@ async def test_an_order_that_the_panel_does_not_know_is_given_up() -> None:
     clock = Clock()
     looks = 0
 
-    def reply(_: Request) -> Answer:
+    def reply(_: Request) -> Response:
         nonlocal looks
         looks += 1
         return answer({"1": {"error": "Incorrect order ID"}, "2": row("Completed" if looks > 4 else "Pending")})
@@ -330,18 +329,18 @@ async def test_a_pace_is_a_policy() -> None:
 # --- waiting for the end
 
 
-async def final_of(reply: Callable[[Request], Answer], orders: Iterable[Id], patience: float | None) -> object:
+async def final_of(reply: Callable[[Request], Response], orders: Iterable[Id], limit: float | None) -> object:
     """What waiting comes to, with looks that follow each other at once."""
     policy = PollPolicy(min_delay=0.001, max_delay=0.001)
     transport = FakeTransport(reply)
-    return await finals(line(transport), orders, policy, patience=patience, chunk_size=100, concurrency=4)
+    return await wait_until_final(make_pipeline(transport), orders, policy, timeout=limit)
 
 
 async def test_the_final_status_of_every_order_in_the_order_asked() -> None:
     """Of one that the panel does not know, its refusal."""
     looks = 0
 
-    def reply(_: Request) -> Answer:
+    def reply(_: Request) -> Response:
         nonlocal looks
         looks += 1
         word = "Completed" if looks > 3 else "Pending"
@@ -374,7 +373,7 @@ async def test_a_panel_that_does_not_answer_is_a_time_out_too() -> None:
     transport = FakeTransport()
     transport.gate = anyio.Event()
     with pytest.raises(PollTimeoutError) as caught:
-        await finals(line(transport), [1], PollPolicy(), patience=0.01, chunk_size=100, concurrency=4)
+        await wait_until_final(make_pipeline(transport), [1], PollPolicy(), timeout=0.01)
     assert caught.value.result is not None
     assert isinstance(caught.value.result.errors[1], RequestTimeoutError)
     assert transport.in_flight == 0
@@ -384,7 +383,7 @@ async def test_a_time_out_of_zero_looks_once() -> None:
     """And waits for nothing."""
     asked: list[list[str]] = []
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> Response:
         asked.append(ids_in(request))
         return answer({"1": row("Pending"), "2": row()})
 
@@ -395,14 +394,14 @@ async def test_a_time_out_of_zero_looks_once() -> None:
     assert asked == [["1", "2"], ["2"]]
 
 
-@pytest.mark.parametrize("patience", [None, 0, 5.0])
-async def test_to_wait_for_no_orders_takes_no_time(patience: float | None) -> None:
+@pytest.mark.parametrize("limit", [None, 0, 5.0])
+async def test_to_wait_for_no_orders_takes_no_time(limit: float | None) -> None:
     """Nothing is sent."""
-    assert len(await final_of(lambda _: answer({}), [], patience)) == 0  # type: ignore[arg-type]
+    assert len(await final_of(lambda _: answer({}), [], limit)) == 0  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("patience", "error"), [(-1, ValueError), (math.nan, ValueError), ("1", TypeError)])
-async def test_a_time_out_is_seconds(patience: Any, error: type[Exception]) -> None:
+@pytest.mark.parametrize(("limit", "error"), [(-1, ValueError), (math.nan, ValueError), ("1", TypeError)])
+async def test_a_time_out_is_seconds(limit: Any, error: type[Exception]) -> None:
     """Not less than none."""
     with pytest.raises(error, match=r"^timeout is "):
-        await final_of(lambda _: answer({}), [1], patience)
+        await final_of(lambda _: answer({}), [1], limit)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from followersdata_async._transport.body import UnusableBodyError, body_of, most_bytes
+from followersdata_async._transport.response import UnusableBodyError, get_max_body_bytes, read_body
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -51,14 +51,14 @@ class FakeResponse:
 )
 async def test_a_body_is_unpacked(body: bytes, coding: str) -> None:
     """In any pieces."""
-    assert await body_of(FakeResponse(body, coding), 100) == ONE
+    assert await read_body(FakeResponse(body, coding), 100) == ONE
 
 
 async def test_a_body_that_was_read_before_is_taken_as_it_is() -> None:
     """A mock's answer has no stream."""
     response = FakeResponse(ONE)
     response.is_stream_consumed = True
-    assert await body_of(response, 1) == ONE
+    assert await read_body(response, 1) == ONE
 
 
 @pytest.mark.parametrize(
@@ -77,15 +77,15 @@ async def test_a_body_that_is_too_large_cut_or_packed_otherwise_is_unusable(
 ) -> None:
     """It never fills the memory."""
     with pytest.raises(UnusableBodyError, match=says):
-        await body_of(FakeResponse(body, coding), 100)
+        await read_body(FakeResponse(body, coding), 100)
 
 
 async def test_a_bomb_is_refused_before_it_unpacks() -> None:
     """A thousandth of its size comes over the wire; no more than the bound is ever unpacked."""
     with pytest.raises(UnusableBodyError, match="larger than 8 MiB"):
-        await body_of(FakeResponse(gzip.compress(b"\x00" * (64 * MEBIBYTE)), "gzip"), most_bytes("status"))
+        await read_body(FakeResponse(gzip.compress(b"\x00" * (64 * MEBIBYTE)), "gzip"), get_max_body_bytes("status"))
 
 
 def test_a_catalogue_may_be_larger_than_other_answers() -> None:
     """The bounds, in bytes."""
-    assert (most_bytes("services"), most_bytes("status")) == (64 * MEBIBYTE, 8 * MEBIBYTE)
+    assert (get_max_body_bytes("services"), get_max_body_bytes("status")) == (64 * MEBIBYTE, 8 * MEBIBYTE)

@@ -10,9 +10,8 @@ import httpx
 import pytest
 import respx
 
-from followersdata_async._settings import Settings
-from followersdata_async._transport import LentTransport
-from followersdata_async._wire.messages import Answer, Request, Trail
+from followersdata_async._transport import CustomClientTransport
+from followersdata_async._wire.messages import Request, Response, SendState
 from followersdata_async.errors import (
     ConfigurationError,
     FollowersDataError,
@@ -20,6 +19,7 @@ from followersdata_async.errors import (
     PanelUnavailableError,
     RequestTimeoutError,
 )
+from tests.helpers.fakes import make_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.anyio
 
 URL = "https://panel.example/api/v2"
 READ = Request("balance")
-WRITE = Request("add", (("link", "x.y"),), repeatable=False)
+WRITE = Request("add", (("link", "x.y"),), is_write=True)
 
 
 @pytest.fixture(name="client")
@@ -37,13 +37,13 @@ async def _client() -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def sent(client: httpx.AsyncClient, request: Request = READ, trail: Trail | None = None) -> Answer:
+async def sent(client: httpx.AsyncClient, request: Request = READ, state: SendState | None = None) -> Response:
     """One attempt's answer."""
-    settings = Settings(api_key="sandbox-key", url=URL, attempt_timeout=0.1, error_phrases={})
-    transport = LentTransport(settings, client)  # type: ignore[arg-type]  # as AsyncClient's overloads differ
+    settings = make_settings(URL, attempt_timeout=0.1)
+    transport = CustomClientTransport(settings, client)  # type: ignore[arg-type]  # as AsyncClient's overloads differ
     await transport.open()
     try:
-        return await transport.send(request, trail or Trail())
+        return await transport.send(request, state or SendState())
     finally:
         await transport.aclose()
 
@@ -57,15 +57,15 @@ async def failure(client: httpx.AsyncClient, request: Request) -> FollowersDataE
 
 async def test_a_lent_client_sends_the_form_and_stays_open(client: httpx.AsyncClient) -> None:
     """With its own headers beside ours."""
-    trail = Trail()
+    state = SendState()
     with respx.mock() as router:
         route = router.post(URL).respond(json={"balance": "1"})
-        reply = await sent(client, READ, trail)
+        reply = await sent(client, READ, state)
     request = route.calls.last.request
     assert request.content == b"key=sandbox-key&action=balance"
     assert (request.headers["x-shop"], request.headers["content-type"]) == ("mine", "application/x-www-form-urlencoded")
     assert (reply.status, reply.body) == (200, b'{"balance":"1"}')
-    assert (trail.sent, trail.requests) == (None, 1)
+    assert (state.sent, state.requests) == (None, 1)
     assert not client.is_closed
 
 
@@ -134,4 +134,4 @@ def test_what_is_no_asynchronous_client_is_refused(client: object) -> None:
     """At once, and not at the first request."""
     lent = client() if isinstance(client, type) else client
     with pytest.raises(TypeError, match=r"^http is an httpx\.AsyncClient \(or httpx2\.AsyncClient\), not "):
-        LentTransport(Settings(api_key="k", url=URL, error_phrases={}), lent)  # type: ignore[arg-type]
+        CustomClientTransport(make_settings(URL), lent)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from followersdata_async._transport.response import received
+from followersdata_async._transport.response import read_response
 from followersdata_async._wire.messages import Request
 
 pytestmark = pytest.mark.anyio
@@ -36,7 +36,7 @@ class FakeResponse:
 async def body_with(key: str, body: bytes) -> bytes:
     """What comes of a body."""
     response = FakeResponse(body, Location=f"https://a.b/?key={key}")
-    answer = await received(response, Request("balance"), key)  # type: ignore[arg-type]
+    answer = await read_response(response, Request("balance"), key)  # type: ignore[arg-type]
     assert response.closed
     return answer.body + answer.headers["location"].encode()
 

@@ -6,9 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from followersdata_async._wire import decoding as answers
-from followersdata_async._wire import encoding
-from followersdata_async._wire.error_phrases import Words
+from followersdata_async._batch.operations import CANCEL, REFILL, STATUS
+from followersdata_async._wire.decoding import (
+    decode_balance,
+    decode_cancellations,
+    decode_order_statuses,
+    decode_placed_order,
+    decode_refills,
+    decode_services,
+)
+from followersdata_async._wire.encoding import encode_add, encode_balance, encode_services
+from followersdata_async._wire.error_phrases import ErrorPhrases
 from followersdata_async.errors import (
     DecodeError,
     FollowersDataError,
@@ -19,16 +27,17 @@ from followersdata_async.errors import (
 )
 from followersdata_async.models import Failed, Ok, OrderStatus, Refill, Refused
 from tests.helpers.fakes import answer, row
+from tests.helpers.requests import encode_many, encode_one
 
 if TYPE_CHECKING:
     from followersdata_async.models import Id, Outcome
 
-WORDS = Words()
+WORDS = ErrorPhrases()
 
 
 def statuses(payload: object, asked: list[Id]) -> dict[str, Outcome[OrderStatus]]:
     """What a status answer says of each id."""
-    return dict(answers.order_statuses(encoding.statuses_request(asked), answer(payload), WORDS, asked))
+    return dict(decode_order_statuses(encode_many(STATUS, asked), answer(payload), WORDS))
 
 
 def test_one_row_that_cannot_be_read_fails_alone() -> None:
@@ -65,9 +74,9 @@ def test_children_come_as_a_list_or_joined(sent: object, children: tuple[int, ..
 @pytest.mark.parametrize("payload", [{}, [], {"refill": ""}, {"refill": None}, {"refill": 0}, {"hello": 1}, "yes"])
 def test_a_refill_that_nobody_can_read_is_unknown(payload: object) -> None:
     """It may have been taken on."""
-    request = encoding.refill_request(1)
+    request = encode_one(REFILL, 1)
     with pytest.raises(OutcomeUnknownError):
-        answers.one(request, 1, lambda: answers.refills(request, answer(payload), WORDS, [1]))
+        REFILL.decode_one(request, answer(payload), WORDS)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +85,7 @@ def test_a_refill_that_nobody_can_read_is_unknown(payload: object) -> None:
 def test_an_order_without_an_id_is_unknown(payload: object) -> None:
     """It may have been placed, and charged."""
     with pytest.raises(OutcomeUnknownError):
-        answers.placed_order(encoding.add_request({}), answer(payload), WORDS)
+        decode_placed_order(encode_add({}), answer(payload), WORDS)
 
 
 @pytest.mark.parametrize(
@@ -93,28 +102,28 @@ def test_an_order_without_an_id_is_unknown(payload: object) -> None:
 )
 def test_an_orders_id_is_found_where_panels_put_it(payload: object) -> None:
     """Under one of four names, also one level deeper."""
-    assert answers.placed_order(encoding.add_request({}), answer(payload), WORDS).order == 7
+    assert decode_placed_order(encode_add({}), answer(payload), WORDS).order == 7
 
 
 @pytest.mark.parametrize("payload", [{"refill": 5}, {"refill": "5", "status": 200}, {"status": "success", "refill": 5}])
 def test_a_refills_id_is_read(payload: object) -> None:
     """As a number or a text, alone or with a word of success."""
-    request = encoding.refill_request(1)
-    assert answers.one(request, 1, lambda: answers.refills(request, answer(payload), WORDS, [1])).refill == 5
+    request = encode_one(REFILL, 1)
+    assert REFILL.decode_one(request, answer(payload), WORDS).refill == 5
 
 
 @pytest.mark.parametrize("payload", [{"refill": True}, {"status": "ok"}, {"success": "Refill created"}, {"success": 1}])
 def test_a_refill_may_be_taken_on_without_an_id(payload: dict[str, object]) -> None:
     """Then it has none."""
-    request = encoding.refill_request(1)
-    found = answers.refills(request, answer(payload), WORDS, [1])
+    request = encode_one(REFILL, 1)
+    found = decode_refills(request, answer(payload), WORDS)
     assert found == {"1": Ok(1, Refill(extra=payload))}
 
 
 @pytest.mark.parametrize("said", [0, False, None, "0", "false"])
 def test_a_cancellation_that_is_no_is_refused_without_a_word(said: object) -> None:
     """``cancel: 0`` is no success."""
-    found = answers.cancellations(encoding.cancel_request([1]), answer({"1": {"cancel": said}}), WORDS, [1])
+    found = decode_cancellations(encode_many(CANCEL, [1]), answer({"1": {"cancel": said}}), WORDS)
     outcome = found["1"]
     assert isinstance(outcome, Refused)
     assert type(outcome.error) is PanelError
@@ -123,20 +132,20 @@ def test_a_cancellation_that_is_no_is_refused_without_a_word(said: object) -> No
 @pytest.mark.parametrize("said", [1, True, "1", "true", "requested", 4711, "ord_9"])
 def test_a_cancellation_that_is_yes_is_accepted(said: object) -> None:
     """In whatever word, or with the request's number."""
-    found = answers.cancellations(encoding.cancel_request([1]), answer([{"order": 1, "cancel": said}]), WORDS, [1])
+    found = decode_cancellations(encode_many(CANCEL, [1]), answer([{"order": 1, "cancel": said}]), WORDS)
     assert isinstance(found["1"], Ok)
 
 
 def test_cancellations_listed_by_id() -> None:
     """One panel names those that it accepted, and skips the others."""
-    found = answers.cancellations(encoding.cancel_request([1, 2]), answer({"canceled": ["1"]}), WORDS, [1, 2])
+    found = decode_cancellations(encode_many(CANCEL, [1, 2]), answer({"canceled": ["1"]}), WORDS)
     assert list(found) == ["1"]
-    assert answers.cancellations(encoding.cancel_request([1]), answer({"canceled": []}), WORDS, [1]) == {}
+    assert decode_cancellations(encode_many(CANCEL, [1]), answer({"canceled": []}), WORDS) == {}
 
 
 def test_a_cancellations_row_that_says_nothing_fails() -> None:
     """Neither yes nor no."""
-    found = answers.cancellations(encoding.cancel_request([1]), answer([{"order": 1}]), WORDS, [1])
+    found = decode_cancellations(encode_many(CANCEL, [1]), answer([{"order": 1}]), WORDS)
     assert isinstance(found["1"], Failed)
 
 
@@ -147,11 +156,10 @@ def test_bare_texts_and_nested_errors_are_refusals() -> None:
     )
     assert [type(found[id_].error) for id_ in ("1", "2")] == [OrderNotFoundError] * 2  # type: ignore[union-attr]
     assert isinstance(found["3"], Failed)
-    refills = answers.refills(
-        encoding.refills_request([1, 2]),
+    refills = decode_refills(
+        encode_many(REFILL, [1, 2]),
         answer([{"order": 1, "refill": "Refill is disabled for this service"}, {"order": 2, "refill": 8}]),
         WORDS,
-        [1, 2],
     )
     assert type(refills["1"].error) is NotSupportedError  # type: ignore[union-attr]
 
@@ -159,7 +167,7 @@ def test_bare_texts_and_nested_errors_are_refusals() -> None:
 @pytest.mark.parametrize("payload", ["Empty Data", [], {}])
 def test_an_empty_catalogue_is_empty(payload: object) -> None:
     """Also in words."""
-    assert answers.services(encoding.services_request(), answer({"status": "success", "data": payload}), WORDS) == []
+    assert decode_services(encode_services(), answer({"status": "success", "data": payload}), WORDS) == []
 
 
 @pytest.mark.parametrize(
@@ -177,33 +185,33 @@ def test_an_empty_catalogue_is_empty(payload: object) -> None:
 def test_a_catalogue_that_cannot_be_read_says_where(payload: object) -> None:
     """All or nothing: half a catalogue looks like a whole one."""
     with pytest.raises(DecodeError):
-        answers.services(encoding.services_request(), answer(payload), WORDS)
+        decode_services(encode_services(), answer(payload), WORDS)
 
 
 def test_the_problems_of_a_row_come_at_once() -> None:
     """A line for each field."""
     with pytest.raises(DecodeError) as caught:
-        answers.services(encoding.services_request(), answer([{"name": 7, "rate": "?"}]), WORDS)
+        decode_services(encode_services(), answer([{"name": 7, "rate": "?"}]), WORDS)
     assert caught.value.problems == ("required field missing @ row.service", "not an amount @ row.rate")
 
 
 def test_a_catalogue_as_a_map_is_its_rows() -> None:
     """Keyed by id."""
     rows = {"1": {"service": 1, "name": "x", "rate": "1"}}
-    assert [service.service for service in answers.services(encoding.services_request(), answer(rows), WORDS)] == [1]
+    assert [service.service for service in decode_services(encode_services(), answer(rows), WORDS)] == [1]
 
 
 @pytest.mark.parametrize("payload", [{}, [], {"balance": None}, {"balance": "much"}, 7, [1, 2]])
 def test_a_balance_that_cannot_be_read_is_an_error(payload: object) -> None:
     """Never 0, never ``None``."""
     with pytest.raises(DecodeError):
-        answers.balance(encoding.balance_request(), answer(payload), WORDS)
+        decode_balance(encode_balance(), answer(payload), WORDS)
 
 
 def test_an_answer_that_does_not_mention_the_only_id_is_unreadable() -> None:
     """A call for one id has a value or an error."""
     with pytest.raises(DecodeError, match="does not mention the id asked"):
-        answers.one(encoding.status_request(1), 1, lambda: statuses({}, [1]))
+        STATUS.decode_one(encode_one(STATUS, 1), answer({}), WORDS)
 
 
 def test_a_batch_that_cannot_be_matched_fails_as_a_whole() -> None:
@@ -211,6 +219,6 @@ def test_a_batch_that_cannot_be_matched_fails_as_a_whole() -> None:
     with pytest.raises(DecodeError):
         statuses([row()], [1, 2])
     with pytest.raises(OutcomeUnknownError):
-        answers.cancellations(encoding.cancel_request([1, 2]), answer({"message": "done"}), WORDS, [1, 2])
+        decode_cancellations(encode_many(CANCEL, [1, 2]), answer({"message": "done"}), WORDS)
     with pytest.raises(FollowersDataError):
-        answers.cancellations(encoding.cancel_request([1, 2]), answer(["1"]), WORDS, [1, 2])
+        decode_cancellations(encode_many(CANCEL, [1, 2]), answer(["1"]), WORDS)

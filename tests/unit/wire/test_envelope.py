@@ -6,10 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from followersdata_async._wire.envelope import payload_of
-from followersdata_async._wire.error_phrases import Words
-from followersdata_async._wire.messages import Answer, Request
-from followersdata_async._wire.retry_after import pause_asked
+from followersdata_async._wire.envelope import extract_payload
+from followersdata_async._wire.error_phrases import ErrorPhrases
+from followersdata_async._wire.messages import Request, Response
+from followersdata_async._wire.retry_after import parse_pause
 from followersdata_async.errors import (
     AuthenticationError,
     FollowersDataError,
@@ -25,15 +25,15 @@ from followersdata_async.errors import (
 from tests.helpers.fakes import answer
 
 READ = Request("status", (("orders", "1,2"),))
-WRITE = Request("add", (("link", "x.y"),), repeatable=False)
+WRITE = Request("add", (("link", "x.y"),), is_write=True)
 
 
-def payload(reply: Answer, request: Request = READ) -> object:
+def payload(reply: Response, request: Request = READ) -> object:
     """What the answer means."""
-    return payload_of(request, reply, Words())
+    return extract_payload(request, reply, ErrorPhrases())
 
 
-def error_of(reply: Answer, request: Request = READ) -> FollowersDataError:
+def error_of(reply: Response, request: Request = READ) -> FollowersDataError:
     """The error that the answer is."""
     with pytest.raises(FollowersDataError) as caught:
         payload(reply, request)
@@ -121,7 +121,7 @@ def test_what_is_no_json_is_unavailable_for_a_read_and_unknown_for_a_write(body:
 )
 @pytest.mark.parametrize("request_", [READ, WRITE], ids=["read", "write"])
 def test_a_refusal_is_an_error_by_name_whatever_its_form(
-    reply: Answer, class_: type[PanelError], request_: Request
+    reply: Response, class_: type[PanelError], request_: Request
 ) -> None:
     """With the panel's status; a known text beats every status but 429."""
     error = error_of(reply, request_)
@@ -173,7 +173,7 @@ def test_a_reset_beyond_all_times_is_none(reset: str) -> None:
     reply = answer(
         {"order": 1}, x_ratelimit_remaining="0", x_ratelimit_reset=reset, date="Wed, 21 Oct 2026 07:28:00 GMT"
     )
-    assert pause_asked(reply) is None
+    assert parse_pause(reply) is None
 
 
 def test_rows_that_come_with_an_error_status_are_rows() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from followersdata_async._wire.error_phrases import Words
+from followersdata_async._wire.error_phrases import ErrorPhrases
 from followersdata_async.errors import (
     AuthenticationError,
     ConflictError,
@@ -131,27 +131,27 @@ WORDS: dict[type[PanelError], list[str]] = {
 @pytest.mark.parametrize(("class_", "text"), [(class_, text) for class_, texts in WORDS.items() for text in texts])
 def test_a_panels_words_mean_a_class(class_: type[PanelError], text: str) -> None:
     """In English, as PerfectPanel's keys, in Turkish, Portuguese, Russian and Vietnamese."""
-    assert Words().known(text) is class_
+    assert ErrorPhrases().classify_message(text) is class_
 
 
 @pytest.mark.parametrize("class_", list(WORDS))
 def test_case_and_punctuation_do_not_matter(class_: type[PanelError]) -> None:
     """Panels copy each other's sentences, each a little differently."""
     for text in WORDS[class_]:
-        assert Words().known(f"  ¡{text.upper()}!! ") is class_
+        assert ErrorPhrases().classify_message(f"  ¡{text.upper()}!! ") is class_
 
 
 @pytest.mark.parametrize("text", ["", "Something else", "Completed", "Your keyboard", "Limited edition"])
 def test_words_nobody_knows_mean_no_class(text: str) -> None:
     """Only whole words count."""
-    assert Words().known(text) is None
+    assert ErrorPhrases().classify_message(text) is None
 
 
 def test_a_users_own_words_come_first() -> None:
     """They may also overrule a built-in one."""
-    words = Words({"Bakiye YOK": InsufficientFundsError, "order id": PanelError})
-    assert words.known("Hata: bakiye yok!") is InsufficientFundsError
-    assert words.known("Incorrect order ID") is PanelError
+    words = ErrorPhrases({"Bakiye YOK": InsufficientFundsError, "order id": PanelError})
+    assert words.classify_message("Hata: bakiye yok!") is InsufficientFundsError
+    assert words.classify_message("Incorrect order ID") is PanelError
 
 
 @pytest.mark.parametrize(
@@ -171,4 +171,4 @@ def test_texts_decide_before_codes_and_codes_before_the_status(
     texts: list[str], codes: list[str], status: int, verdict: tuple[type[PanelError] | None, str]
 ) -> None:
     """And the deciding text is the message."""
-    assert Words().verdict(texts, codes, status) == verdict
+    assert ErrorPhrases().classify(texts, codes, status) == verdict

@@ -8,19 +8,26 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from followersdata_async._wire import decoding as answers
-from followersdata_async._wire import encoding
-from followersdata_async._wire.error_phrases import Words
-from followersdata_async._wire.messages import Answer
+from followersdata_async._batch.operations import STATUS
+from followersdata_async._wire.decoding import (
+    decode_balance,
+    decode_order_statuses,
+    decode_placed_order,
+    decode_services,
+)
+from followersdata_async._wire.encoding import encode_add, encode_balance, encode_services
+from followersdata_async._wire.error_phrases import ErrorPhrases
+from followersdata_async._wire.messages import Response
 from followersdata_async.errors import FollowersDataError
 from followersdata_async.models import Failed, Ok, Refused
 from tests.helpers.fakes import answer, row
-from tests.helpers.samples import CASES, READERS
+from tests.helpers.requests import encode_many
+from tests.helpers.samples import CASES, OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-WORDS = Words()
+WORDS = ErrorPhrases()
 STATUSES = st.sampled_from([200, 201, 204, 301, 400, 401, 403, 404, 422, 429, 500, 502, 503])
 HEADERS = st.dictionaries(st.sampled_from(["retry-after", "location", "date"]), st.text(max_size=30))
 SCALARS = st.one_of(
@@ -61,20 +68,20 @@ ANYTHING = st.one_of(
     st.integers(4_000, 6_000).map(lambda digits: b'{"1": {"status": "Completed", "charge": ' + b"7" * digits + b"}}"),
 )
 ASKED = [1, 2, "ord_3"]
-READ: dict[str, Callable[[Answer], Any]] = {
-    "services": lambda reply: answers.services(encoding.services_request(), reply, WORDS),
-    "balance": lambda reply: answers.balance(encoding.balance_request(), reply, WORDS),
-    "add": lambda reply: answers.placed_order(encoding.add_request({"link": "x.y"}), reply, WORDS),
+READ: dict[str, Callable[[Response], Any]] = {
+    "services": lambda reply: decode_services(encode_services(), reply, WORDS),
+    "balance": lambda reply: decode_balance(encode_balance(), reply, WORDS),
+    "add": lambda reply: decode_placed_order(encode_add({"link": "x.y"}), reply, WORDS),
 }
 
 
 @settings(max_examples=2000)
-@given(ANYTHING, STATUSES, HEADERS, st.sampled_from([*READ, *READERS]))
+@given(ANYTHING, STATUSES, HEADERS, st.sampled_from([*READ, *OPERATIONS]))
 def test_any_answer_ends_in_our_errors_or_in_values(
     body: bytes, status: int, headers: dict[str, str], action: str
 ) -> None:
     """Nothing else is ever raised; of a batch, only ids that were asked have outcomes."""
-    reply = Answer(status=status, headers=headers, body=body)
+    reply = Response(status=status, headers=headers, body=body)
     try:
         found = outcomes(action, reply)
     except FollowersDataError as error:
@@ -86,13 +93,13 @@ def test_any_answer_ends_in_our_errors_or_in_values(
         assert isinstance(outcome, (Ok, Refused, Failed))
 
 
-def outcomes(action: str, reply: Answer) -> Mapping[str, Any]:
+def outcomes(action: str, reply: Response) -> Mapping[str, Any]:
     """What a batch action makes of the answer; nothing of the others."""
     if action in READ:
         READ[action](reply)
         return {}
-    _, ask, read = READERS[action]
-    return read(ask(ASKED), reply, WORDS, ASKED)  # type: ignore[no-any-return]
+    operation = OPERATIONS[action]
+    return operation.decode(encode_many(operation, ASKED), reply, WORDS)
 
 
 @settings(max_examples=500)
@@ -110,7 +117,7 @@ def test_a_value_belongs_to_the_id_that_its_row_names(
     payload: object = rows if form != "map" else {str(id_): one for id_, one in zip(sent, rows, strict=True)}
     if form == "data":
         payload = {"status": "success", "data": payload}
-    found = answers.order_statuses(encoding.statuses_request(asked), answer(payload), WORDS, asked)
+    found = decode_order_statuses(encode_many(STATUS, asked), answer(payload), WORDS)
     assert {text: outcome.value.charge for text, outcome in found.items()} == {  # type: ignore[union-attr]
         str(id_): id_ for id_ in asked if id_ in sent
     }

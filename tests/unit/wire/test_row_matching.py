@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from followersdata_async._wire.row_matching import Shape, UnmatchableError, rows_by_id
+from followersdata_async._wire.row_matching import RowShape, UnmatchableError, match_rows
 
-STATUS = Shape(key="order", flat=frozenset({"status"}))
-REFILL = Shape(key="order", spare_key="refill", flat=frozenset({"refill"}))
+STATUS = RowShape(key="order", flat=frozenset({"status"}))
+REFILL = RowShape(key="order", spare_key="refill", flat=frozenset({"refill"}))
 A, B = {"status": "A"}, {"status": "B"}
 
 
@@ -37,13 +37,13 @@ def test_rows_are_matched_by_the_id_that_they_name(
     payload: object, asked: tuple[str, ...], rows: dict[str, object]
 ) -> None:
     """A row nobody asked for is dropped; two that differ are as good as none."""
-    assert rows_by_id(payload, asked, STATUS) == rows
+    assert match_rows(payload, asked, STATUS) == rows
 
 
 def test_rows_keyed_by_their_refill_have_no_refill_of_their_own() -> None:
     """One family puts the order's id there; then it says nothing about a refill's id."""
     payload = [{"refill": 1, "status": "success"}, {"refill": 9, "status": "success"}]
-    assert rows_by_id(payload, ("1", "2"), REFILL) == {"1": {"status": "success"}}
+    assert match_rows(payload, ("1", "2"), REFILL) == {"1": {"status": "success"}}
 
 
 @pytest.mark.parametrize(
@@ -65,4 +65,4 @@ def test_rows_keyed_by_their_refill_have_no_refill_of_their_own() -> None:
 def test_what_cannot_be_matched_is_refused_as_a_whole(payload: object, asked: tuple[str, ...]) -> None:
     """Never guessed: rows without ids belong to ids only if these went up, and were as many."""
     with pytest.raises(UnmatchableError):
-        rows_by_id(payload, asked, STATUS)
+        match_rows(payload, asked, STATUS)

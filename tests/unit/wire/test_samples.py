@@ -12,10 +12,19 @@ from typing import Any
 
 import pytest
 
-from followersdata_async._wire import decoding as answers
-from followersdata_async._wire import encoding
-from followersdata_async._wire.error_phrases import Words
-from followersdata_async._wire.messages import Answer
+from followersdata_async._batch.operations import CANCEL, REFILL, REFILL_STATUS, STATUS
+from followersdata_async._wire.decoding import (
+    decode_balance,
+    decode_cancellations,
+    decode_order_statuses,
+    decode_placed_order,
+    decode_refill_statuses,
+    decode_refills,
+    decode_services,
+)
+from followersdata_async._wire.encoding import encode_add, encode_balance, encode_services
+from followersdata_async._wire.error_phrases import ErrorPhrases
+from followersdata_async._wire.messages import Response
 from followersdata_async.errors import AuthenticationError, FollowersDataError, PanelError
 from followersdata_async.models import (
     Balance,
@@ -35,19 +44,20 @@ from followersdata_async.models import (
     Unreported,
 )
 from tests.helpers.fakes import answer
-from tests.helpers.samples import CASES, READERS, SAMPLES
+from tests.helpers.requests import encode_many, encode_one
+from tests.helpers.samples import CASES, OPERATIONS, SAMPLES
 
-WORDS = Words()
+WORDS = ErrorPhrases()
 
 
-def documented(name: str) -> Answer:
+def documented(name: str) -> Response:
     """The documented example of an answer."""
     return answer((SAMPLES / "panel-api" / f"{name}.json").read_bytes())
 
 
 def test_the_documented_catalogue() -> None:
     """panel-api §3.2."""
-    assert answers.services(encoding.services_request(), documented("services"), WORDS) == [
+    assert decode_services(encode_services(), documented("services"), WORDS) == [
         Service(
             service=1,
             name="Followers",
@@ -77,7 +87,7 @@ def test_the_documented_catalogue() -> None:
 
 def test_the_documented_order() -> None:
     """panel-api §4.2."""
-    assert answers.placed_order(encoding.add_request({}), documented("add"), WORDS) == PlacedOrder(order=23501)
+    assert decode_placed_order(encode_add({}), documented("add"), WORDS) == PlacedOrder(order=23501)
 
 
 PARTIAL = OrderStatus(
@@ -92,15 +102,13 @@ PARTIAL = OrderStatus(
 
 def test_the_documented_status() -> None:
     """panel-api §5.2."""
-    found = answers.order_statuses(encoding.status_request(1), documented("status"), WORDS, [1])
+    found = decode_order_statuses(encode_one(STATUS, 1), documented("status"), WORDS)
     assert found == {"1": Ok(1, PARTIAL)}
 
 
 def test_the_documented_status_of_many() -> None:
     """panel-api §5.3."""
-    found = answers.order_statuses(
-        encoding.statuses_request([1, 10, 100]), documented("multi_status"), WORDS, [1, 10, 100]
-    )
+    found = decode_order_statuses(encode_many(STATUS, [1, 10, 100]), documented("multi_status"), WORDS)
     assert found["1"] == Ok(1, PARTIAL)
     assert refusal_of(found["10"]) == "OrderNotFoundError"
     assert found["100"] == Ok(
@@ -118,10 +126,8 @@ def test_the_documented_status_of_many() -> None:
 
 def test_the_documented_refills() -> None:
     """panel-api §6.2."""
-    assert answers.refills(encoding.refill_request(1), documented("refill"), WORDS, [1]) == {
-        "1": Ok(1, Refill(refill=1))
-    }
-    found = answers.refills(encoding.refills_request([1, 2, 3]), documented("multi_refill"), WORDS, [1, 2, 3])
+    assert decode_refills(encode_one(REFILL, 1), documented("refill"), WORDS) == {"1": Ok(1, Refill(refill=1))}
+    found = decode_refills(encode_many(REFILL, [1, 2, 3]), documented("multi_refill"), WORDS)
     extra = [{"order": 1}, {"order": 2}]
     assert [found["1"], found["2"]] == [Ok(id_, Refill(refill=id_, extra=extra[id_ - 1])) for id_ in (1, 2)]
     assert refusal_of(found["3"]) == "OrderNotFoundError"
@@ -129,11 +135,9 @@ def test_the_documented_refills() -> None:
 
 def test_the_documented_refill_statuses() -> None:
     """panel-api §7.2."""
-    one = answers.refill_statuses(encoding.refill_status_request(1), documented("refill_status"), WORDS, [1])
+    one = decode_refill_statuses(encode_one(REFILL_STATUS, 1), documented("refill_status"), WORDS)
     assert one == {"1": Ok(1, RefillStatus(status="Completed", state=RefillState.COMPLETED))}
-    found = answers.refill_statuses(
-        encoding.refill_statuses_request([1, 2, 3]), documented("multi_refill_status"), WORDS, [1, 2, 3]
-    )
+    found = decode_refill_statuses(encode_many(REFILL_STATUS, [1, 2, 3]), documented("multi_refill_status"), WORDS)
     states = [found[id_].value.state for id_ in ("1", "2")]  # type: ignore[union-attr]
     assert states == [RefillState.COMPLETED, RefillState.REJECTED]
     assert refusal_of(found["3"]) == "RefillNotFoundError"
@@ -141,7 +145,7 @@ def test_the_documented_refill_statuses() -> None:
 
 def test_the_documented_cancellations() -> None:
     """panel-api §8.2."""
-    found = answers.cancellations(encoding.cancel_request([9, 2]), documented("cancel"), WORDS, [9, 2])
+    found = decode_cancellations(encode_many(CANCEL, [9, 2]), documented("cancel"), WORDS)
     assert refusal_of(found["9"]) == "OrderNotFoundError"
     assert found["2"] == Ok(2, Cancellation(extra={"order": 2}))
 
@@ -149,7 +153,7 @@ def test_the_documented_cancellations() -> None:
 def test_the_documented_balance() -> None:
     """panel-api §9.2."""
     expected = Balance(balance=Decimal("100.84292"), currency="USD")
-    assert answers.balance(encoding.balance_request(), documented("balance"), WORDS) == expected
+    assert decode_balance(encode_balance(), documented("balance"), WORDS) == expected
 
 
 def refusal_of(outcome: object) -> str:
@@ -169,33 +173,33 @@ def test_an_answer_is_read_as_what_it_means(case: dict[str, Any]) -> None:
 
 def result_of(case: dict[str, Any]) -> object:
     """What is made of a sample's answer: a value, an error, or a batch's result."""
-    reply = Answer(status=case["http_status"], body=case["body"].encode())
+    reply = Response(status=case["http_status"], body=case["body"].encode())
     try:
         return read(case["action"], case["request"], reply)
     except FollowersDataError as error:
         return error
 
 
-def read(action: str, asked: dict[str, str], reply: Answer) -> object:
+def read(action: str, asked: dict[str, str], reply: Response) -> object:
     """Read the answer as the client would."""
     if action == "services":
-        return answers.services(encoding.services_request(), reply, WORDS)
+        return decode_services(encode_services(), reply, WORDS)
     if action == "balance":
-        return answers.balance(encoding.balance_request(), reply, WORDS)
+        return decode_balance(encode_balance(), reply, WORDS)
     if action == "add":
-        return answers.placed_order(encoding.add_request(asked), reply, WORDS)
-    ask_one, ask_many, read_rows = READERS[action]
+        return decode_placed_order(encode_add(asked), reply, WORDS)
+    operation = OPERATIONS[action]
     many = asked.get("orders") or asked.get("refills") or (asked.get("order") if action == "cancel" else None)
     if many is None:
-        id_ = id_of(asked.get("order") or asked["refill"])
-        request = ask_one(id_)
-        return answers.one(request, id_, lambda: read_rows(request, reply, WORDS, [id_]))
-    ids = [id_of(text) for text in many.split(",")]
-    found = read_rows(ask_many(ids), reply, WORDS, ids)
+        return operation.decode_one(
+            encode_one(operation, parse_id(asked.get("order") or asked["refill"])), reply, WORDS
+        )
+    ids = [parse_id(text) for text in many.split(",")]
+    found = operation.decode(encode_many(operation, ids), reply, WORDS)
     return BatchResult(found.get(str(id_), Unreported(id_)) for id_ in ids)
 
 
-def id_of(text: str) -> int | str:
+def parse_id(text: str) -> int | str:
     """A decimal id as a number."""
     return int(text) if text.isdecimal() else text
 

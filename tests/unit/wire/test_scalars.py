@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from followersdata_async._wire.scalars import (
-    count_of,
-    flag_of,
-    id_of,
-    number_of,
-    order_state_of,
-    refill_state_of,
-    service_kind_of,
-    text_of,
+    parse_bool,
+    parse_decimal,
+    parse_id,
+    parse_int,
+    parse_order_state,
+    parse_refill_state,
+    parse_service_kind,
+    parse_text,
 )
 from followersdata_async.models import OrderState, RefillState, ServiceKind
 
@@ -45,7 +45,7 @@ from followersdata_async.models import OrderState, RefillState, ServiceKind
 )
 def test_a_number_is_read_exactly(sent: object, read: str) -> None:
     """Never through float; a comma separates thousands before groups of three, else decimals."""
-    assert str(number_of(sent)) == str(Decimal(read)) or number_of(sent) == Decimal(read)
+    assert str(parse_decimal(sent)) == str(Decimal(read)) or parse_decimal(sent) == Decimal(read)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_number_is_read_exactly(sent: object, read: str) -> None:
 )
 def test_what_is_no_number_is_none(sent: object) -> None:
     """Nothing is guessed."""
-    assert number_of(sent) is None
+    assert parse_decimal(sent) is None
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_what_is_no_number_is_none(sent: object) -> None:
 )
 def test_a_count_is_a_whole_number_or_none(sent: object, read: int | None) -> None:
     """12.9 is not 12, and five thousand digits are no count."""
-    assert count_of(sent) == read
+    assert parse_int(sent) == read
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_count_is_a_whole_number_or_none(sent: object, read: int | None) -> No
 )
 def test_a_flag_is_yes_no_or_not_said(sent: object, read: bool | None) -> None:
     """``bool("false")`` would be true."""
-    assert flag_of(sent) is read
+    assert parse_bool(sent) is read
 
 
 @pytest.mark.parametrize(
@@ -123,26 +123,26 @@ def test_a_flag_is_yes_no_or_not_said(sent: object, read: bool | None) -> None:
 )
 def test_an_id_is_a_number_where_it_is_a_plain_one(sent: object, read: int | str) -> None:
     """Any other id stays the text that it is."""
-    assert (id_of(sent), type(id_of(sent))) == (read, type(read))
+    assert (parse_id(sent), type(parse_id(sent))) == (read, type(read))
 
 
 @pytest.mark.parametrize("sent", [None, True, "", " ", "Incorrect order ID", "1,2", Decimal("7.5"), [], {}, "a\x00"])
 def test_what_is_no_id_is_refused(sent: object) -> None:
     """A sentence is not an id."""
     with pytest.raises(ValueError, match=r"^not an id$"):
-        id_of(sent)
+        parse_id(sent)
 
 
 @given(st.one_of(st.integers(0, 10**12), st.from_regex(r"\A[a-zA-Z_\-]{1,20}\Z")))
 def test_an_id_survives_the_way_there_and_back(id_: int | str) -> None:
     """Sent as text or as number, it comes back as itself."""
-    assert id_of(str(id_)) == id_of(id_) == id_
+    assert parse_id(str(id_)) == parse_id(id_) == id_
 
 
 @pytest.mark.parametrize(("sent", "read"), [("a", "a"), (1, "1"), (Decimal("0.1"), "0.1"), (True, None), (None, None)])
 def test_a_text_may_come_as_a_number(sent: object, read: str | None) -> None:
     """Nothing else is a text: ``None`` is not ``"None"``."""
-    assert text_of(sent) == read
+    assert parse_text(sent) == read
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_a_text_may_come_as_a_number(sent: object, read: str | None) -> None:
 )
 def test_an_orders_state_is_read_without_case_and_separators(word: str, state: OrderState) -> None:
     """A word nobody told us is ``UNKNOWN``, which is not final."""
-    assert order_state_of(word) is state
+    assert parse_order_state(word) is state
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_an_orders_state_is_read_without_case_and_separators(word: str, state: O
 )
 def test_a_refills_state_is_read_the_same_way(word: str, state: RefillState) -> None:
     """A rejected refill is its own state."""
-    assert refill_state_of(word) is state
+    assert parse_refill_state(word) is state
 
 
 @pytest.mark.parametrize(
@@ -197,4 +197,4 @@ def test_a_refills_state_is_read_the_same_way(word: str, state: RefillState) -> 
 )
 def test_a_services_kind_is_read_the_same_way(type_: str | None, kind: ServiceKind) -> None:
     """``custom_comments`` and ``Custom Comments`` are one."""
-    assert service_kind_of(type_) is kind
+    assert parse_service_kind(type_) is kind

@@ -1,7 +1,8 @@
-"""An async SDK for followersdata.com and the panels that speak its protocol.
+"""Async SDK for followersdata.com and other panels with the same API.
 
-``AsyncClient`` calls the panel; ``orders`` are what it can be asked to place;
-``errors`` has every exception, and ``models`` every value it returns.
+``AsyncClient`` is the client. ``orders`` has a class for each type of order,
+``models`` the values that the client returns, ``errors`` its exceptions and
+``events`` what it reports to listeners.
 """
 
 from __future__ import annotations
@@ -9,13 +10,15 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from . import errors, models
+from . import errors, events, models
 from ._batch.stream import Outcomes
 from ._catalogue import ServicesDiff, services_diff
+from ._instrumentation import Listeners
 from ._polling.policy import PollPolicy
 from ._polling.watch import Changes
 from ._retry import RetryPolicy
 from ._serialization import to_json
+from ._transport import HttpClient
 from .client import AsyncClient
 from .errors import (
     AuthenticationError,
@@ -50,6 +53,7 @@ from .models import (
     Failed,
     Id,
     Ok,
+    OrderInput,
     OrderState,
     OrderStatus,
     Outcome,
@@ -61,8 +65,9 @@ from .models import (
     Service,
     ServiceKind,
     Unreported,
+    WatchEvent,
 )
-from .rate_limit import RateLimit
+from .rate_limit import Limiter, RateLimit, SharedLimiter
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -82,14 +87,18 @@ __all__ = [
     "DecodeError",
     "Failed",
     "FollowersDataError",
+    "HttpClient",
     "Id",
     "InsufficientFundsError",
     "InvalidOrderError",
     "InvalidRequestError",
     "LedgerError",
+    "Limiter",
+    "Listeners",
     "NotSentError",
     "NotSupportedError",
     "Ok",
+    "OrderInput",
     "OrderNotFoundError",
     "OrderState",
     "OrderStatus",
@@ -115,10 +124,13 @@ __all__ = [
     "ServiceKind",
     "ServiceNotFoundError",
     "ServicesDiff",
+    "SharedLimiter",
     "TemporaryPanelError",
     "TransportError",
     "Unreported",
+    "WatchEvent",
     "errors",
+    "events",
     "models",
     "orders",
     "services_diff",
@@ -127,7 +139,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> ModuleType:
-    """``orders``, when it is first used: its classes take as long to make as a third of all the others."""
+    """Import ``orders`` when it is first used: it takes a third of the time of all other modules."""
     if name == "orders":
         return import_module(".orders", __name__)
     msg = f"module {__name__!r} has no attribute {name!r}"

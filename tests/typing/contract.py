@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Mapping
 from decimal import Decimal
-from typing import assert_never, assert_type
+from typing import TYPE_CHECKING, assert_never, assert_type
 
 from fastapi import FastAPI
 from procrastinate import Blueprint
@@ -19,9 +19,13 @@ from followersdata_async import (
     Changes,
     Failed,
     FollowersDataError,
+    HttpClient,
     Id,
     InsufficientFundsError,
+    Limiter,
+    Listeners,
     Ok,
+    OrderInput,
     OrderState,
     OrderStatus,
     Outcome,
@@ -38,7 +42,9 @@ from followersdata_async import (
     RetryPolicy,
     Service,
     ServiceKind,
+    SharedLimiter,
     Unreported,
+    WatchEvent,
     orders,
     services_diff,
     to_json,
@@ -69,6 +75,9 @@ from followersdata_async.ledger import Ledger, PollReport, Receipt, ReceiptState
 from followersdata_async.rate_limit import PostgresRateLimit
 from followersdata_async.sandbox import Quota, Sandbox
 
+if TYPE_CHECKING:
+    import httpx
+
 
 def clients() -> None:
     """What a client is told."""
@@ -76,6 +85,38 @@ def clients() -> None:
     AsyncClient(rate_limit=RateLimit(10, burst=5), retry=RetryPolicy(max_attempts=2), transport="aiohttp", http2=True)
     AsyncClient(error_phrases={"bakiye yok": InsufficientFundsError})
     AsyncClient(on_event=log_to())
+
+
+class Unlimited:
+    """A limiter of the user's own."""
+
+    async def wait(self) -> None:
+        """Let every request pass."""
+
+    def pause(self, duration: float) -> None:
+        """Ignore it."""
+
+
+class Gift:
+    """An order of the user's own."""
+
+    def fields(self) -> Mapping[str, str]:
+        """Return the form."""
+        return {"service": "1"}
+
+
+async def own_classes(http: httpx.AsyncClient) -> None:
+    """Arguments are protocols that can be imported."""
+    limiter: Limiter = Unlimited()
+    shared: SharedLimiter = PostgresRateLimit("postgresql://a@b/c", 10)
+    order: OrderInput = Gift()
+    custom: HttpClient = http
+    client = AsyncClient(http=custom, rate_limit=limiter)
+    AsyncClient(rate_limit=shared)
+    assert_type(client.events, Listeners)
+    assert_type(await client.add(order), PlacedOrder)
+    async with client.watch([1], include_failures=True) as events:
+        assert_type(await anext(events), WatchEvent)
 
 
 def watched(panel: AsyncClient) -> None:

@@ -137,7 +137,7 @@ async def _over_http(ledger: Ledger, database: str) -> dict[str, object]:
     with serving("benchmarks.server", _LATENCY) as url:
         async with AsyncClient("some-key", url=url) as panel:
             began = time.perf_counter()
-            report = await ledger.poll_once(panel, name="over HTTP", max_requests=_BATCHES, deadline=600)
+            report = await ledger.poll_once(panel, panel="over HTTP", max_requests=_BATCHES, deadline=600)
             polling = time.perf_counter() - began
     return {
         "benchmark": "ledger",

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
     Validator = Callable[[object, Attribute[Any], object], None]
 
+_MAX_NAME_LENGTH = 200
+
 
 def integer(minimum: int, maximum: int | None = None) -> Validator:
     """Return a validator for an ``int`` within bounds."""
@@ -86,6 +88,22 @@ def check_encodable(name: str, text: str) -> None:
         msg = f"{name} has half of a character at position {error.start}: it was cut, or decoded wrongly"
         # The original would hold the text, and so may its frames.
         raise ValueError(msg) from None
+
+
+def check_name(what: str, name: object) -> None:
+    """Check that a value can be the name of a record: 1 to 200 characters, not all of them blank.
+
+    Raises:
+        TypeError: it is not a string.
+        ValueError: it is empty, blank, too long, or cannot be encoded.
+    """
+    if not isinstance(name, str):
+        msg = f"{what} is a text, not {type(name).__name__}"
+        raise TypeError(msg)
+    if not name.strip() or "\x00" in name or len(name) > _MAX_NAME_LENGTH:
+        msg = f"{what} has {len(name)} characters; it must have 1 to {_MAX_NAME_LENGTH}, not all of them blank"
+        raise ValueError(msg)
+    check_encodable(what, name)
 
 
 def header_value(instance: object, attribute: Attribute[Any], value: object) -> None:

@@ -37,8 +37,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .ledger.receipts import Receipt
-    from .models import BatchResult, OrderStatus
+    from .models import BatchResult, OrderStatus, Receipt
 
 __all__ = [
     "AuthenticationError",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, unique
 from functools import cached_property
 from typing import ClassVar, Generic, Protocol, TypeAlias, TypeVar, final
 
@@ -18,6 +18,7 @@ __all__ = [
     "BatchResult",
     "Cancellation",
     "Change",
+    "Evidence",
     "Failed",
     "Id",
     "Ok",
@@ -26,6 +27,8 @@ __all__ = [
     "OrderStatus",
     "Outcome",
     "PlacedOrder",
+    "Receipt",
+    "ReceiptState",
     "Refill",
     "RefillState",
     "RefillStatus",
@@ -433,3 +436,61 @@ class BatchResult(Serializable, Mapping[Id, Outcome[T_co]]):
 
 
 _ERRORS_SHOWN = 3
+
+
+@final
+@unique
+class ReceiptState(Enum):
+    """The state of an order on record."""
+
+    INTENDED = "intended"
+    """On record, and not sent yet."""
+    PLACED = "placed"
+    REFUSED = "refused"
+    NOT_SENT = "not_sent"
+    """Proven: it was not sent. The same ref may be placed again."""
+    UNKNOWN = "unknown"
+    """It was being sent, and no response is on record. It is never sent again: check the panel, then ``resolve``."""
+
+
+@final
+@frozen(kw_only=True)
+class Receipt(Serializable):
+    """The record of an order under a ref of the caller's. Times are seconds since 1970.
+
+    ``fields`` are the order's form fields, ``order`` is its id at the panel.
+    ``error`` and ``message`` are the class and the message of the exception, if
+    there was one. ``cost`` and ``balance_before`` are the caller's: the money
+    at risk, and the balance to compare with.
+    """
+
+    ref: str
+    panel: str
+    state: ReceiptState
+    fields: Mapping[str, str]
+    order: Id | None = None
+    charge: Decimal | None = None
+    currency: str | None = None
+    error: str | None = None
+    message: str | None = None
+    cost: Decimal | None = None
+    balance_before: Decimal | None = None
+    intended_at: float
+    sent_at: float | None = None
+    settled_at: float | None = None
+
+
+@final
+@frozen(kw_only=True)
+class Evidence(Serializable):
+    """Evidence to decide the outcome of an unknown order. Code never decides it.
+
+    ``spent`` is the difference between the balance before the order and now,
+    ``None`` if the former is not on record. It includes other orders of the
+    account.
+    """
+
+    receipt: Receipt
+    balance: Decimal
+    currency: str | None
+    spent: Decimal | None

@@ -12,7 +12,7 @@ from cyclopts import App, Parameter
 
 from .._polling.policy import PollPolicy
 from ..client import AsyncClient
-from ..orders import Order
+from ..models import OrderInput
 from . import exit_codes as exits
 from .commands.add import placed
 from .commands.balance import shown as shown_balance
@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 app: App = App(
     name="followersdata",
-    help="Order from a social-media panel and follow the orders. "
+    help="OrderInput from a social-media panel and follow the orders. "
     "The key is read from FOLLOWERSDATA_API_KEY, the file that FOLLOWERSDATA_API_KEY_FILE names, or a profile.",
     help_format="plaintext",
     help_epilogue=EXAMPLES[""],
@@ -148,7 +148,7 @@ async def add(
     consent.check()
     async with panel.client() as client:
 
-        async def send(order: Order, _: Decimal | None) -> int:
+        async def send(order: OrderInput, _: Decimal | None) -> int:
             with working("ordering …"), current().patiently():
                 receipt = await client.add(order)
             # On standard error, too: standard output may be read by nobody.

@@ -124,7 +124,7 @@ class _Jobs:
                 self._client(panel) as client,
                 Ledger(self.ledger) as ledger,
                 ledger.poll(
-                    client, name=panel, lease=self.lease, poll_policy=self.poll_policy, until_final=True
+                    client, panel=panel, lease=self.lease, poll_policy=self.poll_policy, until_final=True
                 ) as changes,
             ):
                 async for _ in changes:

@@ -1,9 +1,8 @@
-"""A pytest plugin: a sandbox panel and a client of it for each test, which need neither money nor a network.
+"""A pytest plugin: a sandbox and a client of it for each test, without money and without a network.
 
-It is there wherever this package is installed with its extra ``sandbox``, and
-costs nothing where a test does not ask for it. The fixtures are plain ones, so
-that they work with pytest-asyncio (strict or auto) as with anyio, on asyncio
-and on trio.
+pytest loads it wherever this package is installed with the extra ``sandbox``.
+The fixtures are synchronous, so that they work with pytest-asyncio (strict or
+auto) and with anyio, on asyncio and on trio.
 """
 
 from __future__ import annotations
@@ -22,20 +21,19 @@ MARK: Final = "followersdata"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line(
         "markers",
-        f"{MARK}(dialect=…, seed=…, faults=[…], …): how the sandbox of followersdata_sandbox is made; "
-        "the arguments of followersdata_async.sandbox.Sandbox",
+        f"{MARK}(dialect=…, seed=…, faults=[…], …): arguments of the Sandbox that followersdata_sandbox creates",
     )
 
 
 @pytest.fixture
 def followersdata_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    """A panel of this test's own: `followersdata_async.sandbox.Sandbox`, made as ``@pytest.mark.followersdata`` says.
+    """Create a ``Sandbox`` for one test, with the arguments of ``@pytest.mark.followersdata``.
 
-    The nearest mark decides each argument. With ``serve=True`` it listens on a
-    free loopback port, for programs that the test starts.
+    The nearest marker wins for each argument. With ``serve=True`` the sandbox
+    listens on a free loopback port, for programs that the test starts.
     """
     settings: dict[str, Any] = {}
     for mark in request.node.iter_markers(MARK):
@@ -43,7 +41,7 @@ def followersdata_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
             pytest.fail(f"@pytest.mark.{MARK} takes arguments by their names, like seed=7", pytrace=False)
         settings = dict(mark.kwargs) | settings
     try:
-        from ..sandbox import Sandbox  # noqa: PLC0415 - only where a test asks for it
+        from ..sandbox import Sandbox  # noqa: PLC0415 - only tests that use the fixture pay for the import
     except ImportError as error:
         pytest.fail(str(error), pytrace=False)
     try:
@@ -56,15 +54,17 @@ def followersdata_sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def followersdata_client(followersdata_sandbox: Sandbox) -> Iterator[AsyncClient]:
-    """A client of ``followersdata_sandbox``, in process; it is opened by its first call, on the test's event loop.
+    """Create a client of ``followersdata_sandbox``, without a network and without retries.
 
-    It tries nothing again, so that a fault is seen when it happens. A client
-    with other settings is made as any other:
+    Its first call opens it, because only the test has an event loop. For other
+    settings create a client of your own:
     ``AsyncClient(sandbox.key, url=sandbox.url, http=sandbox.http())``.
     """
-    from .fixtures import FixtureClient  # noqa: PLC0415 - only where a test asks for it
+    from ..client import AsyncClient  # noqa: PLC0415 - only tests that use the fixture pay for the import
 
     sandbox = followersdata_sandbox
-    client = FixtureClient(sandbox.key, url=sandbox.url, http=sandbox.http(), retry=None)
+    client = AsyncClient(sandbox.key, url=sandbox.url, http=sandbox.http(), retry=None)
+    # A custom HTTP client needs neither opening nor closing, so the pipeline alone has a state.
+    client._pipeline.opens_on_use = True  # noqa: SLF001
     yield client
-    client.end()
+    client._pipeline.mark_closed()  # noqa: SLF001

@@ -1,4 +1,4 @@
-"""Orders that are placed once, whatever breaks: on record before they leave, and never sent again when in doubt."""
+"""The public ledger: orders that are placed at most once, whatever fails."""
 
 from __future__ import annotations
 
@@ -6,22 +6,18 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Self, final
 
-from attrs import evolve
-
 from .._batch.ids import check_iterable
 from .._concurrency import run_to_completion
 from .._polling.policy import PollPolicy
-from .._wire.scalars import parse_id
+from .._validators import check_name
 from ..errors import ConfigurationError
-from ..models import format_id
-from . import poller as rounds
-from . import schema
-from . import store_intents as store
-from . import store_tracked as following
-from .database import Database, database_errors
-from .placement import Placing, check_name, intent, on_record
-from .poller import Polling
-from .receipts import Evidence, Receipt, ReceiptState
+from ..models import Evidence, Receipt, ReceiptState
+from . import reconcile, schema
+from .database import Database, convert_errors
+from .placement import Placement, make_intent
+from .poller import CHUNKS_PER_ROUND, Polling, poll_once
+from .store_intents import SENDING, get_receipt
+from .store_tracked import add_orders, count_states, find_next_due, read_changes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -32,43 +28,41 @@ if TYPE_CHECKING:
 
     from .._concurrency import Commit
     from ..client import AsyncClient
-    from ..models import Id, OrderState
-    from ..orders import Order
+    from ..models import Id, OrderInput, OrderState
     from .poller import PollReport
     from .store_tracked import Recorded
 
-_LONGEST_NAME = 200
-_PAGE = 500
+_PAGE_SIZE = 500
 
 
 @final
 class Ledger:
-    """Orders on record, for ``async with``; on asyncio only.
+    """A record of orders in a database, for ``async with``. Only on asyncio.
 
     Args:
-        where: ``sqlite:///orders.db`` (extra ``ledger``), ``postgresql://…`` (extra
-            ``postgres``), or an SQLAlchemy ``AsyncEngine``, which is used and not disposed.
-            A lent SQLite engine keeps its own settings: what a power cut leaves of an
-            intent depends on its ``synchronous``.
-        clock: The time of day, in seconds since 1970.
+        url: ``sqlite:///orders.db`` (extra ``ledger``), ``postgresql://…`` (extra
+            ``postgres``), or an SQLAlchemy ``AsyncEngine``, which is used and never disposed.
+            A custom SQLite engine keeps its own settings: whether an intent survives a
+            power cut depends on its ``synchronous``.
+        clock: Returns the time of day in seconds since 1970.
 
     Raises:
-        ConfigurationError: it is no such address, an extra is missing, or on entering:
-            the tables are of another version.
+        ConfigurationError: the URL is of another kind, an extra is missing, or, on
+            entering, the tables are of another version.
         LedgerError: on entering: the database cannot be opened.
     """
 
-    def __init__(self, where: str | AsyncEngine, *, clock: Callable[[], float] = time.time) -> None:
-        self._database = Database(where)
+    def __init__(self, url: str | AsyncEngine, *, clock: Callable[[], float] = time.time) -> None:
+        self._database = Database(url)
         self._clock = clock
-        self._placing = Placing(self._database, clock)
+        self._placement = Placement(self._database, clock)
 
     def __repr__(self) -> str:
-        """The address, without a password."""
+        """Show the URL without its password."""
         return f"<Ledger at {self._database}>"
 
     async def __aenter__(self) -> Self:
-        """Open the database; tables are created where there are none."""
+        """Open the database, and create the tables if there are none."""
         try:
             asyncio.get_running_loop()
         except RuntimeError:
@@ -86,16 +80,16 @@ class Ledger:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the database, unless it was lent; orders that are being placed are waited for."""
-        await run_to_completion(self._closed)
+        """Wait for orders that are being placed, and close the database unless its engine is a custom one."""
+        await run_to_completion(self._close)
 
-    async def _closed(self, hold: Commit) -> None:
-        hold()
-        await self._placing.landed()
+    async def _close(self, commit: Commit) -> None:
+        commit()
+        await self._placement.wait_until_idle()
         await self._database.aclose()
 
     async def upgrade(self) -> str:
-        """Bring the tables to this version's schema, outside ``async with``; the schema's number.
+        """Upgrade the tables to this version's schema, outside ``async with``. Return the schema's number.
 
         Raises:
             ConfigurationError: the schema is of a newer version.
@@ -104,128 +98,125 @@ class Ledger:
         try:
             await self._database.open()
             async with self._database.transaction() as connection:
-                return await connection.run_sync(schema.upgraded)
+                return await connection.run_sync(schema.upgrade)
         finally:
             await self._database.aclose()
 
-    # --- placing
-
     async def place(
         self,
-        panel: AsyncClient,
-        order: Order,
+        client: AsyncClient,
+        order: OrderInput,
         *,
         ref: str,
-        name: str = "main",
+        panel: str = "main",
         cost: Decimal | None = None,
         balance_before: Decimal | None = None,
     ) -> Receipt:
-        """Place an order once under a name of yours, e.g. of a cart: one request, or none.
+        """Place an order once under a ref of yours, e.g. the number of a cart. Sends one request, or none.
 
-        The intent is on disk before the first byte leaves. The same ``ref`` and
-        order again give the receipt that is on record, and send nothing; only
-        what is proven not to have left is sent again. An order that was being
-        sent when everything broke is ``UNKNOWN``, and never sent again.
+        The intent is on disk before the first byte is sent. The same ``ref`` and
+        order again return the receipt on record and send nothing, unless the
+        order is proven not to have been sent. An order that was being sent when
+        the program died is ``UNKNOWN``, and is never sent again.
 
-        A caller that is cancelled waits until the answer is on record, at most
-        the client's ``timeout`` and ``attempt_timeout`` together.
+        A cancelled call waits until the response is on record, for at most the
+        client's ``timeout`` and ``attempt_timeout`` together.
 
         Args:
-            panel: The client of the panel that it is ordered from.
-            order: What is ordered.
+            client: The client of the panel.
+            order: The order.
             ref: The order's name, up to 200 characters.
-            name: The panel's name, where a ledger has several.
-            cost: What it should cost: the money at risk, on record.
-            balance_before: What the account had, on record for ``evidence``.
+            panel: The panel's name, if the ledger has orders of several.
+            cost: The expected cost, on record as the money at risk.
+            balance_before: The balance before the order, on record for ``evidence``.
 
         Raises:
-            ValueError: the ref was used for another order, or is too long or empty.
-            LedgerError: the ledger could not be read, and nothing was sent; or not
-                written, and ``.receipt`` says what the panel answered.
+            ValueError: the ref was used for another order, or it is too long or empty.
+            LedgerError: the ledger could not be read, and nothing was sent; or it could not
+                be written, and ``.receipt`` has the outcome.
             ConfigurationError: the client is not open; nothing was sent.
         """
-        receipt = self._intent(order, ref, name, cost, balance_before)
-        return await self._placing.place(panel, order, receipt)
+        intent = make_intent(
+            order, ref=ref, panel=panel, cost=cost, balance_before=balance_before, intended_at=self._clock()
+        )
+        return await self._placement.place(client, order, intent)
 
     async def intend(
         self,
         connection: AsyncConnection,
-        order: Order,
+        order: OrderInput,
         *,
         ref: str,
-        name: str = "main",
+        panel: str = "main",
         cost: Decimal | None = None,
         balance_before: Decimal | None = None,
     ) -> Receipt:
-        """Write an intent down in a transaction of yours; ``send`` sends it once that is committed.
+        """Write an intent in a transaction of yours. ``send`` sends it after the commit.
 
-        What is rolled back was never intended. The same ``ref`` and order again
-        give the receipt that is on record.
+        After a rollback it was never intended. The same ``ref`` and order again
+        return the receipt on record.
 
         Raises:
-            ValueError: the ref was used for another order, or is too long or empty.
+            ValueError: the ref was used for another order, or it is too long or empty.
             LedgerError: the ledger could not be written.
         """
-        receipt = self._intent(order, ref, name, cost, balance_before)
-        with database_errors("the intent was not written"):
-            return await self._placing.intend(connection, receipt)
+        intent = make_intent(
+            order, ref=ref, panel=panel, cost=cost, balance_before=balance_before, intended_at=self._clock()
+        )
+        with convert_errors("the intent was not written"):
+            return await self._placement.intend(connection, intent)
 
-    async def send(self, panel: AsyncClient, ref: str) -> Receipt:
-        """Send what was intended under a ref, once: one request, or none where it was sent before.
+    async def send(self, client: AsyncClient, ref: str) -> Receipt:
+        """Send the order that was intended under a ref. Sends one request, or none if it was sent before.
 
         Raises:
-            LookupError: there is no such ref, or its transaction is not committed.
-            LedgerError, ConfigurationError: as of ``place``.
+            LookupError: nothing is on record for the ref, or its transaction is not committed.
+            LedgerError, ConfigurationError: as for ``place``.
         """
-        return await self._placing.send(panel, ref)
-
-    # --- looking
+        return await self._placement.send(client, ref)
 
     async def receipt(self, ref: str) -> Receipt:
-        """What is on record for a ref.
+        """Return the receipt of a ref.
 
         Raises:
-            LookupError: nothing is.
+            LookupError: nothing is on record for it.
             LedgerError: the ledger could not be read.
         """
         async with self._database.transaction() as connection:
-            return await on_record(connection, ref)
+            return await get_receipt(connection, ref)
 
     async def unknown(self) -> AsyncIterator[Receipt]:
-        """Orders of which nobody knows whether they were placed, the oldest first.
+        """Yield the orders whose outcome is unknown, the oldest first.
 
-        One that another program is sending at this moment is among them: nobody
-        can tell it from one that broke.
+        They include an order that another program is sending at this moment: it
+        cannot be told from one whose program died.
 
         Raises:
             LedgerError: the ledger could not be read.
         """
-        async for receipt in self._pages([ReceiptState.UNKNOWN.value, store.SENDING]):
+        async for receipt in reconcile.iterate_receipts(self._database, [ReceiptState.UNKNOWN.value, SENDING]):
             yield receipt
 
     async def intended(self) -> AsyncIterator[Receipt]:
-        """Orders that were written down and are to be sent, the oldest first.
+        """Yield the orders that were intended and not sent yet, the oldest first.
 
         Raises:
             LedgerError: the ledger could not be read.
         """
-        async for receipt in self._pages([ReceiptState.INTENDED.value]):
+        async for receipt in reconcile.iterate_receipts(self._database, [ReceiptState.INTENDED.value]):
             yield receipt
 
-    async def evidence(self, panel: AsyncClient, ref: str) -> Evidence:
-        """What helps to decide what became of an order: one request, for the balance.
+    async def evidence(self, client: AsyncClient, ref: str) -> Evidence:
+        """Return evidence to decide the outcome of an order. Sends one request, for the balance.
 
         Raises:
             LookupError: nothing is on record for the ref.
             FollowersDataError: the balance could not be read.
         """
-        receipt = await self.receipt(ref)
-        now = await panel.balance()
-        spent = None if receipt.balance_before is None else receipt.balance_before - now.balance
-        return Evidence(receipt=receipt, balance=now.balance, currency=now.currency, spent=spent)
+        return await reconcile.collect_evidence(client, await self.receipt(ref))
 
     async def resolve(self, ref: str, *, order: Id | None = None, placed: bool = True) -> Receipt:
-        """Settle an order whose outcome was unknown, after you have looked.
+        """Settle an order whose outcome was unknown, after you have checked the panel.
 
         ``order=…``: it was placed, and this is its id. ``placed=False``: it was
         not, and the ref may be placed again.
@@ -237,67 +228,57 @@ class Ledger:
         if (order is None) is placed:
             msg = "say either order=…, its id at the panel, or placed=False"
             raise ValueError(msg)
-        order = None if order is None else parse_id(format_id(order))
         async with self._database.transaction() as connection:
-            receipt = await on_record(connection, ref)
-            if receipt.state is not ReceiptState.UNKNOWN:
-                msg = f"{ref!r} is {receipt.state.value}, and not unknown: there is nothing to settle"
-                raise ValueError(msg)
-            state = ReceiptState.PLACED if placed else ReceiptState.NOT_SENT
-            settled = evolve(receipt, state=state, order=order, settled_at=self._clock())
-            await store.settle(connection, settled)
-            if order is not None:
-                await following.adopt(connection, receipt.panel, [order], now=self._clock())
-        return settled
-
-    # --- following
+            return await reconcile.resolve(connection, ref, order=order, now=self._clock())
 
     async def track(self, orders: Iterable[Id], *, panel: str = "main") -> int:
-        """Follow orders that were placed elsewhere, however many; how many are new. Placed ones are followed anyway.
+        """Track any number of orders that were placed elsewhere. Return how many are new.
+
+        Orders that the ledger places are tracked anyway.
 
         Raises:
-            TypeError, ValueError: something in it is no id; none is followed.
+            TypeError, ValueError: an item is not an id; none is tracked.
             LedgerError: the ledger could not be written.
         """
         check_iterable(orders)
         check_name("panel", panel)
         async with self._database.transaction() as connection:
-            return await following.adopt(connection, panel, orders, now=self._clock())
+            return await add_orders(connection, panel, orders, now=self._clock())
 
     async def poll_once(
         self,
-        panel: AsyncClient,
+        client: AsyncClient,
         *,
-        name: str = "main",
+        panel: str = "main",
         max_requests: int = 10,
         deadline: float = 30.0,
         lease: float = 300.0,
         poll_policy: PollPolicy = PollPolicy(),
     ) -> PollReport:
-        """Look at orders that are due: up to ``max_requests`` requests of the client's ``chunk_size``, and retries.
+        """Poll the orders that are due, with up to ``max_requests`` requests, and retries.
 
-        It may be run again at any time, and beside any number of others: each
-        order is claimed by one of them. When ``deadline`` seconds are over,
-        what was answered is written down, and what is on its way is dropped.
-        What a killed program had claimed is free again after ``lease`` seconds,
-        which must be more than ten requests take.
+        Any number of programs may do this at any time: each order is claimed by
+        one of them. After ``deadline`` seconds the results so far are written,
+        and requests in flight are cancelled. Orders that a killed program had
+        claimed are free again after ``lease`` seconds, which must be longer than
+        ten requests take.
 
         Args:
-            panel: The client of the panel.
-            name: The panel's name, where a ledger has several.
-            max_requests: How many requests at the most.
+            client: The client of the panel.
+            panel: The panel's name, if the ledger has orders of several.
+            max_requests: The largest number of requests.
             deadline: Seconds for the whole round.
-            lease: Seconds for which nobody else asks for what is claimed.
-            poll_policy: How often orders are looked at, as of ``AsyncClient.watch``.
+            lease: Seconds for which no other program polls the claimed orders.
+            poll_policy: How often orders are polled, as for ``AsyncClient.watch``.
 
         Raises:
-            AuthenticationError: the key was refused.
+            AuthenticationError: the key was rejected.
             LedgerError: the ledger could not be read or written.
         """
-        return await rounds.poll_once(
+        return await poll_once(
             self._database,
-            panel,
-            name=name,
+            client,
+            panel=panel,
             max_requests=max_requests,
             deadline=deadline,
             lease=lease,
@@ -307,75 +288,57 @@ class Ledger:
 
     def poll(
         self,
-        panel: AsyncClient,
+        client: AsyncClient,
         *,
-        name: str = "main",
+        panel: str = "main",
         lease: float = 300.0,
         poll_policy: PollPolicy = PollPolicy(),
         until_final: bool = False,
     ) -> Polling:
-        """The changes of all orders that are followed, in rounds as of ``poll_once``: for ``async with``.
+        """Stream the changes of all tracked orders, polled in rounds as by ``poll_once``: for ``async with``.
 
-        It goes on for ever, as new orders may come; with ``until_final`` it ends
-        when none is open.
+        The stream never ends, because new orders may come. With ``until_final``
+        it ends when no order is open.
 
         Raises:
-            AuthenticationError: while reading: the key was refused.
-            LedgerError: while reading: the ledger could not be read or written.
+            AuthenticationError: while iterating: the key was rejected.
+            LedgerError: while iterating: the ledger could not be read or written.
         """
 
-        async def again() -> PollReport:
+        async def poll_round() -> PollReport:
             return await self.poll_once(
-                panel, name=name, max_requests=rounds.MOST, lease=lease, poll_policy=poll_policy
+                client, panel=panel, max_requests=CHUNKS_PER_ROUND, lease=lease, poll_policy=poll_policy
             )
 
-        async def next_due_at() -> float | None:
+        async def find_due() -> float | None:
             async with self._database.transaction() as connection:
-                return await following.next_due_at(connection, name, now=self._clock())
+                return await find_next_due(connection, panel, now=self._clock())
 
-        return Polling(again, next_due_at, self._clock, until_final=until_final)
+        return Polling(poll_round, find_due, self._clock, until_final=until_final)
 
     async def changes(self, *, since: int = 0) -> AsyncIterator[Recorded]:
-        """The changes on record after that number, to the last one.
+        """Yield the changes on record after a number, up to the last one.
 
-        Remember the last ``number`` and ask again: none is missed, whoever wrote it.
+        Remember the last ``number`` and pass it the next time: no change is
+        missed, whoever wrote it.
 
         Raises:
             LedgerError: the ledger could not be read.
         """
         while True:
             async with self._database.transaction() as connection:
-                page = await following.changes_since(connection, since, limit=_PAGE)
+                page = await read_changes(connection, since, limit=_PAGE_SIZE)
             for recorded in page:
                 yield recorded
-            if len(page) < _PAGE:
+            if len(page) < _PAGE_SIZE:
                 return
             since = page[-1].number
 
     async def counts(self, *, panel: str = "main") -> Mapping[OrderState | None, int]:
-        """How many followed orders are in which state; under ``None`` those that were not seen yet.
+        """Count the tracked orders by state; ``None`` counts the orders that were not polled yet.
 
         Raises:
             LedgerError: the ledger could not be read.
         """
         async with self._database.transaction() as connection:
-            return await following.counts(connection, panel)
-
-    # --- inside
-
-    def _intent(
-        self, order: Order, ref: str, name: str, cost: Decimal | None, balance_before: Decimal | None
-    ) -> Receipt:
-        now = self._clock()
-        return intent(order, ref=ref, name=name, cost=cost, balance_before=balance_before, intended_at=now)
-
-    async def _pages(self, states: list[str]) -> AsyncIterator[Receipt]:
-        last: Receipt | None = None
-        while True:
-            async with self._database.transaction() as connection:
-                page = await store.open_receipts(connection, states, after=last, limit=_PAGE)
-            for receipt in page:
-                yield receipt
-            if len(page) < _PAGE:
-                return
-            last = page[-1]
+            return await count_states(connection, panel)

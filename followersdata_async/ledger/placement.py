@@ -1,175 +1,166 @@
-"""Orders on their way: written down as being sent, sent once, and written down with what became of them."""
+"""Placing one order: write its intent, send it once, and write its outcome."""
 
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING, final
 
 import anyio
 from attrs import evolve
 
 from .._concurrency import run_to_completion
-from .._validators import check_encodable
+from .._validators import check_name
 from ..errors import ConfigurationError, FollowersDataError, NotSentError, PanelError
+from ..models import Receipt, ReceiptState
 from ..orders import Raw
-from . import store_intents as store
-from . import store_tracked as following
-from .receipts import Receipt, ReceiptState
+from .store_intents import claim_intent, get_receipt, insert_intent, settle
+from .store_tracked import add_orders
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from decimal import Decimal
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from .._concurrency import Commit
     from ..client import AsyncClient
-    from ..orders import Order
+    from ..models import OrderInput
     from .database import Database
 
-_LONGEST_NAME = 200
 
-
-def intent(
-    order: Order,
+def make_intent(
+    order: OrderInput,
     *,
     ref: str,
-    name: str,
+    panel: str,
     cost: Decimal | None,
     balance_before: Decimal | None,
     intended_at: float,
 ) -> Receipt:
-    """The receipt of an order that is to be placed.
+    """Return the receipt of an order that is to be placed.
 
     Raises:
-        TypeError, ValueError: the ref or the panel's name is none.
+        TypeError, ValueError: the ref or the panel's name cannot be one.
     """
     check_name("ref", ref)
-    check_name("name", name)
+    check_name("panel", panel)
     return Receipt(
         ref=ref,
-        panel=name,
+        panel=panel,
         state=ReceiptState.INTENDED,
         fields=dict(order.fields()),
-        cost=cost,
-        balance_before=balance_before,
+        # Callers without a type checker pass strings.
+        cost=None if cost is None else Decimal(cost),
+        balance_before=None if balance_before is None else Decimal(balance_before),
         intended_at=intended_at,
     )
 
 
-async def on_record(connection: AsyncConnection, ref: str) -> Receipt:
-    """What is on record for a ref.
-
-    Raises:
-        LookupError: nothing is.
-    """
-    receipt = await store.receipt_of(connection, ref)
-    if receipt is None:
-        msg = f"nothing is on record for the ref {ref[:_LONGEST_NAME]!r}"
-        raise LookupError(msg)
-    return receipt
-
-
 @final
-class Placing:
-    """The orders that one program places; whoever is cancelled, each of them is finished."""
+class Placement:
+    """The orders that one program is placing. Each of them is finished, even if its caller is cancelled."""
 
     def __init__(self, database: Database, clock: Callable[[], float]) -> None:
         self._database = database
         self._clock = clock
-        self._sending: dict[str, anyio.Lock] = {}
+        self._locks: dict[str, anyio.Lock] = {}
 
-    async def place(self, panel: AsyncClient, order: Order, receipt: Receipt) -> Receipt:
-        """Write an intent down and send it, if its ref was not sent before; see ``Ledger.place``."""
+    async def place(self, client: AsyncClient, order: OrderInput, intent: Receipt) -> Receipt:
+        """Write an intent and send it, unless its ref was sent before. See ``Ledger.place``."""
 
-        async def placed(hold: Commit) -> Receipt:
-            hold()
+        async def work(commit: Commit) -> Receipt:
+            commit()
             async with self._database.transaction() as connection:
-                recorded = receipt
-                if not await store.intend(connection, receipt, sending=True):
-                    recorded = await self._same(connection, receipt)
-                    if not await store.begin_sending(connection, receipt.ref, now=self._clock()):
-                        return recorded
-            return await self._sent(panel, order, recorded)
+                receipt = intent
+                if not await insert_intent(connection, intent, sending=True):
+                    receipt = await _get_same(connection, intent)
+                    if not await claim_intent(connection, intent.ref, now=self._clock()):
+                        return receipt
+            return await self._send(client, order, receipt)
 
-        async with self._alone(receipt.ref):
-            return await run_to_completion(placed)
+        async with self._lock(intent.ref):
+            return await run_to_completion(work)
 
-    async def intend(self, connection: AsyncConnection, receipt: Receipt) -> Receipt:
-        """Write an intent down in a transaction of the user's; see ``Ledger.intend``."""
-        if await store.intend(connection, receipt, sending=False):
-            return receipt
-        return await self._same(connection, receipt)
+    async def intend(self, connection: AsyncConnection, intent: Receipt) -> Receipt:
+        """Write an intent in a transaction of the caller's. See ``Ledger.intend``."""
+        if await insert_intent(connection, intent, sending=False):
+            return intent
+        return await _get_same(connection, intent)
 
-    async def send(self, panel: AsyncClient, ref: str) -> Receipt:
-        """Send what was intended under a ref; see ``Ledger.send``."""
+    async def send(self, client: AsyncClient, ref: str) -> Receipt:
+        """Send the order that was intended under a ref. See ``Ledger.send``."""
 
-        async def sent(hold: Commit) -> Receipt:
-            hold()
+        async def work(commit: Commit) -> Receipt:
+            commit()
             async with self._database.transaction() as connection:
-                receipt = await on_record(connection, ref)
-                if not await store.begin_sending(connection, ref, now=self._clock()):
+                receipt = await get_receipt(connection, ref)
+                if not await claim_intent(connection, ref, now=self._clock()):
                     return receipt
             fields = dict(receipt.fields)
-            return await self._sent(panel, Raw(service=fields.pop("service"), extra=fields), receipt)
+            return await self._send(client, Raw(service=fields.pop("service"), extra=fields), receipt)
 
-        async with self._alone(ref):
-            return await run_to_completion(sent)
+        async with self._lock(ref):
+            return await run_to_completion(work)
 
-    async def landed(self) -> None:
+    async def wait_until_idle(self) -> None:
         """Wait until no order is being placed."""
-        while self._sending:
-            async with self._alone(next(iter(self._sending))):
+        while self._locks:
+            async with self._lock(next(iter(self._locks))):
                 pass
 
-    async def _same(self, connection: AsyncConnection, receipt: Receipt) -> Receipt:
-        """What is on record for the ref, if it is the same order."""
-        recorded = await on_record(connection, receipt.ref)
-        if (recorded.panel, recorded.fields) != (receipt.panel, receipt.fields):
-            msg = f"the ref {receipt.ref!r} was used for another order: take a new one for each order"
-            raise ValueError(msg)
-        return recorded
-
-    async def _sent(self, panel: AsyncClient, order: Order, receipt: Receipt) -> Receipt:
-        """Send an order that is on record as being sent, and write down what became of it."""
+    async def _send(self, client: AsyncClient, order: OrderInput, receipt: Receipt) -> Receipt:
+        """Send an order that is on record as being sent, and write its outcome."""
         receipt = evolve(receipt, sent_at=self._clock(), error=None, message=None)
-        receipt, mistake = await _answered(panel, order, receipt)
+        receipt, error = await _add(client, order, receipt)
         receipt = evolve(receipt, settled_at=self._clock())
         async with self._database.transaction(receipt) as connection:
-            await store.settle(connection, receipt)
+            await settle(connection, receipt)
             if receipt.order is not None:
-                await following.adopt(connection, receipt.panel, [receipt.order], now=self._clock())
-        if mistake is not None:
-            raise mistake
+                await add_orders(connection, receipt.panel, [receipt.order], now=self._clock())
+        if error is not None:
+            raise error
         return receipt
 
     @asynccontextmanager
-    async def _alone(self, ref: str) -> AsyncIterator[None]:
-        """One caller of a ref at a time in this process: the second one has the first one's receipt."""
-        lock = self._sending.setdefault(ref, anyio.Lock())
+    async def _lock(self, ref: str) -> AsyncIterator[None]:
+        """Let one caller of a ref through at a time. The next one finds the first one's receipt."""
+        lock = self._locks.setdefault(ref, anyio.Lock())
         try:
             async with lock:
                 yield
         finally:
             if not lock.statistics().locked and not lock.statistics().tasks_waiting:
-                self._sending.pop(ref, None)
+                self._locks.pop(ref, None)
 
 
-async def _answered(panel: AsyncClient, order: Order, receipt: Receipt) -> tuple[Receipt, Exception | None]:
-    """What became of an order, and what is to be raised besides: a mistake of the caller's, or what is not ours."""
+async def _get_same(connection: AsyncConnection, intent: Receipt) -> Receipt:
+    """Return the receipt of an intent's ref, if it is of the same order.
+
+    Raises:
+        ValueError: it is of another order.
+    """
+    receipt = await get_receipt(connection, intent.ref)
+    if (receipt.panel, receipt.fields) != (intent.panel, intent.fields):
+        msg = f"the ref {intent.ref!r} was used for another order: take a new one for each order"
+        raise ValueError(msg)
+    return receipt
+
+
+async def _add(client: AsyncClient, order: OrderInput, receipt: Receipt) -> tuple[Receipt, Exception | None]:
+    """Send an order. Return its receipt, and the error to raise once it is written, if any."""
     try:
-        placed = await panel.add(order)
+        placed = await client.add(order)
     except NotSentError as error:
-        return _failed(receipt, ReceiptState.NOT_SENT, error), None
+        return _record_error(receipt, ReceiptState.NOT_SENT, error), None
     except ConfigurationError as error:
-        return _failed(receipt, ReceiptState.NOT_SENT, error), error
+        return _record_error(receipt, ReceiptState.NOT_SENT, error), error
     except PanelError as error:
-        return _failed(receipt, ReceiptState.REFUSED, error), None
+        return _record_error(receipt, ReceiptState.REFUSED, error), None
     except FollowersDataError as error:
-        return _failed(receipt, ReceiptState.UNKNOWN, error), None
-    # A lent client's hook or a limiter of the user's may raise anything, at any moment: that proves nothing.
+        return _record_error(receipt, ReceiptState.UNKNOWN, error), None
+    # A hook of a custom client, or a custom rate limiter, may raise anything at any moment: that proves nothing.
     except Exception as error:  # noqa: BLE001
-        return _failed(receipt, ReceiptState.UNKNOWN, error), error
+        return _record_error(receipt, ReceiptState.UNKNOWN, error), error
     return (
         evolve(
             receipt,
@@ -182,22 +173,6 @@ async def _answered(panel: AsyncClient, order: Order, receipt: Receipt) -> tuple
     )
 
 
-def _failed(receipt: Receipt, state: ReceiptState, error: Exception) -> Receipt:
-    words = error.message if isinstance(error, FollowersDataError) else str(error)
-    return evolve(receipt, state=state, error=type(error).__name__, message=words)
-
-
-def check_name(what: str, name: object) -> None:
-    """Refuse what no record can be found by.
-
-    Raises:
-        TypeError: it is no text.
-        ValueError: it is empty, blank, or longer than 200 characters.
-    """
-    if not isinstance(name, str):
-        msg = f"{what} is a text, not {type(name).__name__}"
-        raise TypeError(msg)
-    if not name.strip() or "\x00" in name or len(name) > _LONGEST_NAME:
-        msg = f"{what} has {len(name)} characters; it must have 1 to {_LONGEST_NAME}, not all of them blank"
-        raise ValueError(msg)
-    check_encodable(what, name)
+def _record_error(receipt: Receipt, state: ReceiptState, error: Exception) -> Receipt:
+    message = error.message if isinstance(error, FollowersDataError) else str(error)
+    return evolve(receipt, state=state, error=type(error).__name__, message=message)

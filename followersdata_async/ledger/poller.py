@@ -1,4 +1,4 @@
-"""Rounds of polling: orders claimed under a lease, asked, and written back; beside any number of others."""
+"""Polling the ledger's orders: claim due orders under a lease, poll them, and write them back."""
 
 from __future__ import annotations
 
@@ -17,35 +17,37 @@ from ..client import AsyncClient
 from ..errors import FollowersDataError
 from ..events import PollStarted
 from ..models import Change, format_id
-from . import store_tracked as following
 from .database import Database
+from .store_tracked import CHUNK_SIZE, claim, release, write_back
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from .._polling.tracker import TrackedOrder
-    from .store_tracked import Seen
+    from .store_tracked import PolledOrder
 
-STRIDE = 10
-"""Batches claimed and written back at once: each transaction has its price."""
-_WIDTH = 2
-"""Strides at once: one is asked while the other is written back."""
-MOST = STRIDE * _WIDTH
-"""Batches of a round that is followed by the next one."""
-_LONGEST_WAIT = 30.0
-"""Seconds until new orders of other programs are looked for, where none is due before."""
+_CHUNKS_PER_CLAIM = 10
+"""Chunks that are claimed and written back together: each transaction has its price."""
+_CONCURRENT_CLAIMS = 2
+"""Claims in flight: one is polled while the other is written back."""
+CHUNKS_PER_ROUND = _CHUNKS_PER_CLAIM * _CONCURRENT_CLAIMS
+"""Chunks of one round of a poller that goes on."""
+_MIN_WAIT = 0.01
+_MAX_WAIT = 30.0
+"""Seconds after which a poller looks for new orders of other programs, even if none is due."""
 
 
 @final
 @frozen(kw_only=True)
 class PollReport(Serializable):
-    """What a round came to: ``orders`` asked in ``batches``, by ``requests``.
+    """The report of one round: ``orders`` polled in ``chunks``, with ``requests``.
 
-    ``final`` orders will not be asked again, ``failed`` looks came to nothing,
-    and ``lost`` is how many answers came after the lease was over, and were dropped.
+    ``final`` orders are never polled again. ``failed`` polls brought no status.
+    ``lost`` counts the polls that ended after their lease: their results were
+    not written.
     """
 
-    batches: int
+    chunks: int
     requests: int
     orders: int
     final: int
@@ -57,159 +59,160 @@ class PollReport(Serializable):
 @final
 @define
 class _Round:
+    """One bounded round, and its counts so far."""
+
     database: Database
-    panel: AsyncClient
-    name: str
+    client: AsyncClient
+    panel: str
     poll_policy: PollPolicy
     lease: float
     clock: Callable[[], float]
-    batches_left: int
-    batches: int = 0
+    chunks_left: int
+    chunks: int = 0
     requests: int = 0
     orders: int = 0
     final: int = 0
     failed: int = 0
     lost: int = 0
     changes: list[Change] = field(factory=list)
-    fault: FollowersDataError | None = None
+    error: FollowersDataError | None = None
 
-    async def work(self) -> None:
-        """Take stride after stride, until none is due or enough were taken. What fails is kept: no group of errors."""
+    async def run(self) -> None:
+        """Claim and poll until no order is due or enough were polled. Keep an error for the caller."""
         try:
-            while self.batches_left > 0 and self.fault is None:
-                batches = min(self.batches_left, STRIDE)
-                self.batches_left -= batches
-                if not await self._stride(batches):
+            while self.chunks_left > 0 and self.error is None:
+                chunks = min(self.chunks_left, _CHUNKS_PER_CLAIM)
+                self.chunks_left -= chunks
+                if not await self._poll_claim(chunks):
                     return
         except FollowersDataError as error:
-            self.fault = error
+            self.error = error
 
-    async def _stride(self, batches: int) -> bool:
-        """Claim orders, look at them and write back what was seen, however it ends; whether there were any."""
+    async def _poll_claim(self, chunks: int) -> bool:
+        """Claim due orders, poll them, and write back what is known at the end. Return whether any were due."""
         now = self.clock()
         until = now + self.lease
         async with self.database.transaction() as connection:
-            claimed = await following.claim(connection, self.name, now=now, until=until, batches=batches)
+            claimed = await claim(connection, self.panel, now=now, until=until, chunks=chunks)
         if not claimed:
             return False
-        left = {format_id(order.id): order for order in claimed}
-        seen: list[Seen] = []
+        waiting = {format_id(order.id): order for order in claimed}
+        polled: list[PolledOrder] = []
         try:
-            await self._look(left, seen)
+            await self._poll(waiting, polled)
         finally:
             with anyio.CancelScope(shield=True):
-                await self._write_back(seen, left.values(), until)
+                await self._write_back(polled, waiting.values(), until)
         return True
 
-    async def _look(self, left: dict[str, TrackedOrder], seen: list[Seen]) -> None:
-        self.batches += -(-len(left) // following.SIZE)
-        if self.panel.events.is_active:
-            self.panel.events.emit(PollStarted(orders=len(left), lag=compute_poll_lag(left.values(), self.clock())))
-        async with self.panel.stream_status([order.id for order in left.values()]) as outcomes:
+    async def _poll(self, waiting: dict[str, TrackedOrder], polled: list[PolledOrder]) -> None:
+        """Poll the waiting orders, and move each to ``polled`` as its outcome arrives."""
+        self.chunks += -(-len(waiting) // CHUNK_SIZE)
+        if self.client.events.is_active:
+            lag = compute_poll_lag(waiting.values(), self.clock())
+            self.client.events.emit(PollStarted(orders=len(waiting), lag=lag))
+        async with self.client.stream_status([order.id for order in waiting.values()]) as outcomes:
             try:
                 async for outcome in outcomes:
-                    order = left.pop(format_id(outcome.id))
-                    seen.append((order, order.record_outcome(outcome, self.clock(), self.poll_policy)))
+                    order = waiting.pop(format_id(outcome.id))
+                    polled.append((order, order.record_outcome(outcome, self.clock(), self.poll_policy)))
             finally:
                 self.requests += outcomes.requests
 
-    async def _write_back(self, seen: Sequence[Seen], unseen: Collection[TrackedOrder], until: float) -> None:
+    async def _write_back(self, polled: Sequence[PolledOrder], waiting: Collection[TrackedOrder], until: float) -> None:
         async with self.database.transaction() as connection:
-            await following.give_free(connection, self.name, unseen, until=until)
-            written = await following.write_back(connection, self.name, seen, until=until, now=self.clock())
+            await release(connection, self.panel, waiting, until=until)
+            written = await write_back(connection, self.panel, polled, until=until, now=self.clock())
         self.orders += len(written)
         self.final += sum(not order.is_open for order, _ in written)
         self.failed += sum(order.failures > 0 for order, _ in written)
-        self.lost += len(seen) - len(written)
+        self.lost += len(polled) - len(written)
         self.changes += [event for _, event in written if isinstance(event, Change)]
 
 
 async def poll_once(
     database: Database,
-    panel: AsyncClient,
+    client: AsyncClient,
     *,
-    name: str,
+    panel: str,
     max_requests: int,
     deadline: float,
     poll_policy: PollPolicy,
     lease: float,
     clock: Callable[[], float],
 ) -> PollReport:
-    """One bounded round; see ``Ledger.poll_once``."""
+    """Run one bounded round. See ``Ledger.poll_once``."""
     check_duration("deadline", deadline)
     check_duration("lease", lease)
     if max_requests < 1:
         msg = f"max_requests is {max_requests}, but must be at least 1"
         raise ValueError(msg)
-    one = _Round(database, panel, name, check_poll_policy(poll_policy), lease, clock, max_requests)
+    round_ = _Round(database, client, panel, check_poll_policy(poll_policy), lease, clock, max_requests)
     with anyio.move_on_after(deadline):
         async with anyio.create_task_group() as group:
-            for _ in range(_WIDTH):
-                group.start_soon(one.work)
-    if one.fault is not None:
-        raise one.fault
+            for _ in range(_CONCURRENT_CLAIMS):
+                group.start_soon(round_.run)
+    if round_.error is not None:
+        raise round_.error
     return PollReport(
-        batches=one.batches,
-        requests=one.requests,
-        orders=one.orders,
-        final=one.final,
-        failed=one.failed,
-        lost=one.lost,
-        changes=tuple(one.changes),
+        chunks=round_.chunks,
+        requests=round_.requests,
+        orders=round_.orders,
+        final=round_.final,
+        failed=round_.failed,
+        lost=round_.lost,
+        changes=tuple(round_.changes),
     )
 
 
 @final
 class Polling(AsyncIterator[Change]):
-    """The changes of the orders that a ledger follows, round after round; for ``async with``.
+    """A stream of the changes of a ledger's orders, for ``async with``.
 
-    Nothing is asked while no change is taken.
+    No request is sent while no change is taken.
     """
 
     def __init__(
         self,
-        again: Callable[[], Awaitable[PollReport]],
-        next_due_at: Callable[[], Awaitable[float | None]],
+        poll_round: Callable[[], Awaitable[PollReport]],
+        find_next_due: Callable[[], Awaitable[float | None]],
         clock: Callable[[], float],
         *,
         until_final: bool,
     ) -> None:
         self.requests: int = 0
-        self._again = again
-        self._next_due_at = next_due_at
+        self._poll_round = poll_round
+        self._find_next_due = find_next_due
         self._clock = clock
         self._until_final = until_final
         self._ready: deque[Change] = deque()
 
     async def __aenter__(self) -> Self:
-        """Nothing is done yet."""
+        """Return the stream. Nothing is sent yet."""
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Nothing is left to do: what is claimed is given free in the round that claimed it."""
+        """Do nothing: each round releases the orders that it claimed."""
 
     def __aiter__(self) -> Self:
-        """The stream itself."""
+        """Return the stream."""
         return self
 
     async def __anext__(self) -> Change:
-        """The next change, waited for."""
+        """Wait for the next change, and return it."""
         while not self._ready:
-            report = await self._again()
+            report = await self._poll_round()
             self.requests += report.requests
             self._ready.extend(report.changes)
             if not self._ready and not report.orders:
-                await self._wait()
+                await self._wait_until_due()
         return self._ready.popleft()
 
-    async def _wait(self) -> None:
-        due_at = await self._next_due_at()
+    async def _wait_until_due(self) -> None:
+        due_at = await self._find_next_due()
         if due_at is None and self._until_final:
             raise StopAsyncIteration
-        delay = _LONGEST_WAIT if due_at is None else due_at - self._clock()
-        await anyio.sleep(min(max(delay, _SHORTEST_WAIT), _LONGEST_WAIT))
-
-
-_SHORTEST_WAIT = 0.01
+        delay = _MAX_WAIT if due_at is None else due_at - self._clock()
+        await anyio.sleep(min(max(delay, _MIN_WAIT), _MAX_WAIT))

@@ -1,4 +1,4 @@
-"""All SQL of the ledger, for SQLite and PostgreSQL alike."""
+"""The SQL for intents and their receipts, on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from .._serialization import format_amount
 from .._wire.scalars import parse_id
-from .receipts import Receipt, ReceiptState
-from .tables import INTENTS
+from ..models import Receipt, ReceiptState
+from .schema import INTENTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 SENDING = "sending"
-"""On record before the first byte leaves. Whoever reads it cannot know more than that it may have left."""
+"""On record before the first byte leaves. To any reader it means: it may have been sent."""
+_MAX_SHOWN = 200
 
 
-async def intend(connection: AsyncConnection, receipt: Receipt, *, sending: bool) -> bool:
-    """Write an intent down; whether its ref was new."""
-    row = _row_of(receipt)
+async def insert_intent(connection: AsyncConnection, receipt: Receipt, *, sending: bool) -> bool:
+    """Write an intent. Return whether its ref is new."""
+    row = _encode_row(receipt)
     if sending:
         row |= {"state": SENDING, "sent_at": receipt.intended_at}
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
@@ -33,8 +35,8 @@ async def intend(connection: AsyncConnection, receipt: Receipt, *, sending: bool
     return (await connection.execute(new)).scalar() is not None
 
 
-async def begin_sending(connection: AsyncConnection, ref: str, *, now: float) -> bool:
-    """Claim an intent that has not left; whether it is ours now."""
+async def claim_intent(connection: AsyncConnection, ref: str, *, now: float) -> bool:
+    """Claim an intent that was not sent. Return whether it is ours now."""
     claim = (
         update(INTENTS)
         .where(INTENTS.c.ref == ref, INTENTS.c.state.in_([ReceiptState.INTENDED.value, ReceiptState.NOT_SENT.value]))
@@ -44,28 +46,37 @@ async def begin_sending(connection: AsyncConnection, ref: str, *, now: float) ->
     return (await connection.execute(claim)).scalar() is not None
 
 
-async def receipt_of(connection: AsyncConnection, ref: str) -> Receipt | None:
-    """What is on record for a ref."""
+async def get_receipt(connection: AsyncConnection, ref: str) -> Receipt:
+    """Return the receipt of a ref.
+
+    Raises:
+        LookupError: nothing is on record for it.
+    """
     row = (await connection.execute(select(INTENTS).where(INTENTS.c.ref == ref))).first()
-    return None if row is None else _receipt_from(row)
+    if row is None:
+        msg = f"nothing is on record for the ref {ref[:_MAX_SHOWN]!r}"
+        raise LookupError(msg)
+    return _decode_row(row)
 
 
 async def settle(connection: AsyncConnection, receipt: Receipt) -> bool:
-    """Write down what became of an order that was being sent; whether it was on record as such.
+    """Write the outcome of an order that was being sent. Return whether it was still open.
 
-    That it was placed is written in any case: it is the truth, whatever was decided meanwhile.
+    "Placed" is always written: it is the truth, whatever was decided in the meantime.
     """
     is_open = INTENTS.c.state.in_([SENDING, ReceiptState.UNKNOWN.value])
-    settled = update(INTENTS).where(INTENTS.c.ref == receipt.ref).values(_row_of(receipt)).returning(INTENTS.c.ref)
+    statement = (
+        update(INTENTS).where(INTENTS.c.ref == receipt.ref).values(_encode_row(receipt)).returning(INTENTS.c.ref)
+    )
     if receipt.state is not ReceiptState.PLACED:
-        settled = settled.where(is_open)
-    return (await connection.execute(settled)).scalar() is not None
+        statement = statement.where(is_open)
+    return (await connection.execute(statement)).scalar() is not None
 
 
-async def open_receipts(
+async def read_receipts(
     connection: AsyncConnection, states: Sequence[str], *, after: Receipt | None, limit: int
 ) -> list[Receipt]:
-    """Intents in some states, the oldest first, a page of them."""
+    """Return the next page of the receipts in some states, the oldest first."""
     page = select(INTENTS).where(INTENTS.c.state.in_(states))
     if after is not None:
         page = page.where(
@@ -75,55 +86,55 @@ async def open_receipts(
             )
         )
     rows = await connection.execute(page.order_by(INTENTS.c.intended_at, INTENTS.c.ref).limit(limit))
-    return [_receipt_from(row) for row in rows]
+    return [_decode_row(row) for row in rows]
 
 
-def fields_text(fields: Mapping[str, str]) -> str:
-    """An order's fields as one text, the same for the same fields."""
+def encode_fields(fields: Mapping[str, str]) -> str:
+    """Encode an order's fields as a string, the same for the same fields."""
     return json.dumps(dict(fields), sort_keys=True, ensure_ascii=False)
 
 
-def _row_of(receipt: Receipt) -> dict[str, object]:
+def _encode_row(receipt: Receipt) -> dict[str, object]:
     return {
         "ref": receipt.ref,
         "panel": receipt.panel,
-        "fields": fields_text(receipt.fields),
+        "fields": encode_fields(receipt.fields),
         "state": receipt.state.value,
         "order_id": None if receipt.order is None else str(receipt.order),
-        "charge": _text(receipt.charge),
+        "charge": _encode_amount(receipt.charge),
         "currency": receipt.currency,
         "error": receipt.error,
         "message": receipt.message,
-        "cost": _text(receipt.cost),
-        "balance_before": _text(receipt.balance_before),
+        "cost": _encode_amount(receipt.cost),
+        "balance_before": _encode_amount(receipt.balance_before),
         "intended_at": receipt.intended_at,
         "sent_at": receipt.sent_at,
         "settled_at": receipt.settled_at,
     }
 
 
-def _receipt_from(row: Row[Any]) -> Receipt:
+def _decode_row(row: Row[Any]) -> Receipt:
     return Receipt(
         ref=row.ref,
         panel=row.panel,
         state=ReceiptState.UNKNOWN if row.state == SENDING else ReceiptState(row.state),
         fields=json.loads(row.fields),
         order=None if row.order_id is None else parse_id(row.order_id),
-        charge=_money(row.charge),
+        charge=_decode_amount(row.charge),
         currency=row.currency,
         error=row.error,
         message=row.message,
-        cost=_money(row.cost),
-        balance_before=_money(row.balance_before),
+        cost=_decode_amount(row.cost),
+        balance_before=_decode_amount(row.balance_before),
         intended_at=row.intended_at,
         sent_at=row.sent_at,
         settled_at=row.settled_at,
     )
 
 
-def _text(amount: Decimal | None) -> str | None:
-    return None if amount is None else str(amount)
+def _encode_amount(amount: Decimal | None) -> str | None:
+    return None if amount is None else format_amount(amount)
 
 
-def _money(text: str | None) -> Decimal | None:
+def _decode_amount(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)

@@ -1,14 +1,15 @@
-"""All SQL for orders that are followed: adopted, claimed under a lease, written back, and their changes."""
+"""The SQL for tracked orders: adding, claiming under a lease, writing back, and their changes."""
 
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from functools import lru_cache
 from itertools import islice
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias, final
 
-from attrs import frozen
+from attrs import fields, frozen
 from sqlalchemy import (
     JSON,
     Text,
@@ -27,9 +28,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from .._polling.tracker import TrackedOrder
 from .._wire.scalars import parse_id
-from ..models import Change, Id, OrderState, WatchEvent, format_id
-from .statuses import status_from, text_of
-from .tables import CHANGES, ORDERS
+from ..models import Change, Id, OrderState, OrderStatus, WatchEvent, format_id
+from .schema import CHANGES, ORDERS
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -37,20 +37,20 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Dialect, Insert, UpdateBase
     from sqlalchemy.ext.asyncio import AsyncConnection
 
-Seen: TypeAlias = tuple[TrackedOrder, WatchEvent | None]
-"""An order that was looked at, and what there is to tell of it."""
+PolledOrder: TypeAlias = tuple[TrackedOrder, WatchEvent | None]
+"""A polled order and its event, if any."""
 
-SIZE = 100
-"""Orders in a batch."""
-_ADOPTED_AT_ONCE = 5_000
+CHUNK_SIZE = 100
+"""Orders claimed for one request."""
+_ADDED_AT_ONCE = 5_000
 _CHANGES_LOCK = 0x666F6C6C6F776572
-"""An advisory lock's number: whoever writes changes holds it until they are committed."""
+"""The number of the advisory lock under which changes are written and committed."""
 
 
 @final
 @frozen(kw_only=True)
 class Recorded:
-    """A change on record: its number grows in the order in which changes become visible. ``at``: since 1970."""
+    """A change on record. Numbers grow in the order in which changes become visible. ``at`` is seconds since 1970."""
 
     number: int
     panel: str
@@ -58,17 +58,17 @@ class Recorded:
     change: Change
 
 
-async def adopt(connection: AsyncConnection, panel: str, orders: Iterable[Id], *, now: float) -> int:
-    """Follow orders from now on; how many are new."""
+async def add_orders(connection: AsyncConnection, panel: str, orders: Iterable[Id], *, now: float) -> int:
+    """Track orders from now on. Return how many are new."""
     new, left = 0, iter(orders)
-    while texts := [format_id(order) for order in islice(left, _ADOPTED_AT_ONCE)]:
-        adoption = _adoption(connection.dialect.name, panel, texts, now)
-        new += (await connection.execute(adoption, execution_options={"preserve_rowcount": True})).rowcount
+    while texts := [format_id(order) for order in islice(left, _ADDED_AT_ONCE)]:
+        statement = _build_insert(connection.dialect.name, panel, texts, now)
+        new += (await connection.execute(statement, execution_options={"preserve_rowcount": True})).rowcount
     return new
 
 
-def _adoption(dialect: str, panel: str, texts: Sequence[str], now: float) -> Insert:
-    """One statement for any number of ids: five to nine times as fast as a row for each."""
+def _build_insert(dialect: str, panel: str, texts: Sequence[str], now: float) -> Insert:
+    """Build one statement for any number of ids: five to nine times as fast as one row each."""
     ids = literal(json.dumps(texts))
     is_postgres = dialect == "postgresql"
     each = func.json_array_elements_text(cast(ids, JSON)) if is_postgres else func.json_each(ids)
@@ -88,73 +88,75 @@ def _adoption(dialect: str, panel: str, texts: Sequence[str], now: float) -> Ins
 
 
 async def claim(
-    connection: AsyncConnection, panel: str, *, now: float, until: float, batches: int
+    connection: AsyncConnection, panel: str, *, now: float, until: float, chunks: int
 ) -> list[TrackedOrder]:
-    """Lease orders whose turn it is, the last batch filled up with those due next; none where nothing is due."""
+    """Lease the orders that are due, in chunks. The last one is filled up with orders due next. None if none is due."""
     free = (
         select(*_READ)
         .where(ORDERS.c.panel == panel, ORDERS.c.is_open, ORDERS.c.leased_until <= now)
         .order_by(ORDERS.c.due_at)
-        .limit(batches * SIZE)
+        .limit(chunks * CHUNK_SIZE)
         .with_for_update(skip_locked=True)
     )
     rows = (await connection.execute(free)).all()
     due = sum(row.due_at <= now for row in rows)
-    claimed = [_followed_from(row) for row in rows[: -(-due // SIZE) * SIZE]]
+    claimed = [_decode_row(row) for row in rows[: -(-due // CHUNK_SIZE) * CHUNK_SIZE]]
     if claimed:
-        await connection.execute(update(ORDERS).where(*_among(connection, panel, claimed)).values(leased_until=until))
+        await connection.execute(
+            update(ORDERS).where(*_match_orders(connection, panel, claimed)).values(leased_until=until)
+        )
     return claimed
 
 
-async def give_free(connection: AsyncConnection, panel: str, orders: Collection[TrackedOrder], *, until: float) -> None:
-    """End our lease of orders that were not looked at."""
+async def release(connection: AsyncConnection, panel: str, orders: Collection[TrackedOrder], *, until: float) -> None:
+    """End the lease of orders that were not polled."""
     if orders:
         ours = ORDERS.c.leased_until == until
         await connection.execute(
-            update(ORDERS).where(*_among(connection, panel, orders), ours).values(leased_until=0.0)
+            update(ORDERS).where(*_match_orders(connection, panel, orders), ours).values(leased_until=0.0)
         )
 
 
 async def write_back(
-    connection: AsyncConnection, panel: str, seen: Sequence[Seen], *, until: float, now: float
-) -> list[Seen]:
-    """Write down what looks came to, put the changes on record, and give the orders free.
+    connection: AsyncConnection, panel: str, polled: Sequence[PolledOrder], *, until: float, now: float
+) -> list[PolledOrder]:
+    """Write the outcomes of polls and their changes, and end the leases.
 
-    Only where they were still leased to us: those are what it returns.
+    Only orders that are still leased to us are written, and returned.
     """
-    if not seen:
+    if not polled:
         return []
     ours = (
         select(ORDERS.c.order_id)
-        .where(*_among(connection, panel, [order for order, _ in seen]), ORDERS.c.leased_until == until)
-        # In one order, so that two that write back the same orders wait for each other, and not in a circle.
+        .where(*_match_orders(connection, panel, [order for order, _ in polled]), ORDERS.c.leased_until == until)
+        # Sorted, so that two writers of the same orders wait for each other without a deadlock.
         .order_by(ORDERS.c.order_id)
         .with_for_update()
     )
     texts = set((await connection.execute(ours)).scalars())
-    written = [(order, event) for order, event in seen if format_id(order.id) in texts]
-    rows = [_row_of(panel, order) for order, _ in written]
-    await _execute_many(connection, _WRITTEN, rows)
+    written = [(order, event) for order, event in polled if format_id(order.id) in texts]
+    rows = [_encode_row(panel, order) for order, _ in written]
+    await _execute_many(connection, _UPDATE_ORDER, rows)
     changes = [
         {
             "panel": panel,
             "order_id": row["its_id"],
             "at": now,
-            "before": None if event.before is None else text_of(event.before),
+            "before": None if event.before is None else encode_status(event.before),
             "after": row["status"],
         }
         for row, (_, event) in zip(rows, written, strict=True)
         if isinstance(event, Change)
     ]
     if changes and connection.dialect.name == "postgresql":
-        # Else a change could become visible after one with a greater number, and a follower would miss it.
+        # Otherwise a change could become visible after one with a greater number, and a reader would miss it.
         await connection.execute(select(func.pg_advisory_xact_lock(_CHANGES_LOCK)))
-    await _execute_many(connection, _RECORDED, changes)
+    await _execute_many(connection, _INSERT_CHANGE, changes)
     return written
 
 
-async def changes_since(connection: AsyncConnection, number: int, *, limit: int) -> list[Recorded]:
-    """The next changes on record, a page of them."""
+async def read_changes(connection: AsyncConnection, number: int, *, limit: int) -> list[Recorded]:
+    """Return the next page of changes."""
     page = select(CHANGES).where(CHANGES.c.number > number).order_by(CHANGES.c.number).limit(limit)
     return [
         Recorded(
@@ -163,33 +165,38 @@ async def changes_since(connection: AsyncConnection, number: int, *, limit: int)
             at=row.at,
             change=Change(
                 parse_id(row.order_id),
-                None if row.before is None else status_from(row.before),
-                status_from(row.after),
+                None if row.before is None else decode_status(row.before),
+                decode_status(row.after),
             ),
         )
         for row in await connection.execute(page)
     ]
 
 
-async def counts(connection: AsyncConnection, panel: str) -> dict[OrderState | None, int]:
-    """How many orders are in which state when last seen; ``None``: not seen yet."""
+async def count_states(connection: AsyncConnection, panel: str) -> dict[OrderState | None, int]:
+    """Count the orders by their last state, ``None`` for orders that were not polled yet."""
     each = select(ORDERS.c.state, func.count()).where(ORDERS.c.panel == panel).group_by(ORDERS.c.state)
     rows = await connection.execute(each)
     return {None if state is None else OrderState(state): count for state, count in rows}
 
 
-async def next_due_at(connection: AsyncConnection, panel: str, *, now: float) -> float | None:
-    """When the next order is due, or another program's lease may be over; ``None`` where none is open."""
+async def find_next_due(connection: AsyncConnection, panel: str, *, now: float) -> float | None:
+    """Return when the next order is due or another program's lease ends, ``None`` if no order is open."""
     is_open = (ORDERS.c.panel == panel, ORDERS.c.is_open)
     is_free = ORDERS.c.leased_until <= now
     free = select(ORDERS.c.due_at).where(*is_open, is_free).order_by(ORDERS.c.due_at).limit(1)
-    leased = select(ORDERS.c.leased_until).where(*is_open, ~is_free).order_by(ORDERS.c.due_at).limit(SIZE)
+    leased = select(ORDERS.c.leased_until).where(*is_open, ~is_free).order_by(ORDERS.c.due_at).limit(CHUNK_SIZE)
     times = [*(await connection.execute(free)).scalars(), *(await connection.execute(leased)).scalars()]
     return min(times, default=None)
 
 
-def _among(connection: AsyncConnection, panel: str, orders: Iterable[TrackedOrder]) -> tuple[ColumnElement[bool], ...]:
-    """Which orders: one parameter for any number of them, in the form that each database looks up by its index."""
+def _match_orders(
+    connection: AsyncConnection, panel: str, orders: Iterable[TrackedOrder]
+) -> tuple[ColumnElement[bool], ...]:
+    """Return the condition that selects some orders, with one parameter for all ids.
+
+    Each database has its own form for which it uses its index.
+    """
     texts = [format_id(order.id) for order in orders]
     if connection.dialect.name == "postgresql":
         return ORDERS.c.panel == panel, ORDERS.c.order_id == any_(literal(texts, postgresql.ARRAY(Text)))
@@ -197,7 +204,7 @@ def _among(connection: AsyncConnection, panel: str, orders: Iterable[TrackedOrde
     return ORDERS.c.panel == panel, ORDERS.c.order_id.in_(select(each.c.value))
 
 
-_WRITTEN = (
+_UPDATE_ORDER = (
     update(ORDERS)
     .where(ORDERS.c.panel == bindparam("its_panel"), ORDERS.c.order_id == bindparam("its_id"))
     .values(
@@ -209,33 +216,33 @@ _WRITTEN = (
         | {"leased_until": literal_column("0.0")}
     )
 )
-_RECORDED = insert(CHANGES).values(
+_INSERT_CHANGE = insert(CHANGES).values(
     {each.name: bindparam(each.name) for each in CHANGES.columns if each.name != "number"}
 )
 
 
 async def _execute_many(connection: AsyncConnection, statement: UpdateBase, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Execute a statement for each row by the driver itself: reading them by SQLAlchemy costs half as much again."""
+    """Execute a statement for each row by the driver itself: through SQLAlchemy it costs half as much again."""
     if not rows:
         return
-    text, names = _compiled(statement, connection.dialect)
+    text, names = _compile(statement, connection.dialect)
     await connection.exec_driver_sql(text, [*map(itemgetter(*names), rows)] if names else rows)
 
 
 @lru_cache(maxsize=8)
-def _compiled(statement: UpdateBase, dialect: Dialect) -> tuple[str, Sequence[str] | None]:
-    """A statement for a driver, and in which order it takes parameters, or ``None`` if by name."""
+def _compile(statement: UpdateBase, dialect: Dialect) -> tuple[str, Sequence[str] | None]:
+    """Compile a statement for a driver, and return the order of its parameters, ``None`` if they have names."""
     compiled = statement.compile(dialect=dialect)
     return str(compiled), compiled.positiontup
 
 
-def _row_of(panel: str, order: TrackedOrder) -> dict[str, Any]:
+def _encode_row(panel: str, order: TrackedOrder) -> dict[str, Any]:
     error = getattr(order.outcome, "error", None)
     return {
         "its_panel": panel,
         "its_id": format_id(order.id),
         "state": None if order.status is None else order.status.state.value,
-        "status": None if order.status is None else text_of(order.status),
+        "status": None if order.status is None else encode_status(order.status),
         "moved_at": order.changed_at,
         "remained": order.initial_remains,
         "failures": order.failures,
@@ -257,14 +264,36 @@ _READ = (
 )
 
 
-def _followed_from(row: Sequence[Any]) -> TrackedOrder:
+def _decode_row(row: Sequence[Any]) -> TrackedOrder:
     order_id, status, moved_at, remained, failures, refusals, due_at = row
     return TrackedOrder(
         parse_id(order_id),
         changed_at=moved_at,
-        status=None if status is None else status_from(status),
+        status=None if status is None else decode_status(status),
         initial_remains=remained,
         failures=failures,
         not_found=refusals,
         due_at=due_at,
     )
+
+
+_STATUS_FIELDS = tuple(each.name for each in fields(OrderStatus))
+_encode_json = json.JSONEncoder(default=str, ensure_ascii=False).encode
+
+
+def encode_status(status: OrderStatus) -> str:
+    """Encode a status as JSON, without its unknown fields. Amounts are strings, to stay exact."""
+    values = {name: value for name in _STATUS_FIELDS if (value := getattr(status, name)) is not None}
+    values["state"] = status.state.value
+    values["extra"] = dict(status.extra)
+    return _encode_json(values)
+
+
+def decode_status(text: str) -> OrderStatus:
+    """Decode a status."""
+    values: dict[str, Any] = json.loads(text)
+    values["state"] = OrderState(values["state"])
+    values["orders"] = tuple(values["orders"])
+    if "charge" in values:
+        values["charge"] = Decimal(values["charge"])
+    return OrderStatus(**values)

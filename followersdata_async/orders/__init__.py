@@ -1,13 +1,13 @@
-"""Orders before they are sent: one class for each service type (panel-api §4.3).
+"""Orders to send: one class for each service type (panel-api §4.3).
 
-Every class takes ``service`` and ``extra``, fields that are sent as they are
-and win over the others. Lists are texts of lines, or many texts; blank lines
-are dropped, as some panels charge for them.
+Every class takes ``service`` and ``extra``. The fields of ``extra`` are sent as
+they are and override the others. Lists are strings of lines, or many strings.
+Blank lines are dropped, because some panels charge for them.
 """
 
 from __future__ import annotations
 
-from .base import Order, Raw, TypedOrder
+from .base import Raw, TypedOrder
 from .types import (
     CommentLikes,
     CommentReplies,
@@ -43,7 +43,6 @@ __all__ = [
     "MentionsMediaLikers",
     "MentionsUserFollowers",
     "MentionsWithHashtags",
-    "Order",
     "Package",
     "Poll",
     "Raw",

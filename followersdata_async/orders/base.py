@@ -1,11 +1,11 @@
-"""What all orders share: what their fields must be, their form, and their price before sending."""
+"""The base class of orders: validation of fields, form fields, and the price before sending."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Context, Decimal
-from typing import ClassVar, Protocol, final
+from typing import ClassVar, final
 
 from attrs import Attribute, field, frozen
 from attrs import fields as attributes
@@ -16,17 +16,6 @@ from ..models import Id, Service, ServiceKind, format_id
 _THOUSAND = Decimal(1000)
 _EXACT = Context(prec=10_000)
 _FLAT_KINDS = frozenset({ServiceKind.PACKAGE, ServiceKind.CUSTOM_COMMENTS_PACKAGE, ServiceKind.SUBSCRIPTIONS})
-
-
-class Order(Protocol):
-    """Whatever can be ordered: it knows the form's fields."""
-
-    def fields(self) -> Mapping[str, str]:
-        """The form's fields, without key and action."""
-        ...
-
-
-# --- what fields must be
 
 
 def _id(_: object, __: Attribute[Id], value: Id) -> None:
@@ -44,8 +33,8 @@ def _extra_fields(_: object, attribute: Attribute[Mapping[str, str]], value: obj
         raise ValueError(msg)
 
 
-def lines_of(lines: Iterable[str] | str) -> tuple[str, ...]:
-    """The lines of a text, or of many, without blank ones."""
+def split_lines(lines: Iterable[str] | str) -> tuple[str, ...]:
+    """Return the lines of a string, or of many, without blank ones."""
     return tuple(line.strip() for part in _texts(lines) for line in part.splitlines() if line.strip())
 
 
@@ -59,84 +48,82 @@ def _texts(lines: object) -> Iterable[str]:
         yield part
 
 
-def some_lines(_: object, attribute: Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
-    """Refuse lists without a line."""
+def non_empty_lines(_: object, attribute: Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:
+    """Check that there is a line."""
     if not value:
         msg = f"{attribute.name} has no line that is not blank"
         raise ValueError(msg)
 
 
-def as_text(value: object) -> str:
-    """A field as the form has it: lines joined, days as the panels write them."""
+def format_field(value: object) -> str:
+    """Format a form field: lines are joined, dates are written as panels write them."""
     if isinstance(value, tuple):
         return "\n".join(value)
     return value.strftime("%d/%m/%Y") if isinstance(value, date) else str(value)
 
 
-# --- what all types share
-
-
 @frozen(kw_only=True)
 class TypedOrder:
-    """What all orders of a known type share."""
+    """The base class of the orders whose service type is known."""
 
     kind: ClassVar[ServiceKind]
     counts: ClassVar[str | None] = None
-    """The field whose lines are the quantity; some panels want that sent, and the others ignore it."""
+    """The field whose lines are the quantity. Some panels require the quantity, the others ignore it."""
 
     service: Id = field(validator=_id)
     extra: Mapping[str, str] = field(factory=dict, validator=_extra_fields, hash=False)
 
     def fields(self) -> Mapping[str, str]:
-        """The form's fields, without key and action: those that are given, then the extra ones, which win."""
+        """Return the form fields without ``key`` and ``action``. ``extra`` overrides the others."""
         given = {attribute.name: getattr(self, attribute.name) for attribute in attributes(type(self))}
         del given["extra"]
         if self.counts is not None:
             given["quantity"] = self._amount()
-        return {name: as_text(value) for name, value in given.items() if value is not None} | dict(self.extra)
+        return {name: format_field(value) for name, value in given.items() if value is not None} | dict(self.extra)
 
     def problems(self, service: Service) -> tuple[str, ...]:
-        """What the catalogue's row says against the order; nothing is sent (panel-api §3.2).
+        """Check the order against its service's row of the catalogue, and return what is wrong. Sends nothing.
 
-        ``min`` and ``max`` are not held against a drip-feed: panels disagree
-        whether they are of one run or of all.
+        ``min`` and ``max`` are not checked for a drip-feed: panels disagree
+        whether they apply to one run or to all (panel-api §3.2).
         """
-        if problem := problem_of_id(self.service, service):
+        if problem := find_wrong_service(self.service, service):
             return (problem,)
-        found = [f"extra replaces {name}, which is not checked: set the field itself" for name in self._replaced()]
+        replaced = self._find_replaced_fields()
+        found = [f"extra replaces {name}, which is not checked: set the field itself" for name in replaced]
         if service.kind not in {self.kind, ServiceKind.UNKNOWN}:
             found.append(f"service {service.service} is of the type {service.type!r}, not {self.kind.value!r}")
         amount, runs = self._amount(), self._runs()
         if runs is not None and service.dripfeed is False:
             found.append(f"service {service.service} has no drip-feed: leave out runs and interval")
         if amount is not None and runs is None:
-            found += problems_of_amount("quantity", amount, service)
+            found += find_wrong_amount("quantity", amount, service)
         return tuple(found)
 
     def cost(self, service: Service) -> Decimal:
-        """The price before sending, in the account's currency, exactly (panel-api §3.2).
+        """Return the exact price in the account's currency, before the order is sent (panel-api §3.2).
 
-        Per 1000, for every run of a drip-feed; of packages and subscriptions
-        the service's whole rate.
+        Rates are per 1000, and a drip-feed pays for every run. Packages and
+        subscriptions cost the service's whole rate.
 
         Raises:
             ValueError: it is the row of another service, or ``extra`` replaces a field.
         """
         _check_id(self.service, service)
-        if replaced := self._replaced():
+        if replaced := self._find_replaced_fields():
             msg = f"extra replaces {', '.join(replaced)}, so nobody can tell the price: set the field itself"
             raise ValueError(msg)
         if self.kind in _FLAT_KINDS:
             return service.rate
         return _price(service, self._amount() or 0, self._runs())
 
-    def _replaced(self) -> list[str]:
-        """Fields of its own that ``extra`` replaces."""
+    def _find_replaced_fields(self) -> list[str]:
+        """Return the order's own fields that ``extra`` overrides."""
         own = {attribute.name for attribute in attributes(type(self))}
         return sorted((own | {"quantity"} if self.counts else own) & self.extra.keys())
 
     def _amount(self) -> int | None:
-        """How much is ordered, of one run."""
+        """Return the quantity of one run."""
         amount: int | None = (
             len(getattr(self, self.counts)) if self.counts is not None else getattr(self, "quantity", None)
         )
@@ -148,24 +135,24 @@ class TypedOrder:
 
 
 def _price(service: Service, amount: int, runs: int | None) -> Decimal:
-    """Exactly, whatever precision the program has set for its own amounts."""
+    """Compute a price exactly, independent of the program's decimal context."""
     return _EXACT.divide(_EXACT.multiply(service.rate, amount * (1 if runs is None else runs)), _THOUSAND)
 
 
-def problem_of_id(id_: Id, service: Service) -> str | None:
-    """Whether a row of the catalogue is another service's."""
+def find_wrong_service(id_: Id, service: Service) -> str | None:
+    """Return what is wrong if a row of the catalogue is another service's."""
     if format_id(id_) == format_id(service.service):
         return None
     return f"the order is for service {id_}, and this is the row of {service.service}"
 
 
 def _check_id(id_: Id, service: Service) -> None:
-    if problem := problem_of_id(id_, service):
+    if problem := find_wrong_service(id_, service):
         raise ValueError(problem)
 
 
-def problems_of_amount(name: str, amount: int, service: Service) -> list[str]:
-    """What a service's bounds say against an amount."""
+def find_wrong_amount(name: str, amount: int, service: Service) -> list[str]:
+    """Return what is wrong if an amount is outside a service's bounds."""
     if service.min is not None and amount < service.min:
         return [f"{name} is {amount}, and the least is {service.min}"]
     if service.max is not None and amount > service.max:
@@ -174,7 +161,7 @@ def problems_of_amount(name: str, amount: int, service: Service) -> list[str]:
 
 
 def check_drip_feed(runs: int | None, interval: int | None) -> None:
-    """Refuse half a drip-feed."""
+    """Check that a drip-feed has both of its fields."""
     if (runs is None) != (interval is None):
         msg = "a drip-feed takes both runs and interval: give both, or neither"
         raise ValueError(msg)
@@ -183,22 +170,22 @@ def check_drip_feed(runs: int | None, interval: int | None) -> None:
 @final
 @frozen(kw_only=True)
 class Raw:
-    """Any fields for a ``service``, sent as they are: for types that this library does not know."""
+    """An order of any fields, sent as they are, for service types that this library does not know."""
 
     service: Id = field(validator=_id)
     extra: Mapping[str, str] = field(factory=dict, validator=_extra_fields, hash=False)
 
     def fields(self) -> Mapping[str, str]:
-        """The form's fields, without key and action."""
+        """Return the form fields without ``key`` and ``action``."""
         return {"service": str(self.service)} | dict(self.extra)
 
     def problems(self, service: Service) -> tuple[str, ...]:
-        """What the catalogue's row says against the order: only whether it is its own."""
-        problem = problem_of_id(self.service, service)
+        """Check that a row of the catalogue is the order's own, and return what is wrong."""
+        problem = find_wrong_service(self.service, service)
         return (problem,) if problem else ()
 
     def cost(self, service: Service) -> Decimal:
-        """The price before sending, from the fields ``quantity`` and ``runs``.
+        """Return the price before sending, from the fields ``quantity`` and ``runs``.
 
         Raises:
             ValueError: it is the row of another service, or there is no quantity to tell the price from.
@@ -206,14 +193,14 @@ class Raw:
         _check_id(self.service, service)
         if service.kind in _FLAT_KINDS:
             return service.rate
-        quantity, runs = (_plain_number(self.extra.get(name)) for name in ("quantity", "runs"))
+        quantity, runs = (_parse_number(self.extra.get(name)) for name in ("quantity", "runs"))
         if quantity is None:
             msg = "the fields have no quantity to tell the price from"
             raise ValueError(msg)
         return _price(service, quantity, runs)
 
 
-def _plain_number(text: str | None) -> int | None:
+def _parse_number(text: str | None) -> int | None:
     return int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
 

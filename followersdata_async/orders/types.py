@@ -13,7 +13,16 @@ from attrs.validators import instance_of, optional
 
 from .._validators import integer, non_empty_string
 from ..models import Service, ServiceKind
-from .base import Raw, TypedOrder, as_text, check_drip_feed, lines_of, problem_of_id, problems_of_amount, some_lines
+from .base import (
+    Raw,
+    TypedOrder,
+    check_drip_feed,
+    find_wrong_amount,
+    find_wrong_service,
+    format_field,
+    non_empty_lines,
+    split_lines,
+)
 
 
 @final
@@ -31,7 +40,7 @@ class Default(TypedOrder):
     interval: int | None = field(default=None, validator=optional(integer(1)))
 
     def __attrs_post_init__(self) -> None:
-        """Refuse half a drip-feed."""
+        """Check that a drip-feed has both of its fields."""
         check_drip_feed(self.runs, self.interval)
 
 
@@ -52,7 +61,7 @@ class Seo(TypedOrder):
     kind: ClassVar[ServiceKind] = ServiceKind.SEO
     link: str = field(validator=non_empty_string)
     quantity: int = field(validator=integer(1))
-    keywords: tuple[str, ...] = field(converter=lines_of, validator=some_lines)
+    keywords: tuple[str, ...] = field(converter=split_lines, validator=non_empty_lines)
 
 
 @final
@@ -63,7 +72,7 @@ class CustomComments(TypedOrder):
     kind: ClassVar[ServiceKind] = ServiceKind.CUSTOM_COMMENTS
     counts: ClassVar[str | None] = "comments"
     link: str = field(validator=non_empty_string)
-    comments: tuple[str, ...] = field(converter=lines_of, validator=some_lines)
+    comments: tuple[str, ...] = field(converter=split_lines, validator=non_empty_lines)
 
 
 @final
@@ -73,7 +82,7 @@ class CustomCommentsPackage(TypedOrder):
 
     kind: ClassVar[ServiceKind] = ServiceKind.CUSTOM_COMMENTS_PACKAGE
     link: str = field(validator=non_empty_string)
-    comments: tuple[str, ...] = field(converter=lines_of, validator=some_lines)
+    comments: tuple[str, ...] = field(converter=split_lines, validator=non_empty_lines)
 
 
 @final
@@ -84,7 +93,7 @@ class Mentions(TypedOrder):
     kind: ClassVar[ServiceKind] = ServiceKind.MENTIONS
     link: str = field(validator=non_empty_string)
     quantity: int = field(validator=integer(1))
-    usernames: tuple[str, ...] = field(converter=lines_of, validator=some_lines)
+    usernames: tuple[str, ...] = field(converter=split_lines, validator=non_empty_lines)
 
 
 @final
@@ -95,8 +104,8 @@ class MentionsWithHashtags(TypedOrder):
     kind: ClassVar[ServiceKind] = ServiceKind.MENTIONS_WITH_HASHTAGS
     link: str = field(validator=non_empty_string)
     quantity: int = field(validator=integer(1))
-    usernames: tuple[str, ...] = field(converter=lines_of, validator=some_lines)
-    hashtags: tuple[str, ...] = field(converter=lines_of, validator=some_lines)
+    usernames: tuple[str, ...] = field(converter=split_lines, validator=non_empty_lines)
+    hashtags: tuple[str, ...] = field(converter=split_lines, validator=non_empty_lines)
 
 
 @final
@@ -107,7 +116,7 @@ class MentionsCustomList(TypedOrder):
     kind: ClassVar[ServiceKind] = ServiceKind.MENTIONS_CUSTOM_LIST
     counts: ClassVar[str | None] = "usernames"
     link: str = field(validator=non_empty_string)
-    usernames: tuple[str, ...] = field(converter=lines_of, validator=some_lines)
+    usernames: tuple[str, ...] = field(converter=split_lines, validator=non_empty_lines)
 
 
 @final
@@ -163,7 +172,7 @@ class CommentReplies(TypedOrder):
     counts: ClassVar[str | None] = "comments"
     link: str = field(validator=non_empty_string)
     username: str = field(validator=non_empty_string)
-    comments: tuple[str, ...] = field(converter=lines_of, validator=some_lines)
+    comments: tuple[str, ...] = field(converter=split_lines, validator=non_empty_lines)
 
 
 @final
@@ -185,7 +194,7 @@ class InvitesFromGroups(TypedOrder):
     kind: ClassVar[ServiceKind] = ServiceKind.INVITES_FROM_GROUPS
     link: str = field(validator=non_empty_string)
     quantity: int = field(validator=integer(1))
-    groups: tuple[str, ...] = field(converter=lines_of, validator=some_lines)
+    groups: tuple[str, ...] = field(converter=split_lines, validator=non_empty_lines)
 
 
 @final
@@ -215,9 +224,9 @@ class Subscriptions(TypedOrder):
     def problems(self, service: Service) -> tuple[str, ...]:
         """What the catalogue's row says against the order; nothing is sent (panel-api §3.2)."""
         found = super().problems(service)
-        if problem_of_id(self.service, service):
+        if find_wrong_service(self.service, service):
             return found
-        bounds = [*problems_of_amount("min", self.min, service), *problems_of_amount("max", self.max, service)]
+        bounds = [*find_wrong_amount("min", self.min, service), *find_wrong_amount("max", self.max, service)]
         return (*found, *bounds)
 
 
@@ -243,7 +252,7 @@ class WebTraffic(TypedOrder):
     referring_url: str | None = field(default=None, validator=optional(non_empty_string))
 
     def __attrs_post_init__(self) -> None:
-        """Refuse half a drip-feed, and traffic from a source that is not named."""
+        """Check that a drip-feed and a traffic source have all of their fields."""
         check_drip_feed(self.runs, self.interval)
         wanted = _SOURCES.get(self.type_of_traffic)
         if wanted is not None and getattr(self, wanted) is None:
@@ -277,16 +286,16 @@ _BY_KIND: Mapping[ServiceKind, type[Any]] = {class_.kind: class_ for class_ in _
 
 
 def for_service(service: Service, **fields: object) -> TypedOrder | Raw:
-    """An order of the class that the service's kind says; ``Raw`` where it is unknown.
+    """Create an order of the class for the service's kind, a ``Raw`` one if the kind is unknown.
 
     Raises:
-        TypeError: a field that the class does not have, one is missing, or of no kind that a form can hold.
+        TypeError: a field is unknown, missing, or of a type that a form cannot hold.
         ValueError: a field is out of its bounds.
     """
     class_ = _BY_KIND.get(service.kind)
     if class_ is None:
         extra: Any = fields.pop("extra", {})
-        given = {name: _any_text(name, value) for name, value in fields.items() if value is not None}
+        given = {name: _format_any_field(name, value) for name, value in fields.items() if value is not None}
         return Raw(service=service.service, extra={**given, **extra})
     if unknown := sorted(fields.keys() - fields_of(service.kind)):
         msg = f"{class_.__name__} takes {', '.join(fields_of(service.kind))}, and not {', '.join(unknown)}"
@@ -299,17 +308,17 @@ def for_service(service: Service, **fields: object) -> TypedOrder | Raw:
     return order
 
 
-def _any_text(name: str, value: object) -> str:
-    """A value of a field that nobody knows, as the form has it."""
+def _format_any_field(name: str, value: object) -> str:
+    """Format the value of a field that this library does not know."""
     if isinstance(value, (str, int, Decimal, date)) and not isinstance(value, bool):
-        return as_text(value)
+        return format_field(value)
     if isinstance(value, Mapping) or not isinstance(value, Iterable):
         msg = f"{name} is a text, a number, a date or lines, and not {type(value).__name__}"
         raise TypeError(msg)
-    return as_text(lines_of(value))
+    return format_field(split_lines(value))
 
 
 def fields_of(kind: ServiceKind) -> tuple[str, ...]:
-    """The names of the fields that an order of this kind takes; none where it is unknown."""
+    """Return the names of the fields that orders of a kind take, none if it is unknown."""
     class_ = _BY_KIND.get(kind)
     return () if class_ is None else tuple(one.name for one in attributes(class_) if one.name != "service")

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from followersdata_async import AsyncClient, PlacedOrder
+    from followersdata_async import AsyncClient, OrderInput, PlacedOrder
     from followersdata_async.models import Balance
-    from followersdata_async.orders import Order
 
 
 class Breaking:
@@ -26,7 +25,7 @@ class Breaking:
         self._before = before
         self._after = after
 
-    async def add(self, order: Order) -> PlacedOrder:
+    async def add(self, order: OrderInput) -> PlacedOrder:
         """Place it, with what goes wrong."""
         if self._before is not None:
             await self._before()

@@ -14,6 +14,8 @@ from followersdata_async.models import Service, ServiceKind
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from followersdata_async import OrderInput
+
 LINK = "https://example.com/p/1"
 
 
@@ -125,7 +127,7 @@ LINK = "https://example.com/p/1"
         ),
     ],
 )
-def test_an_order_is_the_forms_fields(order: orders.Order, fields: dict[str, str]) -> None:
+def test_an_order_is_the_forms_fields(order: OrderInput, fields: dict[str, str]) -> None:
     """Those that are given, as texts; extra ones win."""
     assert order.fields() == fields
 

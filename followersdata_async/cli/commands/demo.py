@@ -19,14 +19,13 @@ from .status import Tally, collected, tally_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ...models import Id
-    from ...orders import Order
+    from ...models import Id, OrderInput
 
 _FEW_HUNDRED = 300
 _LINK = "https://example.com/p/1"
 _NAMES = ("orders", "requests", "ok", "refused", "unreported", "failed", "seconds", "orders_per_second")
 
-_ORDERS: Sequence[Order] = (
+_ORDERS: Sequence[OrderInput] = (
     Default(service=1, link=_LINK, quantity=1000),
     CustomComments(service=2, link=_LINK, comments=[f"Comment {number}" for number in range(1, 11)]),
     Package(service=3, link=_LINK),

@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
     from ...client import AsyncClient
     from ...ledger import Receipt
-    from ...models import Change, Id
-    from ...orders import Order
+    from ...models import Change, Id, OrderInput
 
 
 @final
@@ -48,12 +47,12 @@ _CODES = {
 }
 
 
-async def recorded(client: AsyncClient, order: Order, cost: Decimal | None, place: Place, how: Format) -> int:
+async def recorded(client: AsyncClient, order: OrderInput, cost: Decimal | None, place: Place, how: Format) -> int:
     """Place an order under a ref, write its receipt, and return the exit code that it stands for."""
     with current().patiently():
         async with Ledger(place.db) as ledger:
             with working(f"ordering {place.ref} …"):
-                receipt = await ledger.place(client, order, ref=place.ref, name=place.panel, cost=cost)
+                receipt = await ledger.place(client, order, ref=place.ref, panel=place.panel, cost=cost)
     write_one(row_of(receipt), COLUMNS, how)
     if receipt.state is ReceiptState.UNKNOWN:
         say(f"nobody knows whether it was placed: look at the panel, then `followersdata ledger resolve {place.ref} …`")
@@ -73,7 +72,7 @@ async def polled_once(client: AsyncClient, db: str, name: str, batches: int, how
     """Look at what is due at the panel of this name, and write what changed."""
     async with _existing(db) as ledger:
         with working("looking at what is due …"):
-            report = await ledger.poll_once(client, name=name, max_requests=batches)
+            report = await ledger.poll_once(client, panel=name, max_requests=batches)
     write([_row_of_change(change) for change in report.changes], CHANGE_COLUMNS, how)
     say(
         f"{report.orders:,} orders: {len(report.changes):,} changed, {report.final:,} final, "
@@ -84,7 +83,7 @@ async def polled_once(client: AsyncClient, db: str, name: str, batches: int, how
 
 async def polled(client: AsyncClient, db: str, name: str) -> int:
     """Write each change as a line of JSON, with a live view, until it is interrupted."""
-    async with _existing(db) as ledger, ledger.poll(client, name=name) as changes:
+    async with _existing(db) as ledger, ledger.poll(client, panel=name) as changes:
         board = Board(await ledger.counts(panel=name))
         with live(board, "jsonl"):
             async for change in changes:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from ...orders import Order
+from ...models import OrderInput
 from ..examples import EXAMPLES
 from ..options import (
     DEFAULT_CONSENT,
@@ -54,7 +54,7 @@ async def place(
     consent.check()
     async with panel.client() as client:
 
-        async def send(order: Order, cost: Decimal | None) -> int:
+        async def send(order: OrderInput, cost: Decimal | None) -> int:
             return await recorded(client, order, cost, Place(ref=ref, db=db, panel=panel.name), format)
 
         return await placed(client, service, order, consent, format, send)

@@ -1,11 +1,10 @@
-"""Alembic's way in: it runs the revisions on the connection that it is given."""
+"""Alembic's environment: it runs the revisions on the connection that it is given."""
 
 from __future__ import annotations
 
 from alembic import context
 
-from followersdata_async.ledger.schema import VERSION_TABLE
-from followersdata_async.ledger.tables import METADATA
+from followersdata_async.ledger.schema import METADATA, VERSION_TABLE
 
 context.configure(
     connection=context.config.attributes["connection"],

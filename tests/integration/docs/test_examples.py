@@ -146,7 +146,7 @@ def test_the_guide_to_the_ledger_places_and_follows(
     in_a_shop(f"sqlite+aiosqlite:///{tmp_path}/shop.db", follow)
     out = capsys.readouterr().out
     (taken,) = environment.orders()
-    assert out.startswith(f"ReceiptState.PLACED {taken['order']}\n1 looked at\n")
+    assert out.startswith(f"ReceiptState.PLACED {taken['order']}\n1 orders polled in 1 chunks\n")
     assert f"\n1 {taken['order']}\n" in out
     assert out.endswith("{<OrderState.COMPLETED: 'completed'>: 1}\n")
 

@@ -55,7 +55,7 @@ from followersdata_async import (
     orders,
 )
 from followersdata_async.integrations.fastapi import PanelDep, install_error_handlers, lifespan, panel_named, panels_of
-from followersdata_async.ledger.receipts import Receipt, ReceiptState
+from followersdata_async.models import Receipt, ReceiptState
 from followersdata_async.sandbox import Sandbox
 
 ORDER = orders.Default(service=1, link="https://example.com/p/1", quantity=1000)

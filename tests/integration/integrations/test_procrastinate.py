@@ -72,7 +72,7 @@ async def intend(database: str, *refs: str, panel: str = "main") -> None:
     engine = create_async_engine(database.replace("postgresql://", "postgresql+psycopg://"))
     async with Ledger(engine) as ledger, engine.begin() as connection:
         for ref in refs:
-            await ledger.intend(connection, order_of(ref), ref=ref, name=panel)
+            await ledger.intend(connection, order_of(ref), ref=ref, panel=panel)
     await engine.dispose()
 
 

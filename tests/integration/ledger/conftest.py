@@ -21,7 +21,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of an empty database."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/orders.db"
@@ -36,7 +36,7 @@ async def sandbox() -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
-async def panel(sandbox: Sandbox) -> AsyncIterator[AsyncClient]:
+async def client(sandbox: Sandbox) -> AsyncIterator[AsyncClient]:
     """A client of it."""
-    async with sandbox.http() as http, AsyncClient(sandbox.key, url=sandbox.url, http=http) as panel:
-        yield panel
+    async with sandbox.http() as http, AsyncClient(sandbox.key, url=sandbox.url, http=http) as client:
+        yield client

@@ -25,9 +25,9 @@ import asyncio, os, signal, sys
 from sqlalchemy import event
 from followersdata_async import AsyncClient, orders
 from followersdata_async.ledger import Ledger
-from followersdata_async.ledger.engines import engine_for
+from followersdata_async.ledger.database import create_engine
 
-where, url, step = sys.argv[1:]
+database_url, url, step = sys.argv[1:]
 reached = []
 
 def pass_by(name):
@@ -36,8 +36,8 @@ def pass_by(name):
         os.kill(os.getpid(), signal.SIGKILL)
 
 class Panel:
-    def __init__(self, panel):
-        self.panel = panel
+    def __init__(self, client):
+        self.panel = client
 
     async def add(self, order):
         pass_by("intent is committed")
@@ -46,12 +46,12 @@ class Panel:
         return placed
 
 async def main():
-    engine = engine_for(where)
-    async with Ledger(engine) as ledger, AsyncClient("sandbox-key", url=url) as panel:
+    engine = create_engine(database_url)
+    async with Ledger(engine) as ledger, AsyncClient("sandbox-key", url=url) as client:
         commits = iter(["intent is to be committed", "receipt is to be committed"])
         event.listen(engine.sync_engine, "commit", lambda _: pass_by(next(commits)))
         order = orders.Package(service=3, link="https://example.com/p/1")
-        await ledger.place(Panel(panel), order, ref="cart-81")
+        await ledger.place(Panel(client), order, ref="cart-81")
         pass_by("receipt is committed")
 
 asyncio.run(main())
@@ -69,18 +69,18 @@ asyncio.run(main())
     ],
 )
 async def test_a_process_killed_while_it_places_an_order(
-    where: str, step: str, state: ReceiptState | None, taken: int, tmp_path: Path
+    database_url: str, step: str, state: ReceiptState | None, taken: int, tmp_path: Path
 ) -> None:
     """What was never intended is placed afterwards; what was on its way is unknown, and never sent again."""
     script = tmp_path / "dying.py"
     script.write_text(DYING, encoding="utf-8")
-    async with Sandbox(serve=True) as sandbox, AsyncClient(sandbox.key, url=sandbox.url) as panel:
-        died = subprocess.run([sys.executable, script, where, sandbox.url, step], check=False)  # noqa: ASYNC221
+    async with Sandbox(serve=True) as sandbox, AsyncClient(sandbox.key, url=sandbox.url) as client:
+        died = subprocess.run([sys.executable, script, database_url, sandbox.url, step], check=False)  # noqa: ASYNC221
         assert died.returncode == -signal.SIGKILL
         assert len(sandbox.orders()) == taken
-        async with Ledger(where) as ledger:
+        async with Ledger(database_url) as ledger:
             unknown = [receipt.ref async for receipt in ledger.unknown()]
             assert unknown == (["cart-81"] if state is ReceiptState.UNKNOWN else [])
-            again = await ledger.place(panel, ORDER, ref="cart-81")
+            again = await ledger.place(client, ORDER, ref="cart-81")
         assert again.state is (state or ReceiptState.PLACED)
         assert len(sandbox.orders()) == (1 if state is None else taken)

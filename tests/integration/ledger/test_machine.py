@@ -49,7 +49,7 @@ class Orders(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
-        self.where = f"sqlite:///{Path(self.folder.name)}/orders.db"
+        self.database_url = f"sqlite:///{Path(self.folder.name)}/orders.db"
         self.now = time.time()
         self.sandbox = Sandbox(clock=lambda: self.now)
         self.settled: set[str] = set()
@@ -64,10 +64,10 @@ class Orders(RuleBasedStateMachine):
         async def main() -> None:
             async with (
                 self.sandbox.http() as http,
-                AsyncClient(self.sandbox.key, url=self.sandbox.url, http=http) as panel,
-                Ledger(self.where, clock=lambda: self.now) as ledger,
+                AsyncClient(self.sandbox.key, url=self.sandbox.url, http=http) as client,
+                Ledger(self.database_url, clock=lambda: self.now) as ledger,
             ):
-                await work(ledger, panel)
+                await work(ledger, client)
 
         with suppress(Killed):
             asyncio.run(main())
@@ -81,8 +81,8 @@ class Orders(RuleBasedStateMachine):
         """Order, directly or by way of the outbox."""
         before, after = (None if error is None else raising(error) for error in FAULTS[fault])
 
-        async def work(ledger: Ledger, panel: AsyncClient) -> None:
-            breaking: AsyncClient = Breaking(panel, before=before, after=after)  # type: ignore[assignment]
+        async def work(ledger: Ledger, client: AsyncClient) -> None:
+            breaking: AsyncClient = Breaking(client, before=before, after=after)  # type: ignore[assignment]
             if not outbox:
                 await ledger.place(breaking, order_of(ref), ref=ref)
                 return
@@ -109,8 +109,8 @@ class Orders(RuleBasedStateMachine):
         """Look at what is due, and be stopped before there is an answer, or after the first one."""
         self.now += 1000.0
 
-        async def work(ledger: Ledger, panel: AsyncClient) -> None:
-            looking: AsyncClient = Looking(panel, broken) if broken else panel  # type: ignore[assignment]
+        async def work(ledger: Ledger, client: AsyncClient) -> None:
+            looking: AsyncClient = Looking(client, broken) if broken else client  # type: ignore[assignment]
             try:
                 report = await ledger.poll_once(looking)
                 assert report.failed == report.lost == 0
@@ -161,10 +161,10 @@ class Looking:
 
     requests = 1
 
-    def __init__(self, panel: AsyncClient, broken: str) -> None:
-        self._panel = panel
+    def __init__(self, client: AsyncClient, broken: str) -> None:
+        self._panel = client
         self._broken = broken
-        self.events = panel.events
+        self.events = client.events
 
     @asynccontextmanager
     async def stream_status(self, ids: Iterable[Id]) -> AsyncIterator[Looking]:

@@ -22,7 +22,7 @@ from followersdata_async import (
     orders,
 )
 from followersdata_async.ledger import Ledger, ReceiptState
-from followersdata_async.ledger.engines import engine_for
+from followersdata_async.ledger.database import create_engine
 from tests.helpers.panels import Breaking, raising
 
 if TYPE_CHECKING:
@@ -42,56 +42,58 @@ async def refs(listing: Any) -> list[str]:
     return [receipt.ref async for receipt in listing]
 
 
-async def test_an_order_is_placed_once_under_its_ref(where: str, panel: AsyncClient, sandbox: Sandbox) -> None:
+async def test_an_order_is_placed_once_under_its_ref(database_url: str, client: AsyncClient, sandbox: Sandbox) -> None:
     """The same ref and order give the receipt on record, also after the ledger was closed."""
-    async with Ledger(where) as ledger:
-        receipt = await ledger.place(panel, ORDER, ref="cart-81", cost=Decimal("0.90"))
+    async with Ledger(database_url) as ledger:
+        receipt = await ledger.place(client, ORDER, ref="cart-81", cost=Decimal("0.90"))
         assert (receipt.state, receipt.order, receipt.cost) == (ReceiptState.PLACED, 1, Decimal("0.90"))
-        assert await ledger.place(panel, ORDER, ref="cart-81") == receipt
-    async with Ledger(where) as ledger:
-        assert await ledger.place(panel, ORDER, ref="cart-81") == receipt
+        assert await ledger.place(client, ORDER, ref="cart-81") == receipt
+    async with Ledger(database_url) as ledger:
+        assert await ledger.place(client, ORDER, ref="cart-81") == receipt
         assert await ledger.receipt("cart-81") == receipt
-        assert (await ledger.place(panel, ORDER, ref="cart-82")).order == 2
+        assert (await ledger.place(client, ORDER, ref="cart-82")).order == 2
     assert [taken["order"] for taken in sandbox.orders()] == [1, 2]
 
 
-async def test_a_ref_stands_for_one_order(where: str, panel: AsyncClient, sandbox: Sandbox) -> None:
+async def test_a_ref_stands_for_one_order(database_url: str, client: AsyncClient, sandbox: Sandbox) -> None:
     """Another body, or another panel, is an error, and nothing is sent."""
-    async with Ledger(where) as ledger:
-        await ledger.place(panel, ORDER, ref="cart-81")
+    async with Ledger(database_url) as ledger:
+        await ledger.place(client, ORDER, ref="cart-81")
         for order, name in ((OTHER, "main"), (ORDER, "spare")):
             with pytest.raises(ValueError, match=r"^the ref 'cart-81' was used for another order"):
-                await ledger.place(panel, order, ref="cart-81", name=name)
+                await ledger.place(client, order, ref="cart-81", panel=name)
     assert len(sandbox.orders()) == 1
 
 
 async def test_callers_of_one_ref_at_the_same_time_place_it_once(
-    where: str, panel: AsyncClient, sandbox: Sandbox
+    database_url: str, client: AsyncClient, sandbox: Sandbox
 ) -> None:
     """And all of them have its receipt: a button pressed twice."""
     receipts: list[Receipt] = []
-    async with Ledger(where) as ledger:
+    async with Ledger(database_url) as ledger:
 
         async def press() -> None:
-            receipts.append(await ledger.place(panel, ORDER, ref="cart-81"))
+            receipts.append(await ledger.place(client, ORDER, ref="cart-81"))
 
         async with anyio.create_task_group() as group:
             for _ in range(5):
                 group.start_soon(press)
-        assert ledger._placing._sending == {}
+        assert ledger._placement._locks == {}
     assert [receipt.order for receipt in receipts] == [1] * 5
     assert len(sandbox.orders()) == 1
 
 
-async def test_two_ledgers_at_the_same_time_place_it_once(where: str, panel: AsyncClient, sandbox: Sandbox) -> None:
+async def test_two_ledgers_at_the_same_time_place_it_once(
+    database_url: str, client: AsyncClient, sandbox: Sandbox
+) -> None:
     """Of the other one nobody can tell how far it is; afterwards both know."""
-    async with Ledger(where) as one, Ledger(where) as two:
+    async with Ledger(database_url) as one, Ledger(database_url) as two:
         inner: list[Receipt] = []
 
         async def meanwhile() -> None:
-            inner.append(await two.place(panel, ORDER, ref="cart-81"))
+            inner.append(await two.place(client, ORDER, ref="cart-81"))
 
-        outer = await one.place(Breaking(panel, before=meanwhile), ORDER, ref="cart-81")  # type: ignore[arg-type]
+        outer = await one.place(Breaking(client, before=meanwhile), ORDER, ref="cart-81")  # type: ignore[arg-type]
         assert (outer.state, inner[0].state) == (ReceiptState.PLACED, ReceiptState.UNKNOWN)
         assert await two.receipt("cart-81") == outer
     assert len(sandbox.orders()) == 1
@@ -106,43 +108,45 @@ async def test_two_ledgers_at_the_same_time_place_it_once(where: str, panel: Asy
     ],
 )
 async def test_what_became_of_it_is_on_record(
-    where: str, panel: AsyncClient, error: Exception, state: ReceiptState
+    database_url: str, client: AsyncClient, error: Exception, state: ReceiptState
 ) -> None:
     """With the class and the words; only what did not leave is sent when it is asked for again."""
-    async with Ledger(where) as ledger:
-        broken = Breaking(panel, before=raising(error))
+    async with Ledger(database_url) as ledger:
+        broken = Breaking(client, before=raising(error))
         receipt = await ledger.place(broken, ORDER, ref="cart-81")  # type: ignore[arg-type]
         assert (receipt.state, receipt.error, receipt.message) == (state, type(error).__name__, error.message)  # type: ignore[attr-defined]
         assert await ledger.receipt("cart-81") == receipt
-        again = await ledger.place(panel, ORDER, ref="cart-81")
+        again = await ledger.place(client, ORDER, ref="cart-81")
         assert again.state is (ReceiptState.PLACED if state is ReceiptState.NOT_SENT else state)
         assert again.error == (None if state is ReceiptState.NOT_SENT else type(error).__name__)
 
 
-async def test_a_callers_mistake_is_raised_and_nothing_was_sent(where: str) -> None:
+async def test_a_callers_mistake_is_raised_and_nothing_was_sent(database_url: str) -> None:
     """The ref may be used again."""
     closed = AsyncClient("sandbox-key", url="http://127.0.0.1:1/")
-    async with Ledger(where) as ledger:
+    async with Ledger(database_url) as ledger:
         with pytest.raises(ConfigurationError, match=r"^the client is not open"):
             await ledger.place(closed, ORDER, ref="cart-81")
         assert (await ledger.receipt("cart-81")).state is ReceiptState.NOT_SENT
 
 
-async def test_a_cancelled_caller_leaves_a_whole_record(where: str, panel: AsyncClient, sandbox: Sandbox) -> None:
+async def test_a_cancelled_caller_leaves_a_whole_record(
+    database_url: str, client: AsyncClient, sandbox: Sandbox
+) -> None:
     """The answer is awaited and written down."""
-    async with Ledger(where) as ledger:
+    async with Ledger(database_url) as ledger:
         with anyio.CancelScope() as scope:
 
             async def cancel() -> None:
                 scope.cancel()
 
-            await ledger.place(Breaking(panel, before=cancel), ORDER, ref="cart-81")  # type: ignore[arg-type]
+            await ledger.place(Breaking(client, before=cancel), ORDER, ref="cart-81")  # type: ignore[arg-type]
         assert (await ledger.receipt("cart-81")).order == 1
     assert len(sandbox.orders()) == 1
 
 
 async def test_a_task_that_asyncio_cancels_leaves_a_whole_record(
-    where: str, panel: AsyncClient, sandbox: Sandbox
+    database_url: str, client: AsyncClient, sandbox: Sandbox
 ) -> None:
     """As a server does at its end: no scope's shield holds that off."""
     arrived, released = anyio.Event(), anyio.Event()
@@ -151,8 +155,8 @@ async def test_a_task_that_asyncio_cancels_leaves_a_whole_record(
         arrived.set()
         await released.wait()
 
-    async with Ledger(where) as ledger:
-        broken = Breaking(panel, before=wait)
+    async with Ledger(database_url) as ledger:
+        broken = Breaking(client, before=wait)
         task = asyncio.create_task(ledger.place(broken, ORDER, ref="cart-81"))  # type: ignore[arg-type]
         await arrived.wait()
         task.cancel()
@@ -163,7 +167,7 @@ async def test_a_task_that_asyncio_cancels_leaves_a_whole_record(
     assert len(sandbox.orders()) == 1
 
 
-async def test_closing_waits_for_an_order_that_is_being_placed(where: str, panel: AsyncClient) -> None:
+async def test_closing_waits_for_an_order_that_is_being_placed(database_url: str, client: AsyncClient) -> None:
     """Its answer is to be written down."""
     arrived, released = anyio.Event(), anyio.Event()
     receipts: list[Receipt] = []
@@ -173,38 +177,38 @@ async def test_closing_waits_for_an_order_that_is_being_placed(where: str, panel
         await released.wait()
 
     async def place(ledger: Ledger) -> None:
-        receipts.append(await ledger.place(Breaking(panel, before=wait), ORDER, ref="cart-81"))  # type: ignore[arg-type]
+        receipts.append(await ledger.place(Breaking(client, before=wait), ORDER, ref="cart-81"))  # type: ignore[arg-type]
 
     async def release() -> None:
         await anyio.wait_all_tasks_blocked()
         released.set()
 
     async with anyio.create_task_group() as group:
-        async with Ledger(where) as ledger:
+        async with Ledger(database_url) as ledger:
             group.start_soon(place, ledger)
             await arrived.wait()
             group.start_soon(release)
         assert [receipt.state for receipt in receipts] == [ReceiptState.PLACED]
 
 
-async def test_what_is_not_ours_proves_nothing(where: str, sandbox: Sandbox) -> None:
+async def test_what_is_not_ours_proves_nothing(database_url: str, sandbox: Sandbox) -> None:
     """A lent client's hook fails after the panel took the order: it is on record as unknown, and not sent again."""
 
     async def hook(_: httpx.Response) -> None:
         json.loads(b"")
 
-    async with Ledger(where) as ledger, sandbox.http() as http:
+    async with Ledger(database_url) as ledger, sandbox.http() as http:
         http.event_hooks = {"response": [hook]}
-        async with AsyncClient(sandbox.key, url=sandbox.url, http=http) as panel:
+        async with AsyncClient(sandbox.key, url=sandbox.url, http=http) as client:
             with pytest.raises(json.JSONDecodeError):
-                await ledger.place(panel, ORDER, ref="cart-81")
-            assert (await ledger.place(panel, ORDER, ref="cart-81")).state is ReceiptState.UNKNOWN
+                await ledger.place(client, ORDER, ref="cart-81")
+            assert (await ledger.place(client, ORDER, ref="cart-81")).state is ReceiptState.UNKNOWN
     assert len(sandbox.orders()) == 1
 
 
-async def test_a_cancelled_look_leaves_nothing_behind(where: str) -> None:
+async def test_a_cancelled_look_leaves_nothing_behind(database_url: str) -> None:
     """No task for which an event loop that ends would wait, and a ledger that works."""
-    async with Ledger(where) as ledger:
+    async with Ledger(database_url) as ledger:
         await ledger.track([1, 2, 3])
         before = asyncio.all_tasks()
         for steps in range(100):
@@ -220,9 +224,11 @@ async def test_a_cancelled_look_leaves_nothing_behind(where: str) -> None:
 # --- the outbox
 
 
-async def test_an_intent_is_part_of_the_users_own_transaction(where: str, panel: AsyncClient, sandbox: Sandbox) -> None:
+async def test_an_intent_is_part_of_the_users_own_transaction(
+    database_url: str, client: AsyncClient, sandbox: Sandbox
+) -> None:
     """Rolled back, it was never there; committed, it is sent once."""
-    engine = engine_for(where)
+    engine = create_engine(database_url)
     async with Ledger(engine) as ledger:
         with pytest.raises(ZeroDivisionError):
             async with engine.begin() as connection:
@@ -236,11 +242,11 @@ async def test_an_intent_is_part_of_the_users_own_transaction(where: str, panel:
         assert intended.state is ReceiptState.INTENDED
         assert await refs(ledger.intended()) == ["cart-81"]
         with pytest.raises(LookupError, match=r"^nothing is on record for the ref 'cart-80'$"):
-            await ledger.send(panel, "cart-80")
+            await ledger.send(client, "cart-80")
         assert sandbox.orders() == []
-        sent = await ledger.send(panel, "cart-81")
-        assert await ledger.send(panel, "cart-81") == sent
-        assert await ledger.place(panel, ORDER, ref="cart-81") == sent
+        sent = await ledger.send(client, "cart-81")
+        assert await ledger.send(client, "cart-81") == sent
+        assert await ledger.place(client, ORDER, ref="cart-81") == sent
         assert await refs(ledger.intended()) == []
     assert (sent.state, sent.order, len(sandbox.orders())) == (ReceiptState.PLACED, 1, 1)
     async with engine.connect() as connection:  # A lent engine is not disposed.
@@ -251,18 +257,18 @@ async def test_an_intent_is_part_of_the_users_own_transaction(where: str, panel:
 # --- what nobody knows
 
 
-async def unknown_under(ledger: Ledger, panel: AsyncClient, ref: str, **known: Any) -> Receipt:
+async def unknown_under(ledger: Ledger, client: AsyncClient, ref: str, **known: Any) -> Receipt:
     """An order that was taken, and whose answer was lost."""
-    lost = Breaking(panel, after=raising(OutcomeUnknownError("cut off", action="add", sent=True)))
+    lost = Breaking(client, after=raising(OutcomeUnknownError("cut off", action="add", sent=True)))
     return await ledger.place(lost, ORDER, ref=ref, **known)  # type: ignore[arg-type]
 
 
-async def test_unknown_orders_are_listed_with_the_money_at_risk(where: str, panel: AsyncClient) -> None:
+async def test_unknown_orders_are_listed_with_the_money_at_risk(database_url: str, client: AsyncClient) -> None:
     """The oldest first, and however many there are."""
-    async with Ledger(where) as ledger:
+    async with Ledger(database_url) as ledger:
         for number in range(3):
-            await unknown_under(ledger, panel, f"cart-{number}", cost=Decimal(number))
-        await ledger.place(panel, ORDER, ref="cart-9")
+            await unknown_under(ledger, client, f"cart-{number}", cost=Decimal(number))
+        await ledger.place(client, ORDER, ref="cart-9")
         assert [(receipt.ref, receipt.cost) async for receipt in ledger.unknown()] == [
             ("cart-0", Decimal(0)),
             ("cart-1", Decimal(1)),
@@ -270,9 +276,9 @@ async def test_unknown_orders_are_listed_with_the_money_at_risk(where: str, pane
         ]
 
 
-async def test_more_orders_than_a_page_holds(where: str) -> None:
+async def test_more_orders_than_a_page_holds(database_url: str) -> None:
     """Written down in the same moment, too."""
-    engine = engine_for(where)
+    engine = create_engine(database_url)
     async with Ledger(engine, clock=lambda: 1000.0) as ledger:
         async with engine.begin() as connection:
             for number in range(1203):
@@ -281,29 +287,31 @@ async def test_more_orders_than_a_page_holds(where: str) -> None:
     await engine.dispose()
 
 
-async def test_evidence_compares_the_balance(where: str, panel: AsyncClient) -> None:
+async def test_evidence_compares_the_balance(database_url: str, client: AsyncClient) -> None:
     """With what it was before; code decides nothing."""
-    async with Ledger(where) as ledger:
-        before = (await panel.balance()).balance
-        await unknown_under(ledger, panel, "cart-1", balance_before=before)
-        evidence = await ledger.evidence(panel, "cart-1")
+    async with Ledger(database_url) as ledger:
+        before = (await client.balance()).balance
+        await unknown_under(ledger, client, "cart-1", balance_before=before)
+        evidence = await ledger.evidence(client, "cart-1")
         assert evidence.spent == before - evidence.balance > 0
-        await unknown_under(ledger, panel, "cart-2")
-        assert (await ledger.evidence(panel, "cart-2")).spent is None
+        await unknown_under(ledger, client, "cart-2")
+        assert (await ledger.evidence(client, "cart-2")).spent is None
         assert evidence.receipt.state is ReceiptState.UNKNOWN
 
 
-async def test_an_unknown_order_is_settled_by_whoever_looked(where: str, panel: AsyncClient, sandbox: Sandbox) -> None:
+async def test_an_unknown_order_is_settled_by_whoever_looked(
+    database_url: str, client: AsyncClient, sandbox: Sandbox
+) -> None:
     """As placed, with its id; or as not placed, and then it may be placed again."""
-    async with Ledger(where) as ledger:
+    async with Ledger(database_url) as ledger:
         for ref in ("cart-1", "cart-2"):
-            await unknown_under(ledger, panel, ref)
+            await unknown_under(ledger, client, ref)
         settled = await ledger.resolve("cart-1", order=1)
         assert (settled.state, settled.order) == (ReceiptState.PLACED, 1)
-        assert await ledger.place(panel, ORDER, ref="cart-1") == settled == await ledger.receipt("cart-1")
+        assert await ledger.place(client, ORDER, ref="cart-1") == settled == await ledger.receipt("cart-1")
         assert (await ledger.resolve("cart-2", placed=False)).state is ReceiptState.NOT_SENT
         assert await refs(ledger.unknown()) == []
-        assert (await ledger.place(panel, ORDER, ref="cart-2")).order == 3
+        assert (await ledger.place(client, ORDER, ref="cart-2")).order == 3
     assert len(sandbox.orders()) == 3
 
 
@@ -318,31 +326,33 @@ async def test_an_unknown_order_is_settled_by_whoever_looked(where: str, panel: 
     ],
 )
 async def test_only_what_is_unknown_is_settled(
-    where: str, panel: AsyncClient, ref: str, said: dict[str, Any], error: type[Exception], words: str
+    database_url: str, client: AsyncClient, ref: str, said: dict[str, Any], error: type[Exception], words: str
 ) -> None:
     """And only in so many words."""
-    async with Ledger(where) as ledger:
-        await unknown_under(ledger, panel, "cart-1")
-        await ledger.place(panel, ORDER, ref="cart-2")
+    async with Ledger(database_url) as ledger:
+        await unknown_under(ledger, client, "cart-1")
+        await ledger.place(client, ORDER, ref="cart-2")
         with pytest.raises(error, match=words):
             await ledger.resolve(ref, **said)
 
 
-async def test_an_answer_that_comes_after_it_was_given_up_is_written_down(where: str, panel: AsyncClient) -> None:
+async def test_an_answer_that_comes_after_it_was_given_up_is_written_down(
+    database_url: str, client: AsyncClient
+) -> None:
     """Placed is placed, whatever somebody decided meanwhile; any other answer does not undo a decision."""
-    async with Ledger(where) as ledger, Ledger(where) as human:
+    async with Ledger(database_url) as ledger, Ledger(database_url) as human:
 
         async def give_up() -> None:
             await human.resolve("cart-1", placed=False)
 
-        assert (await ledger.place(Breaking(panel, after=give_up), ORDER, ref="cart-1")).order == 1  # type: ignore[arg-type]
+        assert (await ledger.place(Breaking(client, after=give_up), ORDER, ref="cart-1")).order == 1  # type: ignore[arg-type]
         assert (await human.receipt("cart-1")).order == 1
 
         async def settle_and_refuse() -> None:
             await human.resolve("cart-2", order=77)
             raise InsufficientFundsError("Not enough funds")
 
-        await ledger.place(Breaking(panel, before=settle_and_refuse), ORDER, ref="cart-2")  # type: ignore[arg-type]
+        await ledger.place(Breaking(client, before=settle_and_refuse), ORDER, ref="cart-2")  # type: ignore[arg-type]
         assert (await human.receipt("cart-2")).order == 77
 
 
@@ -350,72 +360,76 @@ async def test_an_answer_that_comes_after_it_was_given_up_is_written_down(where:
 
 
 @pytest.mark.parametrize("ref", ["", "  ", "x" * 10_000, "a\x00b", "\ud800"])
-async def test_a_ref_that_cannot_be_kept_is_refused(where: str, panel: AsyncClient, sandbox: Sandbox, ref: str) -> None:
+async def test_a_ref_that_cannot_be_kept_is_refused(
+    database_url: str, client: AsyncClient, sandbox: Sandbox, ref: str
+) -> None:
     """Before anything is sent."""
-    async with Ledger(where) as ledger:
+    async with Ledger(database_url) as ledger:
         with pytest.raises(ValueError, match=r"^ref has "):
-            await ledger.place(panel, ORDER, ref=ref)
+            await ledger.place(client, ORDER, ref=ref)
         with pytest.raises(TypeError, match=r"^ref is a text, not int$"):
-            await ledger.place(panel, ORDER, ref=81)  # type: ignore[arg-type]
+            await ledger.place(client, ORDER, ref=81)  # type: ignore[arg-type]
     assert sandbox.orders() == []
 
 
-async def renamed(where: str, old: str, new: str) -> None:
+async def renamed(database_url: str, old: str, new: str) -> None:
     """A table that is away."""
-    engine = engine_for(where)
+    engine = create_engine(database_url)
     async with engine.begin() as connection:
         await connection.execute(text(f"ALTER TABLE {old} RENAME TO {new}"))
     await engine.dispose()
 
 
-async def test_a_database_that_breaks_before_sends_nothing(where: str, panel: AsyncClient, sandbox: Sandbox) -> None:
+async def test_a_database_that_breaks_before_sends_nothing(
+    database_url: str, client: AsyncClient, sandbox: Sandbox
+) -> None:
     """And says so."""
-    async with Ledger(where) as ledger:
-        await renamed(where, "followersdata_intents", "elsewhere")
+    async with Ledger(database_url) as ledger:
+        await renamed(database_url, "followersdata_intents", "elsewhere")
         with pytest.raises(LedgerError, match=r"^the ledger could not be used, and nothing was sent: ") as caught:
-            await ledger.place(panel, ORDER, ref="cart-81")
+            await ledger.place(client, ORDER, ref="cart-81")
         assert caught.value.receipt is None
         assert ORDER.link not in str(caught.value)
     assert sandbox.orders() == []
 
 
 async def test_a_database_that_breaks_in_the_middle_loses_nothing(
-    where: str, panel: AsyncClient, sandbox: Sandbox
+    database_url: str, client: AsyncClient, sandbox: Sandbox
 ) -> None:
     """The caller has the answer, the ledger says unknown, and nothing is sent again."""
 
     async def breaks() -> None:
-        await renamed(where, "followersdata_intents", "elsewhere")
+        await renamed(database_url, "followersdata_intents", "elsewhere")
 
-    async with Ledger(where) as ledger:
+    async with Ledger(database_url) as ledger:
         with pytest.raises(LedgerError, match=r"^what became of the order could not be written down") as caught:
-            await ledger.place(Breaking(panel, after=breaks), ORDER, ref="cart-81")  # type: ignore[arg-type]
+            await ledger.place(Breaking(client, after=breaks), ORDER, ref="cart-81")  # type: ignore[arg-type]
         assert caught.value.receipt is not None
         assert (caught.value.receipt.state, caught.value.receipt.order) == (ReceiptState.PLACED, 1)
-        await renamed(where, "elsewhere", "followersdata_intents")
-        assert (await ledger.place(panel, ORDER, ref="cart-81")).state is ReceiptState.UNKNOWN
+        await renamed(database_url, "elsewhere", "followersdata_intents")
+        assert (await ledger.place(client, ORDER, ref="cart-81")).state is ReceiptState.UNKNOWN
         await ledger.resolve("cart-81", order=1)
     assert len(sandbox.orders()) == 1
 
 
-async def test_a_locked_database_sends_nothing(tmp_path: Any, panel: AsyncClient, sandbox: Sandbox) -> None:
+async def test_a_locked_database_sends_nothing(tmp_path: Any, client: AsyncClient, sandbox: Sandbox) -> None:
     """Another program writes for longer than we wait."""
-    where = f"sqlite+aiosqlite:///{tmp_path}/orders.db"
-    engine = create_async_engine(where, connect_args={"timeout": 0.01})
-    other = engine_for(where)
+    database_url = f"sqlite+aiosqlite:///{tmp_path}/orders.db"
+    engine = create_async_engine(database_url, connect_args={"timeout": 0.01})
+    other = create_engine(database_url)
     async with Ledger(engine) as ledger:
         async with other.begin():
             with pytest.raises(LedgerError, match="database is locked"):
-                await ledger.place(panel, ORDER, ref="cart-81")
+                await ledger.place(client, ORDER, ref="cart-81")
         assert sandbox.orders() == []
-        assert (await ledger.place(panel, ORDER, ref="cart-81")).order == 1
+        assert (await ledger.place(client, ORDER, ref="cart-81")).order == 1
     await other.dispose()
     await engine.dispose()
 
 
-async def test_a_full_database_sends_nothing(tmp_path: Any, panel: AsyncClient, sandbox: Sandbox) -> None:
+async def test_a_full_database_sends_nothing(tmp_path: Any, client: AsyncClient, sandbox: Sandbox) -> None:
     """There is no room for the intent."""
-    engine = engine_for(f"sqlite:///{tmp_path}/orders.db")
+    engine = create_engine(f"sqlite:///{tmp_path}/orders.db")
     async with Ledger(engine) as ledger:
         async with engine.connect() as connection:
             pages = (await connection.execute(text("PRAGMA page_count"))).scalar()
@@ -424,53 +438,53 @@ async def test_a_full_database_sends_nothing(tmp_path: Any, panel: AsyncClient, 
         event.listen(engine.sync_engine, "connect", lambda one, _: one.execute(f"PRAGMA max_page_count = {pages}"))
         long = orders.Package(service=3, link="https://example.com/" + "x" * 10_000)
         with pytest.raises(LedgerError, match="database or disk is full"):
-            await ledger.place(panel, long, ref="cart-81")
+            await ledger.place(client, long, ref="cart-81")
     assert sandbox.orders() == []
     await engine.dispose()
 
 
-async def opened(where: str) -> None:
+async def opened(database_url: str) -> None:
     """Open a ledger, and close it."""
-    async with Ledger(where):
+    async with Ledger(database_url):
         pass
 
 
 async def test_a_database_that_may_not_be_written_sends_nothing(
-    tmp_path: Any, panel: AsyncClient, sandbox: Sandbox
+    tmp_path: Any, client: AsyncClient, sandbox: Sandbox
 ) -> None:
     """It can be read."""
     await opened(f"sqlite:///{tmp_path}/orders.db")
     async with Ledger(f"sqlite:///file:{tmp_path}/orders.db?mode=ro&uri=true") as ledger:
         assert await refs(ledger.unknown()) == []
         with pytest.raises(LedgerError, match="readonly"):
-            await ledger.place(panel, ORDER, ref="cart-81")
+            await ledger.place(client, ORDER, ref="cart-81")
     assert sandbox.orders() == []
 
 
-@pytest.mark.parametrize("where", ["sqlite:////nowhere/at/all.db", "postgresql://nobody@127.0.0.1:1/none"])
-async def test_a_database_that_is_not_there_is_said_when_it_is_opened(where: str) -> None:
+@pytest.mark.parametrize("database_url", ["sqlite:////nowhere/at/all.db", "postgresql://nobody@127.0.0.1:1/none"])
+async def test_a_database_that_is_not_there_is_said_when_it_is_opened(database_url: str) -> None:
     """With the driver's own words."""
     with pytest.raises(LedgerError, match=r"unable to open|connection failed|refused"):
-        await opened(where)
+        await opened(database_url)
 
 
-async def test_a_ledger_of_a_newer_version_is_refused(where: str) -> None:
+async def test_a_ledger_of_a_newer_version_is_refused(database_url: str) -> None:
     """Nobody knows what its columns mean."""
-    engine = engine_for(where)
+    engine = create_engine(database_url)
     async with Ledger(engine):
         pass
     async with engine.begin() as connection:
         await connection.execute(text("UPDATE followersdata_schema SET version_num = '9999'"))
     with pytest.raises(ConfigurationError, match=r"^the ledger has the schema 9999, which this version does not know"):
-        await opened(where)
+        await opened(database_url)
     await engine.dispose()
 
 
-@pytest.mark.parametrize("where", ["", "orders.db", "mysql://me:secret@host/db", "sqlite", "http://me:secret@x"])
-def test_an_address_that_is_none_is_refused_and_not_shown(where: str) -> None:
+@pytest.mark.parametrize("database_url", ["", "orders.db", "mysql://me:secret@host/db", "sqlite", "http://me:secret@x"])
+def test_an_address_that_is_none_is_refused_and_not_shown(database_url: str) -> None:
     """It may hold a password."""
     with pytest.raises(ConfigurationError, match=r"^a ledger's address is sqlite:///file\.db or postgresql:") as caught:
-        Ledger(where)
+        Ledger(database_url)
     assert "secret" not in str(caught.value)
 
 

@@ -16,8 +16,8 @@ from sqlalchemy import event
 
 from followersdata_async import AsyncClient, AuthenticationError, LedgerError, PollPolicy, orders
 from followersdata_async.ledger import Ledger
-from followersdata_async.ledger import store_tracked as following
-from followersdata_async.ledger.engines import engine_for
+from followersdata_async.ledger.database import create_engine
+from followersdata_async.ledger.store_tracked import add_orders, claim, find_next_due
 from followersdata_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -61,10 +61,10 @@ async def sandbox(clock: Clock) -> AsyncIterator[Sandbox]:
 class Meddling:
     """A client that does something else before it answers."""
 
-    def __init__(self, panel: AsyncClient, before: Callable[[], Awaitable[None]]) -> None:
-        self._panel = panel
+    def __init__(self, client: AsyncClient, before: Callable[[], Awaitable[None]]) -> None:
+        self._panel = client
         self._before = before
-        self.events = panel.events
+        self.events = client.events
 
     @asynccontextmanager
     async def stream_status(self, ids: Iterable[Id]) -> AsyncIterator[Outcomes[OrderStatus]]:
@@ -77,9 +77,9 @@ class Meddling:
 # --- adopting
 
 
-async def test_orders_are_followed_however_many(where: str) -> None:
+async def test_orders_are_followed_however_many(database_url: str) -> None:
     """Each once, whether they come as numbers or texts."""
-    async with Ledger(where) as ledger:
+    async with Ledger(database_url) as ledger:
         assert await ledger.track(range(12_000)) == 12_000
         assert await ledger.track(iter(["7", 11_999, 12_000])) == 1
         assert await ledger.track([7], panel="spare") == 1
@@ -87,12 +87,12 @@ async def test_orders_are_followed_however_many(where: str) -> None:
 
 
 @pytest.mark.parametrize("bad", ["", "1,2", None, 1.5])
-async def test_a_bad_id_adopts_none(where: str, panel: AsyncClient, bad: Any) -> None:
+async def test_a_bad_id_adopts_none(database_url: str, client: AsyncClient, bad: Any) -> None:
     """All or nothing."""
-    async with Ledger(where) as ledger:
+    async with Ledger(database_url) as ledger:
         with pytest.raises((ValueError, TypeError)):
             await ledger.track([*range(6_000), bad])
-        assert (await ledger.poll_once(panel)).orders == 0
+        assert (await ledger.poll_once(client)).orders == 0
         with pytest.raises(TypeError, match=r"^ids is one str"):
             await ledger.track("123")
 
@@ -101,23 +101,23 @@ async def test_a_bad_id_adopts_none(where: str, panel: AsyncClient, bad: Any) ->
 
 
 async def test_a_round_asks_for_what_is_due_and_writes_it_down(
-    where: str, panel: AsyncClient, sandbox: Sandbox, clock: Clock
+    database_url: str, client: AsyncClient, sandbox: Sandbox, clock: Clock
 ) -> None:
     """In full requests; what is final is not asked again."""
-    async with Ledger(where, clock=clock) as ledger:
+    async with Ledger(database_url, clock=clock) as ledger:
         await ledger.track(range(1, 251))
-        report = await ledger.poll_once(panel)
-        assert (report.batches, report.requests, report.orders, len(report.changes)) == (3, 3, 250, 250)
+        report = await ledger.poll_once(client)
+        assert (report.chunks, report.requests, report.orders, len(report.changes)) == (3, 3, 250, 250)
         assert 0 < report.final <= 250
         assert sandbox.requests == 3
-        assert (await ledger.poll_once(panel)).batches == 0
+        assert (await ledger.poll_once(client)).chunks == 0
         clock.now += 100_000
         counts = await ledger.counts()
         assert sum(counts.values()) == 250
         assert sum(count for state, count in counts.items() if state and state.is_final) == report.final
         await ledger.track([1, 2], panel="spare")
         assert await ledger.counts(panel="spare") == {None: 2}
-        later = await ledger.poll_once(panel)
+        later = await ledger.poll_once(client)
         assert later.orders == later.final == 250 - report.final
         recorded = [change async for change in ledger.changes()]
         assert sorted(int(one.change.order) for one in recorded[:250]) == list(range(1, 251))
@@ -126,42 +126,44 @@ async def test_a_round_asks_for_what_is_due_and_writes_it_down(
         assert [one async for one in ledger.changes(since=recorded[-3].number)] == recorded[-2:]
 
 
-async def test_a_round_is_bounded(where: str, panel: AsyncClient, sandbox: Sandbox) -> None:
+async def test_a_round_is_bounded(database_url: str, client: AsyncClient, sandbox: Sandbox) -> None:
     """As many requests as it may, and the rest another time."""
-    async with Ledger(where) as ledger:
+    async with Ledger(database_url) as ledger:
         await ledger.track(range(1, 1001))
-        assert (await ledger.poll_once(panel, max_requests=3)).orders == 300
-        assert (await ledger.poll_once(panel, max_requests=100)).orders == 700
+        assert (await ledger.poll_once(client, max_requests=3)).orders == 300
+        assert (await ledger.poll_once(client, max_requests=100)).orders == 700
         assert sandbox.requests == 10
 
 
-async def test_placed_orders_are_followed(where: str, panel: AsyncClient) -> None:
+async def test_placed_orders_are_followed(database_url: str, client: AsyncClient) -> None:
     """And those that somebody settled as placed."""
-    async with Ledger(where) as ledger:
-        receipt = await ledger.place(panel, ORDER, ref="cart-81")
-        report = await ledger.poll_once(panel)
+    async with Ledger(database_url) as ledger:
+        receipt = await ledger.place(client, ORDER, ref="cart-81")
+        report = await ledger.poll_once(client)
         assert [change.order for change in report.changes] == [receipt.order]
 
 
-async def test_several_panels_in_one_ledger(where: str, panel: AsyncClient) -> None:
+async def test_several_panels_in_one_ledger(database_url: str, client: AsyncClient) -> None:
     """The same ids, and nothing in common."""
-    async with Ledger(where) as ledger:
+    async with Ledger(database_url) as ledger:
         await ledger.track([1, 2], panel="main")
         await ledger.track([2, 3], panel="spare")
-        assert sorted(change.order for change in (await ledger.poll_once(panel)).changes) == [1, 2]  # type: ignore[type-var]
-        spare = await ledger.poll_once(panel, name="spare")
+        assert sorted(change.order for change in (await ledger.poll_once(client)).changes) == [1, 2]  # type: ignore[type-var]
+        spare = await ledger.poll_once(client, panel="spare")
         assert sorted(change.order for change in spare.changes) == [2, 3]  # type: ignore[type-var]
         assert [one.panel async for one in ledger.changes()] == ["main", "main", "spare", "spare"]
 
 
-async def test_rounds_beside_each_other_share_the_work(where: str, panel: AsyncClient, sandbox: Sandbox) -> None:
+async def test_rounds_beside_each_other_share_the_work(
+    database_url: str, client: AsyncClient, sandbox: Sandbox
+) -> None:
     """Of two programs each order is asked by one."""
-    async with Ledger(where) as one, Ledger(where) as two:
+    async with Ledger(database_url) as one, Ledger(database_url) as two:
         await one.track(range(1, 2001))
         reports = []
 
         async def poll(ledger: Ledger) -> None:
-            reports.append(await ledger.poll_once(panel, max_requests=20))
+            reports.append(await ledger.poll_once(client, max_requests=20))
 
         async with anyio.create_task_group() as group:
             for ledger in (one, two, one, two):
@@ -172,40 +174,40 @@ async def test_rounds_beside_each_other_share_the_work(where: str, panel: AsyncC
         assert len([change async for change in one.changes()]) == 2000
 
 
-async def test_an_answer_after_its_lease_is_dropped(where: str, panel: AsyncClient, clock: Clock) -> None:
+async def test_an_answer_after_its_lease_is_dropped(database_url: str, client: AsyncClient, clock: Clock) -> None:
     """Somebody else has asked meanwhile, and wrote what is newer."""
-    async with Ledger(where, clock=clock) as one, Ledger(where, clock=clock) as two:
+    async with Ledger(database_url, clock=clock) as one, Ledger(database_url, clock=clock) as two:
         await one.track(range(1, 51))
 
         async def meanwhile() -> None:
             clock.now += 400
-            assert (await two.poll_once(panel)).orders == 50
+            assert (await two.poll_once(client)).orders == 50
 
-        late = await one.poll_once(Meddling(panel, meanwhile), max_requests=1)  # type: ignore[arg-type]
+        late = await one.poll_once(Meddling(client, meanwhile), max_requests=1)  # type: ignore[arg-type]
         assert (late.orders, late.lost, late.changes) == (0, 50, ())
         assert len([change async for change in one.changes()]) == 50
 
 
-async def test_what_fails_is_looked_at_again_later(where: str, panel: AsyncClient, clock: Clock) -> None:
+async def test_what_fails_is_looked_at_again_later(database_url: str, client: AsyncClient, clock: Clock) -> None:
     """After the shortest delay, then after twice as long."""
     policy = PollPolicy(min_delay=10.0)
     async with (
         AsyncClient("some-key", url=NOBODY, retry=None) as dead,
-        Ledger(where, clock=clock) as ledger,
+        Ledger(database_url, clock=clock) as ledger,
     ):
         await ledger.track(range(1, 4))
         for delay in (10.0, 20.0, 40.0):
             assert (await ledger.poll_once(dead, poll_policy=policy)).failed == 3
             clock.now += delay - 1
-            assert (await ledger.poll_once(panel, poll_policy=policy)).orders == 0
+            assert (await ledger.poll_once(client, poll_policy=policy)).orders == 0
             clock.now += 1
-        assert len((await ledger.poll_once(panel, poll_policy=policy)).changes) == 3
+        assert len((await ledger.poll_once(client, poll_policy=policy)).changes) == 3
 
 
-async def test_a_refused_key_is_raised_as_itself(where: str, sandbox: Sandbox) -> None:
+async def test_a_refused_key_is_raised_as_itself(database_url: str, sandbox: Sandbox) -> None:
     """Not as a group of errors."""
     async with (
-        Ledger(where) as ledger,
+        Ledger(database_url) as ledger,
         sandbox.http() as http,
         AsyncClient("wrong-key", url=sandbox.url, http=http) as stranger,
     ):
@@ -215,13 +217,13 @@ async def test_a_refused_key_is_raised_as_itself(where: str, sandbox: Sandbox) -
         assert sandbox.requests == 1
 
 
-async def test_when_its_time_is_over_a_round_gives_free_what_it_claimed(where: str, panel: AsyncClient) -> None:
+async def test_when_its_time_is_over_a_round_gives_free_what_it_claimed(database_url: str, client: AsyncClient) -> None:
     """So that nobody waits for its lease."""
-    async with Ledger(where) as ledger:
+    async with Ledger(database_url) as ledger:
         await ledger.track(range(1, 101))
-        report = await ledger.poll_once(Meddling(panel, anyio.sleep_forever), deadline=0.3)  # type: ignore[arg-type]
+        report = await ledger.poll_once(Meddling(client, anyio.sleep_forever), deadline=0.3)  # type: ignore[arg-type]
         assert report.orders == 0
-        assert (await ledger.poll_once(panel)).orders == 100
+        assert (await ledger.poll_once(client)).orders == 100
 
 
 class Stalling:
@@ -229,10 +231,10 @@ class Stalling:
 
     requests = 1
 
-    def __init__(self, panel: AsyncClient, answers: int) -> None:
-        self._panel = panel
+    def __init__(self, client: AsyncClient, answers: int) -> None:
+        self._panel = client
         self._answers = answers
-        self.events = panel.events
+        self.events = client.events
 
     @asynccontextmanager
     async def stream_status(self, ids: Iterable[Id]) -> AsyncIterator[Stalling]:
@@ -246,13 +248,13 @@ class Stalling:
         await anyio.sleep_forever()
 
 
-async def test_when_its_time_is_over_a_round_writes_down_what_it_saw(where: str, panel: AsyncClient) -> None:
+async def test_when_its_time_is_over_a_round_writes_down_what_it_saw(database_url: str, client: AsyncClient) -> None:
     """What was answered was paid for with a request."""
-    async with Ledger(where) as ledger:
+    async with Ledger(database_url) as ledger:
         await ledger.track(range(1, 101))
-        report = await ledger.poll_once(Stalling(panel, 60), deadline=0.3)  # type: ignore[arg-type]
+        report = await ledger.poll_once(Stalling(client, 60), deadline=0.3)  # type: ignore[arg-type]
         assert (report.orders, len(report.changes)) == (60, 60)
-        rest = await ledger.poll_once(panel)
+        rest = await ledger.poll_once(client)
         first_seen = [change.order for one in (report, rest) for change in one.changes if change.before is None]
         assert sorted(first_seen, key=int) == list(range(1, 101))
 
@@ -267,41 +269,41 @@ async def test_when_its_time_is_over_a_round_writes_down_what_it_saw(where: str,
     ],
 )
 async def test_a_round_that_makes_no_sense_is_refused(
-    where: str, panel: AsyncClient, setting: dict[str, Any], error: type[Exception]
+    database_url: str, client: AsyncClient, setting: dict[str, Any], error: type[Exception]
 ) -> None:
     """Before anything is claimed."""
-    async with Ledger(where) as ledger:
+    async with Ledger(database_url) as ledger:
         with pytest.raises(error, match=next(iter(setting))):
-            await ledger.poll_once(panel, **setting)
+            await ledger.poll_once(client, **setting)
 
 
-async def test_a_database_that_is_away_is_an_error_of_ours(where: str, panel: AsyncClient) -> None:
+async def test_a_database_that_is_away_is_an_error_of_ours(database_url: str, client: AsyncClient) -> None:
     """Not a group, and not the driver's."""
-    engine = engine_for(where)
+    engine = create_engine(database_url)
     async with Ledger(engine) as ledger:
         async with engine.begin() as connection:
             await connection.exec_driver_sql("ALTER TABLE followersdata_orders RENAME TO elsewhere")
         with pytest.raises(LedgerError):
-            await ledger.poll_once(panel)
+            await ledger.poll_once(client)
     await engine.dispose()
 
 
 # --- round after round
 
 
-async def test_orders_are_polled_to_their_end(where: str) -> None:
+async def test_orders_are_polled_to_their_end(database_url: str) -> None:
     """With every change told, and on record."""
     began = time.time()
     policy = PollPolicy(min_delay=0.01, max_delay=0.05)
     async with (
         Sandbox(clock=lambda: began + (time.time() - began) * 5000) as sandbox,
         sandbox.http() as http,
-        AsyncClient(sandbox.key, url=sandbox.url, http=http) as panel,
-        Ledger(where) as ledger,
+        AsyncClient(sandbox.key, url=sandbox.url, http=http) as client,
+        Ledger(database_url) as ledger,
     ):
         for number in range(5):
-            await ledger.place(panel, ORDER, ref=f"cart-{number}")
-        async with ledger.poll(panel, poll_policy=policy, until_final=True) as changes:
+            await ledger.place(client, ORDER, ref=f"cart-{number}")
+        async with ledger.poll(client, poll_policy=policy, until_final=True) as changes:
             told = [change async for change in changes]
         assert [one.change async for one in ledger.changes()] == told
         final = {change.order: change.after.is_final for change in told}
@@ -309,22 +311,22 @@ async def test_orders_are_polled_to_their_end(where: str) -> None:
         assert changes.requests > 1
 
 
-async def test_what_another_program_has_claimed_is_not_waited_for_in_a_hurry(where: str, clock: Clock) -> None:
+async def test_what_another_program_has_claimed_is_not_waited_for_in_a_hurry(database_url: str, clock: Clock) -> None:
     """It is due, and leased: nothing can be done before the lease is over."""
-    async with Ledger(where, clock=clock) as ledger, ledger._database.transaction() as connection:
+    async with Ledger(database_url, clock=clock) as ledger, ledger._database.transaction() as connection:
         now = clock.now
-        await following.adopt(connection, "main", range(1, 101), now=now - 10)
-        await following.claim(connection, "main", now=now, until=now + 300, batches=1)
-        await following.adopt(connection, "main", [101], now=now - 20)
-        assert await following.next_due_at(connection, "main", now=now) == now - 20
-        await following.claim(connection, "main", now=now, until=now + 200, batches=1)
-        assert await following.next_due_at(connection, "main", now=now) == now + 200
-        assert await following.next_due_at(connection, "spare", now=now) is None
+        await add_orders(connection, "main", range(1, 101), now=now - 10)
+        await claim(connection, "main", now=now, until=now + 300, chunks=1)
+        await add_orders(connection, "main", [101], now=now - 20)
+        assert await find_next_due(connection, "main", now=now) == now - 20
+        await claim(connection, "main", now=now, until=now + 200, chunks=1)
+        assert await find_next_due(connection, "main", now=now) == now + 200
+        assert await find_next_due(connection, "spare", now=now) is None
 
 
-async def test_polling_nothing_until_it_is_final_ends_at_once(where: str, panel: AsyncClient) -> None:
+async def test_polling_nothing_until_it_is_final_ends_at_once(database_url: str, client: AsyncClient) -> None:
     """Nothing is open."""
-    async with Ledger(where) as ledger, ledger.poll(panel, until_final=True) as changes:
+    async with Ledger(database_url) as ledger, ledger.poll(client, until_final=True) as changes:
         assert [change async for change in changes] == []
 
 
@@ -336,18 +338,18 @@ from contextlib import asynccontextmanager
 from sqlalchemy import event
 from followersdata_async import AsyncClient
 from followersdata_async.ledger import Ledger
-from followersdata_async.ledger.engines import engine_for
+from followersdata_async.ledger.database import create_engine
 
-where, url, step = sys.argv[1:]
+database_url, url, step = sys.argv[1:]
 
 def pass_by(name):
     if name == step:
         os.kill(os.getpid(), signal.SIGKILL)
 
 class Panel:
-    def __init__(self, panel):
-        self.panel = panel
-        self.events = panel.events
+    def __init__(self, client):
+        self.panel = client
+        self.events = client.events
 
     @asynccontextmanager
     async def stream_status(self, ids):
@@ -357,12 +359,12 @@ class Panel:
         pass_by("panel has answered")
 
 async def main():
-    engine = engine_for(where)
-    async with Ledger(engine) as ledger, AsyncClient("sandbox-key", url=url) as panel:
+    engine = create_engine(database_url)
+    async with Ledger(engine) as ledger, AsyncClient("sandbox-key", url=url) as client:
         await ledger.track(range(1, 101))
         commits = iter(["orders are to be claimed", "answer is to be committed"])
         event.listen(engine.sync_engine, "commit", lambda _: pass_by(next(commits, "")))
-        await ledger.poll_once(Panel(panel), max_requests=1)
+        await ledger.poll_once(Panel(client), max_requests=1)
         pass_by("answer is committed")
 
 asyncio.run(main())
@@ -380,7 +382,7 @@ asyncio.run(main())
     ],
 )
 async def test_a_process_killed_in_a_round(
-    where: str, step: str, tmp_path: Path, *, is_free: bool, is_written: bool
+    database_url: str, step: str, tmp_path: Path, *, is_free: bool, is_written: bool
 ) -> None:
     """Whatever it had claimed is asked again when its lease is over, and every change is told once."""
     script = tmp_path / "dying.py"
@@ -388,25 +390,25 @@ async def test_a_process_killed_in_a_round(
     clock = Clock()
     async with (
         Sandbox(serve=True, past=100) as sandbox,
-        AsyncClient(sandbox.key, url=sandbox.url) as panel,
-        Ledger(where, clock=clock) as ledger,
+        AsyncClient(sandbox.key, url=sandbox.url) as client,
+        Ledger(database_url, clock=clock) as ledger,
     ):
-        died = subprocess.run([sys.executable, script, where, sandbox.url, step], check=False)  # noqa: ASYNC221
+        died = subprocess.run([sys.executable, script, database_url, sandbox.url, step], check=False)  # noqa: ASYNC221
         assert died.returncode == -signal.SIGKILL
         assert len([change async for change in ledger.changes()]) == (100 if is_written else 0)
         clock.now = time.time() + 1
-        at_once = await ledger.poll_once(panel)
+        at_once = await ledger.poll_once(client)
         assert at_once.orders == (100 if is_free and not is_written else 0)
         clock.now += 1000
-        await ledger.poll_once(panel)
+        await ledger.poll_once(client)
         firsts = [one.change.order async for one in ledger.changes() if one.change.before is None]
         assert sorted(firsts) == list(range(1, 101))  # type: ignore[type-var]
 
 
-async def test_a_round_reads_no_more_than_it_takes(tmp_path: Path, panel: AsyncClient) -> None:
+async def test_a_round_reads_no_more_than_it_takes(tmp_path: Path, client: AsyncClient) -> None:
     """By indexes, so that a million open orders cost no more than a thousand."""
     statements: list[tuple[str, Any]] = []
-    engine = engine_for(f"sqlite:///{tmp_path}/orders.db")
+    engine = create_engine(f"sqlite:///{tmp_path}/orders.db")
 
     def note(_: object, __: object, statement: str, parameters: Any, *___: object) -> None:
         statements.append((statement, parameters))
@@ -415,7 +417,7 @@ async def test_a_round_reads_no_more_than_it_takes(tmp_path: Path, panel: AsyncC
     async with Ledger(engine) as ledger:
         await ledger.track(range(1, 1001))
         event.listen(engine.sync_engine, "before_cursor_execute", note)
-        await ledger.poll_once(panel, max_requests=1)
+        await ledger.poll_once(client, max_requests=1)
         event.remove(engine.sync_engine, "before_cursor_execute", note)
         async with engine.connect() as connection:
             for statement, parameters in statements:
@@ -436,9 +438,9 @@ def _numbers() -> Iterator[int]:
     raise LookupError(msg)
 
 
-async def test_an_iterable_that_raises_adopts_none(where: str, panel: AsyncClient) -> None:
+async def test_an_iterable_that_raises_adopts_none(database_url: str, client: AsyncClient) -> None:
     """And its error comes out as it is."""
-    async with Ledger(where) as ledger:
+    async with Ledger(database_url) as ledger:
         with pytest.raises(LookupError, match=r"^the file is gone$"):
             await ledger.track(_numbers())
-        assert (await ledger.poll_once(panel)).orders == 0
+        assert (await ledger.poll_once(client)).orders == 0

@@ -11,8 +11,8 @@ from sqlalchemy import insert
 
 from followersdata_async import ConfigurationError
 from followersdata_async.ledger import Ledger, schema
-from followersdata_async.ledger.engines import engine_for
-from followersdata_async.ledger.tables import INTENTS, METADATA
+from followersdata_async.ledger.database import create_engine
+from followersdata_async.ledger.schema import INTENTS, METADATA
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-async def test_the_revisions_make_the_tables(where: str) -> None:
+async def test_the_revisions_make_the_tables(database_url: str) -> None:
     """No column and no index more or less."""
 
     def differences(connection: Connection) -> list[object]:
         context = MigrationContext.configure(connection, opts={"version_table": schema.VERSION_TABLE})
         return list(compare_metadata(context, METADATA))
 
-    engine = engine_for(where)
+    engine = create_engine(database_url)
     async with Ledger(engine), engine.connect() as connection:
         assert await connection.run_sync(differences) == []
-        assert await connection.run_sync(schema.revision_of) == "0002"
+        assert await connection.run_sync(schema.read_revision) == "0002"
     await engine.dispose()
 
 
-async def test_an_older_schema_is_upgraded_by_whoever_says_so(where: str) -> None:
+async def test_an_older_schema_is_upgraded_by_whoever_says_so(database_url: str) -> None:
     """Not by whichever program comes first; what it held is kept."""
-    engine = engine_for(where)
+    engine = create_engine(database_url)
     async with engine.begin() as connection:
         await connection.run_sync(schema._run_revisions, "0001")
         await connection.execute(

@@ -17,8 +17,7 @@ from followersdata_async.errors import (
     OutcomeUnknownError,
     PanelUnavailableError,
 )
-from followersdata_async.ledger.receipts import Receipt, ReceiptState
-from followersdata_async.models import Failed, Ok, Outcome, Refused, Unreported
+from followersdata_async.models import Failed, Ok, Outcome, Receipt, ReceiptState, Refused, Unreported
 
 RECEIPT = Receipt(ref="cart-81", panel="main", state=ReceiptState.PLACED, fields={}, order=23501, intended_at=0.0)
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from followersdata_async import OrderState, OrderStatus
-from followersdata_async.ledger.statuses import status_from, text_of
+from followersdata_async.ledger.store_tracked import decode_status, encode_status
 
 
 @pytest.mark.parametrize(
@@ -31,5 +31,5 @@ from followersdata_async.ledger.statuses import status_from, text_of
 )
 def test_a_status_comes_back_as_it_was(status: OrderStatus) -> None:
     """Exactly, with what nobody knows of it left out."""
-    assert status == status_from(text_of(status))
-    assert "null" not in text_of(OrderStatus(status="", state=OrderState.UNKNOWN))
+    assert status == decode_status(encode_status(status))
+    assert "null" not in encode_status(OrderStatus(status="", state=OrderState.UNKNOWN))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 from starlette.applications import Starlette
@@ -13,7 +14,6 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from .faults import FAULTS, faults_from
-from .openapi import description
 from .panel import Panel
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def desk(panel: Panel) -> Starlette:
     return Starlette(
         routes=[
             Route("/", _home),
-            Route("/openapi.json", _shown(lambda: description(len(panel.world.offers)))),
+            Route("/openapi.json", _shown(lambda: describe_api(len(panel.world.offers)))),
             Route(DESK_PATH, _page),
             *(Route(DESK_PATH + name, _shown(show)) for name, show in shown.items()),
             Route(f"{DESK_PATH}faults", _faults(panel), methods=["GET", "POST", "DELETE"]),
@@ -47,12 +47,30 @@ def desk(panel: Panel) -> Starlette:
     )
 
 
+def describe_api(services: int) -> dict[str, Any]:
+    """Return the OpenAPI description of a panel with ``services`` services.
+
+    It describes the documented dialect, without a quota and without faults.
+    """
+    description: dict[str, Any] = json.loads(_read_file("openapi.json"))
+    change = description["paths"]["/__sandbox__/services"]["post"]
+    schema = change["requestBody"]["content"]["application/json"]["schema"]
+    schema["properties"]["service"]["maximum"] = services
+    return description
+
+
+@cache
+def _read_file(name: str) -> str:
+    """Return the text of a file that lies beside this module."""
+    return files("followersdata_async.sandbox").joinpath(name).read_text("utf-8")
+
+
 async def _home(_: Request) -> Response:
     return RedirectResponse(DESK_PATH)
 
 
 async def _page(_: Request) -> Response:
-    return HTMLResponse(files("followersdata_async.sandbox").joinpath("page.html").read_text("utf-8"))
+    return HTMLResponse(_read_file("page.html"))
 
 
 def _shown(show: Callable[[], object]) -> Callable[[Request], Awaitable[Response]]:

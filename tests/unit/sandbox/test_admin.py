@@ -9,9 +9,12 @@ import pytest
 
 from followersdata_async import AsyncClient, orders
 from followersdata_async.sandbox import Sandbox
-from followersdata_async.sandbox.faults import FAULTS
+from followersdata_async.sandbox.admin import describe_api
+from followersdata_async.sandbox.faults import ACTIONS, FAULTS, LONGEST, MOST_TIMES, STATUSES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import httpx
 
 pytestmark = pytest.mark.anyio
@@ -151,3 +154,44 @@ async def test_the_description_names_every_address() -> None:
                 assert (await http.get(f"https://sandbox.invalid{path}")).status_code == 200, path
     body = described["paths"]["/__sandbox__/faults"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert [fault["properties"]["fault"]["const"] for fault in body["anyOf"][1]["anyOf"]] == list(FAULTS)
+
+
+def find_fault_schemas(node: Any) -> Iterator[dict[str, Any]]:
+    """Yield the members of every schema of a fault in a part of the description."""
+    if isinstance(node, dict):
+        if "const" in node.get("properties", {}).get("fault", {}):
+            yield node["properties"]
+        node = list(node.values())
+    if isinstance(node, list):
+        for part in node:
+            yield from find_fault_schemas(part)
+
+
+def test_the_description_allows_each_fault_the_options_that_it_takes() -> None:
+    """With the same bounds as the code, wherever the description has faults."""
+    schemas = list(find_fault_schemas(describe_api(24)))
+    assert [schema["fault"]["const"] for schema in schemas] == list(FAULTS) * (len(schemas) // len(FAULTS))
+    for schema in schemas:
+        name = schema["fault"]["const"]
+        options = {
+            "times": {"type": ["integer", "null"], "minimum": 1, "maximum": MOST_TIMES},
+            "action": {"enum": list(ACTIONS)},
+            "taken": {"type": "boolean"},
+            "seconds": {"type": "number", "minimum": 0, "maximum": LONGEST},
+            "status": {"enum": list(STATUSES.get(name, ()))},
+            "retry_after": {"type": "integer", "minimum": 0, "maximum": LONGEST},
+            "message": {"type": "string", "pattern": r"\S"},
+        }
+        expected = {option: options[option] for option in ("times", *FAULTS[name].takes)}
+        assert schema == {"fault": {"const": name}, **expected}
+
+
+def test_each_description_ends_at_the_last_service_of_its_own_catalogue() -> None:
+    """A second sandbox does not change the description of the first."""
+
+    def read_last(description: Any) -> object:
+        change = description["paths"]["/__sandbox__/services"]["post"]["requestBody"]
+        return change["content"]["application/json"]["schema"]["properties"]["service"]["maximum"]
+
+    small, large = describe_api(17), describe_api(5000)
+    assert (read_last(small), read_last(large)) == (17, 5000)

@@ -1,4 +1,4 @@
-"""The sandbox's world behind a server that fails by a script: before an order is taken, after it, and in between."""
+"""The sandbox's backend behind a server that fails by a script: before an order is taken, after it, and in between."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import time
 from decimal import Decimal
 from urllib.parse import parse_qsl
 
-from followersdata_async.sandbox.backend import World
+from followersdata_async.sandbox.backend import Backend
 
 _FAULTS = {
     "good": 880,
@@ -37,10 +37,10 @@ _PAGE = b"<html>502 Bad Gateway</html>"
 
 
 class _Panel:
-    """One world, and the script of its failures."""
+    """A panel that fails by a script."""
 
     def __init__(self, seed: int) -> None:
-        self._world = World(seed=seed, money=_MONEY)
+        self._backend = Backend(seed=seed, default_balance=_MONEY)
         self._chance = random.Random(seed)  # noqa: S311 - a script, not a secret
 
     async def connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -61,7 +61,7 @@ class _Panel:
             return _ended(writer, reset=fault.startswith("resets"))
         head = first + await reader.readuntil(b"\r\n\r\n")
         if head.startswith(b"GET"):
-            return _sent(writer, json.dumps([entry.link for entry in self._world.entries]).encode())
+            return _sent(writer, json.dumps([record.link for record in self._backend.records]).encode())
         body = await reader.readexactly(int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]))
         return await self._answered(fault, body, writer)
 
@@ -73,7 +73,7 @@ class _Panel:
                 return _sent(writer, _PAGE, b"502 Bad Gateway")
             case "says slow down":
                 return _sent(writer, b'{"error": "Too many requests"}', b"429 Too Many Requests")
-        answer = json.dumps(self._world.answer(dict(parse_qsl(form.decode())), time.time())).encode()
+        answer = json.dumps(self._backend.handle(dict(parse_qsl(form.decode())), time.time())).encode()
         return await self._taken(fault, answer, writer)
 
     async def _taken(self, fault: str, answer: bytes, writer: asyncio.StreamWriter) -> bool:

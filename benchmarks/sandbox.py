@@ -1,7 +1,7 @@
-"""What the sandbox serves, and what its orders cost in memory: it must not be what other benchmarks measure.
+"""The speed of the sandbox and the memory of its orders: it must not be the bottleneck of the other benchmarks.
 
-Its server has a process of its own, which tells the CPU it used: on a machine
-with few cores that says more than the time that passed.
+The sandbox runs in a process of its own, which reports the CPU time that it
+used. On a machine with few cores that is more exact than the elapsed time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from followersdata_async.sandbox import Sandbox
-from followersdata_async.sandbox.backend import World
+from followersdata_async.sandbox.backend import Backend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,15 +30,15 @@ _FORM = {"key": Sandbox.key, "action": "add", "service": "1", "link": "https://e
 
 
 def run(*, orders: int) -> list[dict[str, object]]:
-    """Ask for the status of ``orders`` orders, a hundred at once; then place as many."""
+    """Request the status of ``orders`` orders, a hundred at a time, then place as many."""
     fast = all(importlib.util.find_spec(name) for name in ("uvloop", "httptools"))
-    with _told("serve", orders) as (url, use):
-        before = use()
+    with _start_process("serve", orders) as (url, measure):
+        before = measure()
         began = time.perf_counter()
-        requests = asyncio.run(_asked(url, orders))
-        seconds, after = time.perf_counter() - began, use()
-    with _told("place", orders) as (_, use):
-        placed = use()
+        requests = asyncio.run(_request_statuses(url, orders))
+        seconds, after = time.perf_counter() - began, measure()
+    with _start_process("place", orders) as (_, measure):
+        placed = measure()
     return [
         {
             "benchmark": "sandbox",
@@ -60,33 +60,33 @@ def run(*, orders: int) -> list[dict[str, object]]:
 
 
 @contextmanager
-def _told(what: str, orders: int) -> Iterator[tuple[str, Any]]:
-    """A process that prints what it is, and for each line what it has used so far."""
-    command = [sys.executable, "-m", "benchmarks.sandbox", what, str(orders)]
+def _start_process(mode: str, orders: int) -> Iterator[tuple[str, Any]]:
+    """Start a process of this module, and yield its first line and a function that measures its CPU time and memory."""
+    command = [sys.executable, "-m", "benchmarks.sandbox", mode, str(orders)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:  # noqa: S603 - our own module
         assert process.stdin is not None  # noqa: S101 - as they are pipes
         assert process.stdout is not None  # noqa: S101
-        told, heard = process.stdin, process.stdout
+        requests, reports = process.stdin, process.stdout
 
-        def use() -> dict[str, float]:
-            told.write("use\n")
-            used: dict[str, float] = json.loads(heard.readline())
-            return used
+        def measure() -> dict[str, float]:
+            requests.write("measure\n")
+            usage: dict[str, float] = json.loads(reports.readline())
+            return usage
 
         try:
-            yield heard.readline().strip(), use
+            yield reports.readline().strip(), measure
         finally:
-            told.close()
+            requests.close()
 
 
-async def _asked(url: str, orders: int) -> int:
-    """As cheaply as asyncio can: the client's CPU is not what is measured."""
+async def _request_statuses(url: str, orders: int) -> int:
+    """Request all statuses with as little CPU time of the client as possible, and return the number of requests."""
     starts = iter(range(1, orders + 1, _BATCH))
-    counts = await asyncio.gather(*(_asked_by_one(url, starts, orders) for _ in range(_CONNECTIONS)))
+    counts = await asyncio.gather(*(_request_on_one_connection(url, starts, orders) for _ in range(_CONNECTIONS)))
     return sum(counts)
 
 
-async def _asked_by_one(url: str, starts: Iterator[int], orders: int) -> int:
+async def _request_on_one_connection(url: str, starts: Iterator[int], orders: int) -> int:
     address = urlsplit(url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port)
     count = 0
@@ -95,21 +95,22 @@ async def _asked_by_one(url: str, starts: Iterator[int], orders: int) -> int:
         body = urlencode({"key": Sandbox.key, "action": "status", "orders": ids}).encode()
         writer.write(b"POST /api/v2 HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
         head = await reader.readuntil(b"\r\n\r\n")
-        answer = await reader.readexactly(int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]))
-        assert answer.count(b'"charge"') == len(ids.split(","))  # noqa: S101 - wrong answers are worth nothing
+        content = await reader.readexactly(int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]))
+        assert content.count(b'"charge"') == len(ids.split(","))  # noqa: S101 - wrong responses must not count
         count += 1
     writer.close()
     return count
 
 
-def _use() -> str:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return json.dumps({"cpu": used.ru_utime + used.ru_stime, "mib": round(used.ru_maxrss / 1024)})
+def _measure_usage() -> str:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return json.dumps({"cpu": usage.ru_utime + usage.ru_stime, "mib": round(usage.ru_maxrss / 1024)})
 
 
-def _tell_use() -> None:
+def _report_usage() -> None:
+    """Print a report for each line that is read."""
     for _ in sys.stdin:
-        sys.stdout.write(_use() + "\n")
+        sys.stdout.write(_measure_usage() + "\n")
         sys.stdout.flush()
 
 
@@ -117,16 +118,16 @@ def _serve(orders: int) -> None:
     with Sandbox(serve=True, past=orders) as sandbox:
         sys.stdout.write(sandbox.url + "\n")
         sys.stdout.flush()
-        _tell_use()
+        _report_usage()
 
 
 def _place(orders: int) -> None:
-    world = World(balances={Sandbox.key: Decimal(10**12)})
+    backend = Backend(balances={Sandbox.key: Decimal(10**12)})
     for number in range(orders):
-        world.answer(_FORM, number / 1000)
-    sys.stdout.write(f"{len(world.entries)}\n")
+        backend.handle(_FORM, number / 1000)
+    sys.stdout.write(f"{len(backend.records)}\n")
     sys.stdout.flush()
-    _tell_use()
+    _report_usage()
 
 
 if __name__ == "__main__":

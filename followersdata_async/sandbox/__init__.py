@@ -1,4 +1,4 @@
-"""A panel to test against: the other side of the wire, which knows nothing of the client.
+"""A panel to test against. It is a server of its own and imports nothing else of this package.
 
 Needs the extra ``sandbox``: ``pip install 'followersdata_async[sandbox]'``.
 """
@@ -6,7 +6,7 @@ Needs the extra ``sandbox``: ``pip install 'followersdata_async[sandbox]'``.
 from __future__ import annotations
 
 try:
-    import starlette as _starlette  # noqa: F401 - to name the extra where it is missing
+    import starlette as _starlette  # noqa: F401 - to name the extra if it is missing
     import uvicorn as _uvicorn  # noqa: F401
 except ImportError as _error:
     _msg = "the sandbox needs its extra: pip install 'followersdata_async[sandbox]'"

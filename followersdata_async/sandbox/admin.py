@@ -1,19 +1,19 @@
-"""The sandbox's own address, ``/__sandbox__/``: a page for people, and the same as JSON for programs."""
+"""The administration of a panel under ``/__sandbox__/``: a page for people, and the same as JSON for programs."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from .faults import FAULTS, faults_from
-from .openapi import description
+from .faults import FAULT_KINDS, parse_faults
 from .panel import Panel
 
 if TYPE_CHECKING:
@@ -21,157 +21,201 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-
-DESK_PATH = "/__sandbox__/"
-_MOST_BODY_BYTES = 1024 * 1024
-_SHOWN = 50
+    Handler = Callable[[Request], Awaitable[Response]]
 
 
-def desk(panel: Panel) -> Starlette:
-    """What can be seen of the panel, and what it can be told, as an ASGI application."""
-    shown = {
-        "state": lambda: panel.state(_SHOWN),
-        "orders": panel.orders,
-        "requests": panel.log,
-        "kinds": lambda: {name: {"words": kind.words, "takes": kind.takes} for name, kind in FAULTS.items()},
+ADMIN_PATH = "/__sandbox__/"
+_MAX_BODY_BYTES = 1024 * 1024
+_STATE_ROWS = 50
+
+
+def create_admin(panel: Panel) -> Starlette:
+    """Return an ASGI application that shows and changes the panel."""
+    views = {
+        "state": lambda: panel.get_state(_STATE_ROWS),
+        "orders": panel.list_orders,
+        "requests": panel.list_requests,
+        "kinds": _list_fault_kinds,
     }
     return Starlette(
         routes=[
-            Route("/", _home),
-            Route("/openapi.json", _shown(lambda: description(len(panel.world.offers)))),
-            Route(DESK_PATH, _page),
-            *(Route(DESK_PATH + name, _shown(show)) for name, show in shown.items()),
-            Route(f"{DESK_PATH}faults", _faults(panel), methods=["GET", "POST", "DELETE"]),
-            *(Route(DESK_PATH + name, _Told(panel, tell).answer, methods=["POST"]) for name, tell in _TELLS.items()),
+            Route("/", _redirect_to_page),
+            Route("/openapi.json", _create_view(lambda: describe_api(len(panel.backend.offers)))),
+            Route(ADMIN_PATH, _send_page),
+            *(Route(ADMIN_PATH + name, _create_view(read)) for name, read in views.items()),
+            Route(f"{ADMIN_PATH}faults", _create_faults_handler(panel), methods=["GET", "POST", "DELETE"]),
+            *(
+                Route(ADMIN_PATH + name, _Command(panel, run).handle, methods=["POST"])
+                for name, run in _COMMANDS.items()
+            ),
         ]
     )
 
 
-async def _home(_: Request) -> Response:
-    return RedirectResponse(DESK_PATH)
+# --- what is shown
 
 
-async def _page(_: Request) -> Response:
-    return HTMLResponse(files("followersdata_async.sandbox").joinpath("page.html").read_text("utf-8"))
+def describe_api(services: int) -> dict[str, Any]:
+    """Return the OpenAPI description of a panel with ``services`` services.
+
+    It describes the documented dialect, without a quota and without faults.
+    """
+    description: dict[str, Any] = json.loads(_read_file("openapi.json"))
+    change = description["paths"]["/__sandbox__/services"]["post"]
+    schema = change["requestBody"]["content"]["application/json"]["schema"]
+    schema["properties"]["service"]["maximum"] = services
+    return description
 
 
-def _shown(show: Callable[[], object]) -> Callable[[Request], Awaitable[Response]]:
-    async def shown(_: Request) -> Response:
-        return JSONResponse(show())
+@cache
+def _read_file(name: str) -> str:
+    """Return the text of a file that lies beside this module."""
+    return files("followersdata_async.sandbox").joinpath(name).read_text("utf-8")
 
-    return shown
+
+async def _redirect_to_page(_: Request) -> Response:
+    return RedirectResponse(ADMIN_PATH)
 
 
-def _add_faults(panel: Panel, said: object) -> object:
-    panel.add_faults(faults_from(said))
-    return panel.faults()
+async def _send_page(_: Request) -> Response:
+    return HTMLResponse(_read_file("page.html"))
+
+
+def _create_view(read: Callable[[], object]) -> Handler:
+    """Return a request handler that sends the value of ``read`` as JSON."""
+
+    async def send_json(_: Request) -> Response:
+        return JSONResponse(read())
+
+    return send_json
+
+
+def _list_fault_kinds() -> object:
+    return {name: {"words": kind.description, "takes": kind.options} for name, kind in FAULT_KINDS.items()}
+
+
+# --- what is changed
+
+
+def _add_faults(panel: Panel, body: object) -> object:
+    panel.add_faults(parse_faults(body))
+    return panel.list_faults()
 
 
 def _clear_faults(panel: Panel, _: object) -> object:
     panel.clear_faults()
-    return panel.faults()
+    return panel.list_faults()
 
 
-def _advance(panel: Panel, said: object) -> object:
-    panel.advance(_part(said, "seconds"))
-    return panel.state(0)
+def _advance(panel: Panel, body: object) -> object:
+    panel.advance(_get_member(body, "seconds"))
+    return panel.get_state(0)
 
 
 def _reset(panel: Panel, _: object) -> object:
     panel.reset()
-    return panel.state(0)
+    return panel.get_state(0)
 
 
-def _change(panel: Panel, said: object) -> object:
-    terms = dict(_object(said))
-    return panel.change(_part(terms, "service"), {name: terms[name] for name in terms if name != "service"})
+def _change_service(panel: Panel, body: object) -> object:
+    members = _require_object(body)
+    changes = {name: value for name, value in members.items() if name != "service"}
+    return panel.change_service(_get_member(members, "service"), changes)
 
 
-def _set_balance(panel: Panel, said: object) -> object:
-    panel.set_balance(_part(said, "key"), _part(said, "balance"))
-    return panel.state(0)
+def _set_balance(panel: Panel, body: object) -> object:
+    panel.set_balance(_get_member(body, "key"), _get_member(body, "balance"))
+    return panel.get_state(0)
 
 
-_TELLS: Mapping[str, Callable[[Panel, object], object]] = {
+_COMMANDS: Mapping[str, Callable[[Panel, object], object]] = {
     "advance": _advance,
     "reset": _reset,
-    "services": _change,
+    "services": _change_service,
     "balance": _set_balance,
 }
-"""What the panel can be told under which name; each takes the body's JSON, and gives what is answered."""
+"""The commands by name. Each takes the JSON of the request's body and returns the JSON of the response."""
 
 
 @frozen
-class _Told:
-    """What changes the panel: a mistake is said with HTTP 400, and other sites' pages have no say."""
+class _Command:
+    """A request handler that changes the panel. It responds to invalid input with HTTP 400, to other sites with 403."""
 
     panel: Panel
-    tell: Callable[[Panel, object], object]
+    run: Callable[[Panel, object], object]
 
-    async def answer(self, request: Request) -> Response:
-        """Do it, and say what came of it."""
+    async def handle(self, request: Request) -> Response:
+        """Run the command and return its response."""
         if request.headers.get("sec-fetch-site") == "cross-site":
             return JSONResponse({"error": "a page of another site has no say here"}, 403)
         try:
-            said = await _said(request) if request.method == "POST" else None
-            return JSONResponse(self.tell(self.panel, said))
+            body = await _read_json(request) if request.method == "POST" else None
+            return JSONResponse(self.run(self.panel, body))
         except ValueError as error:
             return JSONResponse({"error": str(error)}, 400)
 
 
-def _faults(panel: Panel) -> Callable[[Request], Awaitable[Response]]:
-    by_method = {
-        "GET": _shown(panel.faults),
-        "HEAD": _shown(panel.faults),
-        "POST": _Told(panel, _add_faults).answer,
-        "DELETE": _Told(panel, _clear_faults).answer,
+def _create_faults_handler(panel: Panel) -> Handler:
+    handlers = {
+        "GET": _create_view(panel.list_faults),
+        "HEAD": _create_view(panel.list_faults),
+        "POST": _Command(panel, _add_faults).handle,
+        "DELETE": _Command(panel, _clear_faults).handle,
     }
 
-    async def faults(request: Request) -> Response:
-        return await by_method[request.method](request)
+    async def handle_faults(request: Request) -> Response:
+        return await handlers[request.method](request)
 
-    return faults
+    return handle_faults
 
 
-async def _said(request: Request) -> object:
-    """The body's JSON; ``None`` where there is no body.
+# --- bodies
+
+
+async def _read_json(request: Request) -> object:
+    """Return the JSON of the request's body, or ``None`` if the body is empty.
 
     Raises:
-        ValueError: it is none, or too long.
+        ValueError: The body is too long, or not JSON.
     """
     body = bytearray()
     async for chunk in request.stream():
-        body += chunk[: _MOST_BODY_BYTES + 1 - len(body)]
-    if len(body) > _MOST_BODY_BYTES:
-        msg = f"the body is longer than {_MOST_BODY_BYTES} bytes"
+        body += chunk[: _MAX_BODY_BYTES + 1 - len(body)]
+    if len(body) > _MAX_BODY_BYTES:
+        msg = f"the body is longer than {_MAX_BODY_BYTES} bytes"
         raise ValueError(msg)
     try:
-        return json.loads(body or b"null", parse_float=_number)
+        return json.loads(body or b"null", parse_float=_parse_float)
     except (ValueError, RecursionError) as error:
         msg = 'the body must be JSON, like {"seconds": 3600}'
         raise ValueError(msg) from error
 
 
-def _number(text: str) -> float:
-    """A number, whole if it is: JSON has but one kind."""
+def _parse_float(text: str) -> float:
+    """Return a number as an integer if it is one: JSON does not distinguish 1.0 from 1."""
     number = float(text)
     return int(number) if number.is_integer() else number
 
 
-def _object(said: object) -> Mapping[str, object]:
-    if not isinstance(said, dict):
-        msg = "the body must be an object"
-        raise ValueError(msg)  # noqa: TRY004 - what came over the wire, and no caller's mistake
-    return said
-
-
-def _part(said: object, name: str) -> object:
-    """A part of what was said.
+def _require_object(body: object) -> Mapping[str, object]:
+    """Return the body if it is a JSON object.
 
     Raises:
-        ValueError: it is not there.
+        ValueError: It is not.
     """
-    if name not in (parts := _object(said)):
+    if not isinstance(body, dict):
+        msg = "the body must be an object"
+        raise ValueError(msg)  # noqa: TRY004 - invalid input, not a caller's mistake
+    return body
+
+
+def _get_member(body: object, name: str) -> object:
+    """Return a member of the body.
+
+    Raises:
+        ValueError: The body is not an object, or has no such member.
+    """
+    if name not in (members := _require_object(body)):
         msg = f"the body must be an object with {name!r}"
         raise ValueError(msg)
-    return parts[name]
+    return members[name]

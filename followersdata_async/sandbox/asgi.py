@@ -1,4 +1,4 @@
-"""The panel behind HTTP: forms, JSON or a query in, answers out, as whole and as soon as its faults let them."""
+"""The panel's API over ASGI: it reads forms, JSON or queries, and sends responses as their faults demand."""
 
 from __future__ import annotations
 
@@ -16,60 +16,62 @@ if TYPE_CHECKING:
     from .panel import Delivery, Panel
 
 API_PATH = "/api/v2"
-_MOST_BODY_BYTES = 1024 * 1024
-_MOST_FIELDS = 100
+_MAX_BODY_BYTES = 1024 * 1024
+_MAX_FIELDS = 100
 
 
-class Dropped(Exception):  # noqa: N818 - what happened to a connection, which is no error here
-    """The connection is to end now, whatever of the answer was sent."""
+class ConnectionDropped(Exception):  # noqa: N818 - a fault that was asked for is not an error
+    """The connection must end now, whatever part of the response was sent."""
 
 
 @final
 class Application:
-    """The API as an ASGI application that waits ``latency`` seconds before each answer; all else is the desk's.
+    """An ASGI application that serves the API, and leaves all other addresses to ``admin``.
+
+    It waits ``latency`` seconds before it handles a request.
 
     Raises:
-        Dropped: while it answers: whoever serves it is to end the connection.
+        ConnectionDropped: A fault ends the connection; the server must close it.
     """
 
-    def __init__(self, panel: Panel, desk: ASGIApp, *, latency: float) -> None:
+    def __init__(self, panel: Panel, admin: ASGIApp, *, latency: float) -> None:
         self._panel = panel
-        self._desk = desk
+        self._admin = admin
         self._latency = latency
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Respond to one request."""
         if scope["type"] != "http" or scope["path"] not in {API_PATH, f"{API_PATH}/"}:
-            await self._desk(scope, receive, send)
+            await self._admin(scope, receive, send)
         elif scope["method"] not in {"GET", "POST"}:
             await PlainTextResponse("Method Not Allowed", 405, {"Allow": "GET, POST"})(scope, receive, send)
         else:
-            text = scope["query_string"].decode("latin-1") if scope["method"] == "GET" else await _body_of(receive)
+            text = scope["query_string"].decode("latin-1") if scope["method"] == "GET" else await _read_body(receive)
             if self._latency:
                 await anyio.sleep(self._latency)
-            # A body that is no request has no fields, not even a key.
-            await _deliver(self._panel.received(_fields_in(text)), send)
+            # A body that cannot be parsed has no fields, not even a key: the panel rejects it as any wrong key.
+            await _deliver(self._panel.handle_request(_parse_fields(text)), send)
 
 
 async def _deliver(delivery: Delivery, send: Send) -> None:
     match delivery.fault:
         case None:
-            await _begin(delivery, send)
-            await send({"type": "http.response.body", "body": delivery.reply.body})
+            await _send_head(delivery, send)
+            await send({"type": "http.response.body", "body": delivery.response.body})
         case fault:
-            await _deliver_with(fault, delivery, send)
+            await _deliver_with_fault(fault, delivery, send)
 
 
-async def _deliver_with(fault: Fault, delivery: Delivery, send: Send) -> None:
-    body = delivery.reply.body
+async def _deliver_with_fault(fault: Fault, delivery: Delivery, send: Send) -> None:
+    body = delivery.response.body
     if fault.fault in {"unread", "dropped"}:
-        raise Dropped
+        raise ConnectionDropped
     if fault.fault == "late":
         await anyio.sleep(fault.delay)
-    await _begin(delivery, send)
+    await _send_head(delivery, send)
     if fault.fault == "cut":
         await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
-        raise Dropped
+        raise ConnectionDropped
     if fault.fault == "dripping":
         for place in range(len(body)):
             await anyio.sleep(fault.delay)
@@ -78,38 +80,38 @@ async def _deliver_with(fault: Fault, delivery: Delivery, send: Send) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-async def _begin(delivery: Delivery, send: Send) -> None:
-    reply = delivery.reply
-    headers = {"Content-Type": reply.content_type, "Content-Length": str(len(reply.body)), **reply.headers}
+async def _send_head(delivery: Delivery, send: Send) -> None:
+    response = delivery.response
+    headers = {"Content-Type": response.content_type, "Content-Length": str(len(response.body)), **response.headers}
     encoded = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": reply.status, "headers": encoded})
+    await send({"type": "http.response.start", "status": response.status, "headers": encoded})
 
 
-async def _body_of(receive: Receive) -> str:
-    """The body as text; empty where it is too long or no text."""
+async def _read_body(receive: Receive) -> str:
+    """Return the body as text, or an empty string if it is too long or not text."""
     body = bytearray()
     more = True
     while more:
         message = await receive()
-        # Read to the end in any case: who sends does not listen before.
-        body += message.get("body", b"")[: _MOST_BODY_BYTES + 1 - len(body)]
+        # Also a body that is too long is read to its end: a client may read no response before it has sent all.
+        body += message.get("body", b"")[: _MAX_BODY_BYTES + 1 - len(body)]
         more = message.get("more_body", False)
     try:
-        return body.decode() if len(body) <= _MOST_BODY_BYTES else ""
+        return body.decode() if len(body) <= _MAX_BODY_BYTES else ""
     except UnicodeDecodeError:
         return ""
 
 
-def _fields_in(text: str) -> dict[str, str]:
-    """The fields of a form or of a JSON object, or none. Of a name that comes twice, the last counts."""
+def _parse_fields(text: str) -> dict[str, str]:
+    """Return the fields of a form or of a JSON object, or none. The last of several fields with one name counts."""
     try:
         if text.lstrip().startswith("{"):
-            return {name: _field_of(value) for name, value in json.loads(text).items()}
-        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+            return {name: _format_field(value) for name, value in json.loads(text).items()}
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS))
     except (ValueError, RecursionError):
         return {}
 
 
-def _field_of(value: object) -> str:
-    """A JSON value as a form would have it: lists of ids joined."""
+def _format_field(value: object) -> str:
+    """Return a JSON value as a form would have it, with lists of ids joined."""
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,9 +1,8 @@
-"""The panel itself: fields in, an answer out, with the time handed in. No I/O, no chance.
+"""The state and rules of a panel: request fields in, a result out, with the time as an argument. No I/O, no randomness.
 
-It answers as docs/panel-api.md documents it, errors in the body and never as
-an exception, and keeps a ledger of every order that it took. What happens by
-itself, children born and money paid back, happens when it is next asked, in
-the order of its time.
+A result has the form that docs/panel-api.md documents. Errors are results,
+never exceptions. What happens by itself, such as child orders and refunds, is
+caught up at the next request, in the order in which it was due.
 """
 
 from __future__ import annotations
@@ -15,27 +14,28 @@ from typing import TYPE_CHECKING, Any, final
 
 from attrs import Factory, define, evolve, field, frozen
 
-from .catalogue import Offer, catalogue, mixed
-from .lifecycle import CURRENCY, Life, RefillLife, Series, cancel_problem, refill_problem
-from .seeded_orders import Past
-from .validation import Fields, Terms, number, terms_of
+from .catalogue import Offer, create_catalogue, mix_seed
+from .lifecycle import CURRENCY, OrderLifecycle, RefillLifecycle, SeriesLifecycle, check_cancel, check_refill
+from .seeded_orders import SeededOrders
+from .validation import Fields, OrderRequest, parse_number, validate_order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-Answer = object
+Result = object
+"""What an action returns: a JSON value."""
 
 KEY_PREFIX = "sandbox-"
-MOST_IDS = 100
-MONEY = Decimal("1000.00000")
+_MAX_IDS = 100
+_DEFAULT_BALANCE = Decimal("1000.00000")
 
-WRONG_ORDER = {"error": "Incorrect order ID"}
+_INCORRECT_ORDER = {"error": "Incorrect order ID"}
 
 
 @final
 @frozen(kw_only=True)
-class Entry:
-    """One line of the ledger: an order that was really taken."""
+class OrderRecord:
+    """The record of an order that was taken."""
 
     order: int
     key: str
@@ -46,11 +46,11 @@ class Entry:
     charge: Decimal
     taken_at: float
 
-    def row(self) -> dict[str, object]:
-        """The line as JSON; the amount is a text, so that it stays exact."""
+    def to_json(self) -> dict[str, object]:
+        """Return the record as JSON; the amount is a string, which keeps it exact."""
         return {
             "order": self.order,
-            "key": masked(self.key),
+            "key": mask_key(self.key),
             "service": self.service,
             "link": self.link,
             "quantity": self.quantity,
@@ -60,263 +60,272 @@ class Entry:
         }
 
 
-def masked(key: str) -> str:
-    """What may be shown of a key."""
+def mask_key(key: str) -> str:
+    """Return the part of a key that may be shown."""
     return f"{KEY_PREFIX}…" if key.startswith(KEY_PREFIX) else "…"
 
 
 @final
 @define(kw_only=True)
-class World:
-    """One panel. ``past`` orders (1 to ``past``) are known to every key and derived from ``seed``.
+class Backend:
+    """The accounts, catalogue and orders of one panel, which starts at ``started_at`` (in seconds).
 
-    ``born`` is the time, in seconds, at which it starts; every key that starts
-    with ``sandbox-`` has an account with what ``balances`` has for it, else
-    ``money``. ``one_per_link`` refuses an order whose link has an active one.
+    The orders 1 to ``past`` are derived from ``seed``, and every key may see
+    them. Each key that starts with ``sandbox-`` has an account. Its balance is
+    in ``balances``, or else ``default_balance``. With ``one_per_link`` an order
+    is rejected while another one of the same service and link is active.
     """
 
     seed: int = 1
-    born: float = 0.0
+    started_at: float = 0.0
     past: int = 0
     services: int = 24
-    money: Decimal = MONEY
+    default_balance: Decimal = _DEFAULT_BALANCE
     one_per_link: bool = False
     balances: dict[str, Decimal] = field(factory=dict)
-    entries: list[Entry] = field(factory=list)
-    offers: dict[int, Offer] = Factory(lambda self: catalogue(self.seed, self.services), takes_self=True)
-    lives: dict[int, Life | Series] = field(factory=dict)
-    _derived: Past = Factory(
-        lambda self: Past(seed=self.seed, count=self.past, born=self.born, offers=tuple(self.offers.values())),
+    records: list[OrderRecord] = field(factory=list)
+    offers: dict[int, Offer] = Factory(lambda self: create_catalogue(self.seed, self.services), takes_self=True)
+    lifecycles: dict[int, OrderLifecycle | SeriesLifecycle] = field(factory=dict)
+    _seeded_orders: SeededOrders = Factory(
+        lambda self: SeededOrders(
+            seed=self.seed, count=self.past, started_at=self.started_at, offers=tuple(self.offers.values())
+        ),
         takes_self=True,
     )
-    _last: int = Factory(lambda self: self.past, takes_self=True)
-    _refills: dict[int, RefillLife] = field(factory=dict)
-    _active: dict[tuple[int, str], int] = field(factory=dict)
+    _last_order: int = Factory(lambda self: self.past, takes_self=True)
+    _refills: dict[int, RefillLifecycle] = field(factory=dict)
+    _active_orders: dict[tuple[int, str], int] = field(factory=dict)
     _due: list[tuple[float, int, str]] = field(factory=list)
 
-    def answer(self, fields: Fields, now: float) -> Answer:
-        """What the panel says to one request's fields."""
-        self.settle(now)
+    def handle(self, fields: Fields, now: float) -> Result:
+        """Carry out the request with these fields and return its result."""
+        self.catch_up(now)
         if not fields.get("key", "").startswith(KEY_PREFIX):
             return {"error": "Invalid API key"}
         match fields.get("action"):
             case "services":
-                return [offer.row() for offer in self.offers.values() if offer.enabled]
+                return [offer.to_json() for offer in self.offers.values() if offer.enabled]
             case "balance":
-                return {"balance": str(self.money_of(fields["key"])), "currency": CURRENCY}
+                return {"balance": str(self.get_balance(fields["key"])), "currency": CURRENCY}
             case "add":
-                return self._add(fields, now)
+                return self._add_order(fields, now)
             case "status":
-                return self._status(fields, now)
+                return self._get_status(fields, now)
             case "refill":
                 return self._refill(fields, now)
             case "refill_status":
-                return self._refill_status(fields, now)
+                return self._get_refill_status(fields, now)
             case "cancel":
                 return self._cancel(fields, now)
             case _:
                 return {"error": "Incorrect request"}
 
-    def money_of(self, key: str) -> Decimal:
-        """What a key's account has."""
-        return self.balances.get(key, self.money)
+    def get_balance(self, key: str) -> Decimal:
+        """Return the balance of a key's account."""
+        return self.balances.get(key, self.default_balance)
 
-    def change(self, service: int, terms: Mapping[str, object]) -> None:
-        """Change what a service costs, takes or allows; orders that there are keep their terms."""
-        exact: dict[str, Any] = {name: Decimal(str(of)) if name == "rate" else of for name, of in terms.items()}
+    def change_service(self, service: int, changes: Mapping[str, object]) -> None:
+        """Change the rate, limits or permissions of a service; orders that were placed keep theirs."""
+        exact: dict[str, Any] = {
+            name: Decimal(str(value)) if name == "rate" else value for name, value in changes.items()
+        }
         self.offers[service] = evolve(self.offers[service], **exact)
 
-    def newest(self, most: int, now: float) -> list[dict[str, object]]:
-        """The orders that came last, or that something was done to, as people want to see them."""
-        lives = islice(reversed(self.lives.values()), most)
+    def render_recent_orders(self, limit: int, now: float) -> list[dict[str, object]]:
+        """Return the orders that were placed or changed last, newest first, for the page."""
+        recent = islice(reversed(self.lifecycles.values()), limit)
         return [
             {
-                **life.row(now),
-                "order": life.order,
-                "service": life.offer.service,
-                "name": life.offer.name,
-                "quantity": life.size,
-                "done": life.at(now).delivered,
+                **lifecycle.render_status(now),
+                "order": lifecycle.order,
+                "service": lifecycle.offer.service,
+                "name": lifecycle.offer.name,
+                "quantity": lifecycle.size,
+                "done": lifecycle.compute_state(now).delivered,
             }
-            for life in lives
+            for lifecycle in recent
         ]
 
     # --- what happens by itself
 
-    def settle(self, now: float) -> None:
-        """Let happen what was due until now, in the order of its time."""
+    def catch_up(self, now: float) -> None:
+        """Place the children and pay the refunds that were due until ``now``, in the order in which they were due."""
         while self._due and self._due[0][0] <= now:
-            when, order, key = heapq.heappop(self._due)
-            life = self.lives[order]
-            if isinstance(life, Series) and life.due_at is not None:
-                if life.due_at <= when:
-                    self._bear(life)
-            elif when >= life.ends_at and not life.is_settled:
-                life.is_settled = True
-                self._pay(key, -life.refund)
+            due_at, order, key = heapq.heappop(self._due)
+            lifecycle = self.lifecycles[order]
+            if isinstance(lifecycle, SeriesLifecycle) and lifecycle.due_at is not None:
+                if lifecycle.due_at <= due_at:
+                    self._place_child(lifecycle)
+            elif due_at >= lifecycle.ends_at and not lifecycle.is_refunded:
+                lifecycle.is_refunded = True
+                self._charge(key, -lifecycle.refund)
 
-    def _bear(self, series: Series) -> None:
-        """The next child of an order that places orders."""
-        child = series.child(self._new_order(), self.seed)
-        self.lives[child.order] = child
-        self._expect_of(child, series.owner)
-        self._expect_of(series, series.owner)
+    def _place_child(self, series: SeriesLifecycle) -> None:
+        child = series.place_child(self._allocate_order_id(), self.seed)
+        self.lifecycles[child.order] = child
+        self._schedule(child, series.owner)
+        self._schedule(series, series.owner)
 
-    def _expect_of(self, life: Life | Series, key: str) -> None:
-        """Note when something will happen to it: a child, or money that is paid back to ``key``."""
-        due = life.due_at if isinstance(life, Series) else None
-        if due is not None:
-            heapq.heappush(self._due, (due, life.order, key))
-        elif life.refund:
-            heapq.heappush(self._due, (life.ends_at, life.order, key))
+    def _schedule(self, lifecycle: OrderLifecycle | SeriesLifecycle, key: str) -> None:
+        """Schedule the next child of a series, or the refund of an order to ``key``."""
+        due_at = lifecycle.due_at if isinstance(lifecycle, SeriesLifecycle) else None
+        if due_at is not None:
+            heapq.heappush(self._due, (due_at, lifecycle.order, key))
+        elif lifecycle.refund:
+            heapq.heappush(self._due, (lifecycle.ends_at, lifecycle.order, key))
 
-    def _pay(self, key: str, price: Decimal) -> None:
-        self.balances[key] = self.money_of(key) - price
+    def _charge(self, key: str, amount: Decimal) -> None:
+        self.balances[key] = self.get_balance(key) - amount
 
-    def _new_order(self) -> int:
-        self._last += 1
-        return self._last
+    def _allocate_order_id(self) -> int:
+        self._last_order += 1
+        return self._last_order
 
     # --- orders
 
-    def _add(self, fields: Fields, now: float) -> Answer:
-        offer = self.offers.get(number(fields.get("service")) or 0)
+    def _add_order(self, fields: Fields, now: float) -> Result:
+        offer = self.offers.get(parse_number(fields.get("service")) or 0)
         if offer is None:
             return {"error": "Incorrect service ID"}
         if not offer.enabled:
             return {"error": "Disabled service ID"}
-        terms = terms_of(offer, fields, now)
-        if isinstance(terms, str):
-            return {"error": terms}
-        if self.one_per_link and self._is_active(offer, fields, now):
+        request = validate_order(offer, fields, now)
+        if isinstance(request, str):
+            return {"error": request}
+        if self.one_per_link and self._has_active_order(offer, fields, now):
             return {"error": "You have active order with this link. Please wait until order being completed."}
-        if terms.price > self.money_of(fields["key"]):
+        if request.price > self.get_balance(fields["key"]):
             return {"error": "Not enough funds on balance"}
-        return {"order": self._take(terms, fields["key"], now)}
+        return {"order": self._place_order(request, fields["key"], now)}
 
-    def _is_active(self, offer: Offer, fields: Fields, now: float) -> bool:
-        order = self._active.get((offer.service, fields.get("link", "")))
-        return order is not None and not self.lives[order].at(now).is_final
+    def _has_active_order(self, offer: Offer, fields: Fields, now: float) -> bool:
+        order = self._active_orders.get((offer.service, fields.get("link", "")))
+        return order is not None and not self.lifecycles[order].compute_state(now).is_final
 
-    def _take(self, terms: Terms, key: str, now: float) -> int:
-        """Put the order on record, and take its price."""
-        order = self._new_order()
-        self._pay(key, terms.price)
-        life = self.lives[order] = terms.life(order, key, now, mixed(self.seed, order))
-        self._expect_of(life, key)
-        link = terms.fields.get("link", "")
-        self._active[terms.offer.service, link] = order
-        self.entries.append(
-            Entry(
+    def _place_order(self, request: OrderRequest, key: str, now: float) -> int:
+        """Record the order, charge its price and return its id."""
+        order = self._allocate_order_id()
+        self._charge(key, request.price)
+        lifecycle = request.create_lifecycle(order, key, now, mix_seed(self.seed, order))
+        self.lifecycles[order] = lifecycle
+        self._schedule(lifecycle, key)
+        link = request.fields.get("link", "")
+        self._active_orders[request.offer.service, link] = order
+        self.records.append(
+            OrderRecord(
                 order=order,
                 key=key,
-                service=terms.offer.service,
+                service=request.offer.service,
                 link=link,
-                quantity=terms.quantity,
-                fields={name: value for name, value in terms.fields.items() if name != "key"},
-                charge=terms.price,
+                quantity=request.quantity,
+                fields={name: value for name, value in request.fields.items() if name != "key"},
+                charge=request.price,
                 taken_at=now,
             )
         )
         return order
 
-    def _status(self, fields: Fields, now: float) -> Answer:
+    def _get_status(self, fields: Fields, now: float) -> Result:
         key = fields["key"]
         if "orders" in fields:
-            return self._each(fields, "orders", lambda id_: self._status_row(id_, key, now), as_map=True)
-        return self._status_row(fields.get("order"), key, now)
+            return self._handle_each(fields, "orders", lambda id_: self._get_status_of(id_, key, now), as_map=True)
+        return self._get_status_of(fields.get("order"), key, now)
 
-    def _status_row(self, id_: str | None, key: str, now: float) -> Mapping[str, object]:
-        order = number(id_)
+    def _get_status_of(self, id_: str | None, key: str, now: float) -> Mapping[str, object]:
+        order = parse_number(id_)
         if order is None:
-            return WRONG_ORDER
-        if (life := self.lives.get(order)) is not None:
-            return life.row(now) if life.owner in {None, key} else WRONG_ORDER
-        return self._derived.row(order, now) if order in self._derived else WRONG_ORDER
+            return _INCORRECT_ORDER
+        if (lifecycle := self.lifecycles.get(order)) is not None:
+            return lifecycle.render_status(now) if lifecycle.owner in {None, key} else _INCORRECT_ORDER
+        return self._seeded_orders.render_status(order, now) if order in self._seeded_orders else _INCORRECT_ORDER
 
-    def _life(self, id_: str | None, key: str) -> Life | Series | None:
-        """An order that this key may see, as what can be done to it."""
-        order = number(id_)
+    def _find_lifecycle(self, id_: str | None, key: str) -> OrderLifecycle | SeriesLifecycle | None:
+        """Return the lifecycle of an order that ``key`` may see; a seeded order gets one of its own."""
+        order = parse_number(id_)
         if order is None:
             return None
-        if (life := self.lives.get(order)) is not None:
-            return life if life.owner in {None, key} else None
-        return self._derived.life(order) if order in self._derived else None
+        if (lifecycle := self.lifecycles.get(order)) is not None:
+            return lifecycle if lifecycle.owner in {None, key} else None
+        return self._seeded_orders.create_lifecycle(order) if order in self._seeded_orders else None
 
     # --- refills
 
-    def _refill(self, fields: Fields, now: float) -> Answer:
+    def _refill(self, fields: Fields, now: float) -> Result:
         if "orders" in fields:
-            return self._each(fields, "orders", lambda id_: self._refill_row(id_, fields, now), inner="refill")
-        answer = self._refill_row(fields.get("order"), fields, now)
-        return answer if isinstance(answer, dict) else {"refill": str(answer)}
+            return self._handle_each(fields, "orders", lambda id_: self._refill_order(id_, fields, now), inner="refill")
+        result = self._refill_order(fields.get("order"), fields, now)
+        return result if isinstance(result, dict) else {"refill": str(result)}
 
-    def _refill_row(self, id_: str | None, fields: Fields, now: float) -> dict[str, object] | int:
-        """The new refill's id, or what is against it."""
-        life = self._life(id_, fields["key"])
-        if life is None:
-            return dict(WRONG_ORDER)
-        if isinstance(life, Series):
+    def _refill_order(self, id_: str | None, fields: Fields, now: float) -> dict[str, object] | int:
+        """Start a refill and return its id, or an error."""
+        lifecycle = self._find_lifecycle(id_, fields["key"])
+        if lifecycle is None:
+            return dict(_INCORRECT_ORDER)
+        if isinstance(lifecycle, SeriesLifecycle):
             return {"error": "Refill is not available for this order"}
-        if (problem := refill_problem(life, now)) is not None:
+        if (problem := check_refill(lifecycle, now)) is not None:
             return {"error": problem}
-        life.refilled_at = now
-        self.lives[life.order] = life
-        id_of_it = len(self._refills) + 1
-        self._refills[id_of_it] = RefillLife(
-            refill=id_of_it, order=life.order, asked_at=now, chance=mixed(self.seed, life.order), owner=fields["key"]
+        order, refill = lifecycle.order, len(self._refills) + 1
+        lifecycle.refilled_at = now
+        self.lifecycles[order] = lifecycle
+        self._refills[refill] = RefillLifecycle(
+            refill=refill, order=order, requested_at=now, random_bits=mix_seed(self.seed, order), owner=fields["key"]
         )
-        return id_of_it
+        return refill
 
-    def _refill_status(self, fields: Fields, now: float) -> Answer:
+    def _get_refill_status(self, fields: Fields, now: float) -> Result:
         if "refills" in fields:
-            return self._each(
-                fields, "refills", lambda id_: self._refill_state(id_, fields, now), name="refill", inner="status"
+            return self._handle_each(
+                fields,
+                "refills",
+                lambda id_: self._get_refill_status_of(id_, fields, now),
+                name="refill",
+                inner="status",
             )
-        answer = self._refill_state(fields.get("refill"), fields, now)
-        return answer if isinstance(answer, dict) else {"status": answer}
+        result = self._get_refill_status_of(fields.get("refill"), fields, now)
+        return result if isinstance(result, dict) else {"status": result}
 
-    def _refill_state(self, id_: str | None, fields: Fields, now: float) -> dict[str, object] | str:
-        refill = self._refills.get(number(id_) or 0)
+    def _get_refill_status_of(self, id_: str | None, fields: Fields, now: float) -> dict[str, object] | str:
+        refill = self._refills.get(parse_number(id_) or 0)
         if refill is None or refill.owner != fields["key"]:
             return {"error": "Refill not found"}
-        return refill.at(now)
+        return refill.compute_status(now)
 
     # --- cancellations
 
-    def _cancel(self, fields: Fields, now: float) -> Answer:
+    def _cancel(self, fields: Fields, now: float) -> Result:
         if "orders" not in fields:
             return {"error": "Incorrect request"}
-        return self._each(fields, "orders", lambda id_: self._cancel_row(id_, fields, now), inner="cancel")
+        return self._handle_each(fields, "orders", lambda id_: self._cancel_order(id_, fields, now), inner="cancel")
 
-    def _cancel_row(self, id_: str | None, fields: Fields, now: float) -> dict[str, object] | int:
-        """1 for a cancellation that was accepted, or what is against it."""
-        life = self._life(id_, fields["key"])
-        if life is None:
-            return dict(WRONG_ORDER)
-        if (problem := cancel_problem(life, now)) is not None:
+    def _cancel_order(self, id_: str | None, fields: Fields, now: float) -> dict[str, object] | int:
+        """Accept a cancellation and return 1, or an error."""
+        lifecycle = self._find_lifecycle(id_, fields["key"])
+        if lifecycle is None:
+            return dict(_INCORRECT_ORDER)
+        if (problem := check_cancel(lifecycle, now)) is not None:
             return {"error": problem}
-        life.canceled_at = now
-        self.lives[life.order] = life
-        heapq.heappush(self._due, (life.ends_at, life.order, fields["key"]))
+        lifecycle.canceled_at = now
+        self.lifecycles[lifecycle.order] = lifecycle
+        heapq.heappush(self._due, (lifecycle.ends_at, lifecycle.order, fields["key"]))
         return 1
 
-    # --- many at once
+    # --- requests for many ids
 
-    def _each(
+    def _handle_each(
         self,
         fields: Fields,
         field_name: str,
-        answer: Callable[[str], object],
+        handle: Callable[[str], object],
         *,
         as_map: bool = False,
         name: str = "order",
         inner: str = "",
-    ) -> Answer:
-        """An answer for each id, as a map or as rows with the id under ``name``."""
+    ) -> Result:
+        """Return each id's result: a map by id, or rows with the id under ``name`` and the result under ``inner``."""
         ids = list(dict.fromkeys(id_.strip() for id_ in fields[field_name].split(",")))
-        if len(ids) > MOST_IDS:
-            return {"error": f"Maximum {MOST_IDS} ids"}
+        if len(ids) > _MAX_IDS:
+            return {"error": f"Maximum {_MAX_IDS} ids"}
         if as_map:
-            return {id_: answer(id_) for id_ in ids}
-        return [{name: id_ if (of := number(id_)) is None else of, inner: answer(id_)} for id_ in ids]
+            return {id_: handle(id_) for id_ in ids}
+        return [{name: id_ if (number := parse_number(id_)) is None else number, inner: handle(id_)} for id_ in ids]

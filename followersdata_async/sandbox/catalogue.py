@@ -1,4 +1,4 @@
-"""What the sandbox sells, of every type: the same for the same seed."""
+"""The services that the sandbox sells, derived from its seed. Pure."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import final
 
 from attrs import frozen
 
-THOUSAND = Decimal(1000)
+_THOUSAND = Decimal(1000)
 
-FLAT = frozenset({"Package", "Custom Comments Package", "Subscriptions"})
-"""Types whose rate is the price of the whole (panel-api §4.3)."""
+FLAT_RATE_TYPES = frozenset({"Package", "Custom Comments Package", "Subscriptions"})
+"""The types whose rate is the price of the whole order (panel-api §4.3)."""
 
-COUNTED = {"Custom Comments": "comments", "Mentions Custom List": "usernames", "Comment Replies": "comments"}
-"""Types whose quantity is the number of a field's lines (panel-api §4.3)."""
+QUANTITY_FIELDS = {"Custom Comments": "comments", "Mentions Custom List": "usernames", "Comment Replies": "comments"}
+"""The field whose lines are counted to find the quantity, by type (panel-api §4.3)."""
 
-REQUIRED: dict[str, tuple[str, ...]] = {
+REQUIRED_FIELDS: dict[str, tuple[str, ...]] = {
     "SEO": ("keywords",),
     "Custom Comments Package": ("comments",),
     "Mentions": ("usernames",),
@@ -30,13 +30,13 @@ REQUIRED: dict[str, tuple[str, ...]] = {
     "Subscriptions": ("username", "min", "max", "delay"),
     "Web Traffic": ("country", "device", "type_of_traffic"),
 }
-"""What a type takes besides link and quantity (panel-api §4.3)."""
+"""The fields that a type requires besides link and quantity (panel-api §4.3)."""
 
 
 @final
 @frozen(kw_only=True)
 class Offer:
-    """One service of the catalogue; ``rate`` is for 1000, of a package for the whole."""
+    """A service of the catalogue. ``rate`` is the price of 1000, or of the whole order for the flat-rate types."""
 
     service: int
     name: str
@@ -49,8 +49,8 @@ class Offer:
     cancel: bool
     enabled: bool = True
 
-    def row(self) -> dict[str, object]:
-        """The row as the panel documents it: amounts and limits are texts."""
+    def to_json(self) -> dict[str, object]:
+        """Return the service as the panel documents it, with amounts and limits as strings."""
         return {
             "service": self.service,
             "name": self.name,
@@ -63,16 +63,16 @@ class Offer:
             "cancel": self.cancel,
         }
 
-    def price(self, quantity: int) -> Decimal:
-        """What ``quantity`` of it costs."""
-        return self.rate if self.type in FLAT else self.rate * quantity / THOUSAND
+    def compute_price(self, quantity: int) -> Decimal:
+        """Return the price of ``quantity`` pieces."""
+        return self.rate if self.type in FLAT_RATE_TYPES else self.rate * quantity / _THOUSAND
 
 
-MOST_SERVICES = 100_000
+MAX_SERVICES = 100_000
 
 
-def mixed(seed: int, number: int) -> int:
-    """A number that looks like chance and is not: 64 bits of splitmix64."""
+def mix_seed(seed: int, number: int) -> int:
+    """Return 64 pseudo-random bits that depend on ``seed`` and ``number`` alone (splitmix64)."""
     z = (seed * 0x9E3779B97F4A7C15 + (number + 1) * 0xBF58476D1CE4E5B9) & _MASK
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
@@ -82,13 +82,13 @@ def mixed(seed: int, number: int) -> int:
 _MASK = (1 << 64) - 1
 
 
-def catalogue(seed: int, size: int) -> dict[int, Offer]:
-    """``size`` services: one of each documented type, and then some whose terms follow the seed."""
-    seeded = (_seeded(seed, service) for service in range(len(_DOCUMENTED) + 1, size + 1))
-    return {offer.service: offer for offer in (*_DOCUMENTED[:size], *seeded)}
+def create_catalogue(seed: int, size: int) -> dict[int, Offer]:
+    """Return ``size`` services by their ids: one of each documented type, then services derived from the seed."""
+    derived = (_create_offer(seed, service) for service in range(len(_DOCUMENTED_OFFERS) + 1, size + 1))
+    return {offer.service: offer for offer in (*_DOCUMENTED_OFFERS[:size], *derived)}
 
 
-_DOCUMENTED = (
+_DOCUMENTED_OFFERS = (
     Offer(
         service=1, name="Followers", type="Default", category="First Category",
         rate=Decimal("0.90"), min=50, max=10000, refill=True, cancel=True,
@@ -106,21 +106,21 @@ _DOCUMENTED = (
             service=service, name=f"{type_} {service}", type=type_, category="Third Category",
             rate=Decimal("1.20"), min=1, max=1 if "Package" in type_ else 5000, refill=service % 2 == 0, cancel=True,
         )
-        for service, type_ in enumerate([*REQUIRED, "Mentions Custom List"], 4)
+        for service, type_ in enumerate([*REQUIRED_FIELDS, "Mentions Custom List"], 4)
     ),
 )  # fmt: skip
 
 
-def _seeded(seed: int, service: int) -> Offer:
-    chance = mixed(seed, service)
+def _create_offer(seed: int, service: int) -> Offer:
+    bits = mix_seed(seed, service)
     return Offer(
         service=service,
-        name=f"{('Likes', 'Views', 'Followers')[chance % 3]} {service}",
+        name=f"{('Likes', 'Views', 'Followers')[bits % 3]} {service}",
         type="Default",
-        category=("First Category", "Second Category")[chance % 2],
-        rate=Decimal(chance % 900 + 10) / 100,
+        category=("First Category", "Second Category")[bits % 2],
+        rate=Decimal(bits % 900 + 10) / 100,
         min=10,
         max=100000,
-        refill=chance % 5 != 0,
-        cancel=chance % 7 != 0,
+        refill=bits % 5 != 0,
+        cancel=bits % 7 != 0,
     )

@@ -1,4 +1,4 @@
-"""The sandbox's own time: a clock's, faster or slower, and moved on by hand. Pure: the clock is an argument."""
+"""The sandbox's own time: a real clock, faster or slower, that can be advanced. Pure: the clock is an argument."""
 
 from __future__ import annotations
 
@@ -7,44 +7,46 @@ from typing import final
 
 from attrs import Factory, define
 
-_MOST_SPEED = 1e9
-_LONGEST = 1e10
+_MAX_SPEED = 1e9
+_MAX_ADVANCE = 1e10
 
 
 @final
 @define(kw_only=True)
 class Clock:
-    """Time in seconds: ``speed`` times as fast as ``real``; with 0 it moves by ``advance`` alone.
+    """A clock that runs ``speed`` times as fast as ``get_real_time``; with 0 only ``advance`` moves it.
+
+    It shows ``set_to`` at the real time ``set_at``. All times are in seconds.
 
     Raises:
-        ValueError: the speed is negative, or more than a billion.
+        ValueError: The speed is negative, or more than a billion.
     """
 
-    real: Callable[[], float]
+    get_real_time: Callable[[], float]
     speed: float = 1.0
-    began: float = Factory(lambda self: self.real(), takes_self=True)
-    was: float = Factory(lambda self: self.began, takes_self=True)
+    set_at: float = Factory(lambda self: self.get_real_time(), takes_self=True)
+    set_to: float = Factory(lambda self: self.set_at, takes_self=True)
 
     def __attrs_post_init__(self) -> None:
-        if not 0 <= self.speed <= _MOST_SPEED:
-            msg = f"speed is {self.speed}, but must be from 0 to {_MOST_SPEED:.0f}"
+        if not 0 <= self.speed <= _MAX_SPEED:
+            msg = f"speed is {self.speed}, but must be from 0 to {_MAX_SPEED:.0f}"
             raise ValueError(msg)
 
     def now(self) -> float:
-        """What time it is."""
-        return self.was + (self.real() - self.began) * self.speed
+        """Return the sandbox's time."""
+        return self.set_to + (self.get_real_time() - self.set_at) * self.speed
 
     def advance(self, seconds: object) -> None:
-        """Move it on.
+        """Move the time forward by ``seconds``.
 
         Raises:
-            ValueError: that would be back, or more than three centuries.
+            ValueError: It is not a number from 0 to 10 billion (three centuries).
         """
-        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _LONGEST:
-            msg = f"time moves on by 0 to {_LONGEST:.0f} seconds, not by {seconds!r}"
+        if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= _MAX_ADVANCE:
+            msg = f"time moves on by 0 to {_MAX_ADVANCE:.0f} seconds, not by {seconds!r}"
             raise ValueError(msg)
-        self.was += seconds
+        self.set_to += seconds
 
     def set(self, now: float) -> None:
-        """Let it be this time, and go on from there."""
-        self.began, self.was = self.real(), now
+        """Set the time, which goes on from there."""
+        self.set_at, self.set_to = self.get_real_time(), now

@@ -1,4 +1,4 @@
-"""How families of panels say the same thing: the documented answer in their shapes (docs/dialects.md). Pure."""
+"""The dialects of panels: documented results in the forms that other panels give them (docs/dialects.md). Pure."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any, final
 from attrs import evolve, field, frozen
 
 Fields = Mapping[str, str]
-Said = Any
+Json = Any
 """A JSON value."""
 
 
 @final
 @frozen(kw_only=True)
-class Reply:
+class Response:
     """An HTTP response."""
 
     status: int
@@ -27,59 +27,56 @@ class Reply:
 @final
 @frozen(kw_only=True)
 class Dialect:
-    """A family's ways: how it hears a request, how it says the documented answer, and how it writes that down."""
+    """The way in which a family of panels reads requests and writes responses.
 
-    hear: Callable[[Fields], Fields] = dict
-    say: Callable[[Fields, Said], Said] = lambda _, said: said
-    status: Callable[[Fields, Said], int] = lambda _, __: 200
-    write: Callable[[Said], bytes] = lambda said: json.dumps(said, separators=(",", ":")).encode()
+    ``parse_request`` turns its fields into documented ones, ``format_result``
+    turns a documented result into its own form, ``choose_status`` returns the
+    HTTP status of a result, and ``encode`` returns the body.
+    """
+
+    parse_request: Callable[[Fields], Fields] = dict
+    format_result: Callable[[Fields, Json], Json] = lambda _, result: result
+    choose_status: Callable[[Fields, Json], int] = lambda _, __: 200
+    encode: Callable[[Json], bytes] = lambda value: json.dumps(value, separators=(",", ":")).encode()
     content_type: str = "application/json"
 
-    def reply(self, fields: Fields, answer: Callable[[Fields], Said], headers: Fields | None = None) -> Reply:
-        """What this family makes of the documented answer to the same request."""
-        said = answer(self.hear(fields))
-        return Reply(
-            status=self.status(fields, said),
-            body=self.write(self.say(fields, said)),
+    def create_response(
+        self, fields: Fields, handle: Callable[[Fields], Json], headers: Fields | None = None
+    ) -> Response:
+        """Return the response to a request; ``handle`` returns the documented result of the documented fields."""
+        result = handle(self.parse_request(fields))
+        return Response(
+            status=self.choose_status(fields, result),
+            body=self.encode(self.format_result(fields, result)),
             content_type=self.content_type,
             headers=headers or {},
         )
 
 
-# --- what the documented answer is
+# --- documented results
 
 
-def _error_in(said: Said) -> str | None:
-    """The text of an answer, or of a row, that is an error."""
-    return said["error"] if isinstance(said, dict) and "error" in said else None
+def _get_error(result: Json) -> str | None:
+    """Return the error message of a result or of one row, or ``None`` if it is not an error."""
+    return result["error"] if isinstance(result, dict) and "error" in result else None
 
 
-def _is_map(fields: Fields, said: Said) -> bool:
-    """Whether it is the status of many orders, by their ids."""
-    return fields.get("action") == "status" and "orders" in fields and _error_in(said) is None
+def _is_status_map(fields: Fields, result: Json) -> bool:
+    """Return whether this is the status of many orders by their ids."""
+    return fields.get("action") == "status" and "orders" in fields and _get_error(result) is None
 
 
-def _rows(said: Sequence[dict[str, Said]], main: str) -> list[dict[str, Said]]:
-    """Rows whose errors stand beside the id instead of under the main field."""
-    return [
-        {**{name: value for name, value in row.items() if name != main}, **row[main]}
-        if _error_in(row[main]) is not None
-        else row
-        for row in said
-    ]
+# --- the dialects
 
 
-# --- the families
-
-
-def _pretty(fields: Fields, said: Said) -> Said:
+def _format_pretty(fields: Fields, result: Json) -> Json:
     if fields.get("action") in {"refill", "refill_status", "cancel"}:
         return {"status": "error", "message": "Incorrect request"}
-    if (text := _error_in(said)) is not None:
-        return {"status": "error", "message": text}
-    if _is_map(fields, said):
-        return {id_: row if (text := _error_in(row)) is None else text for id_, row in said.items()}
-    return {"status": "success", **said} if isinstance(said, dict) and "status" not in said else said
+    if (message := _get_error(result)) is not None:
+        return {"status": "error", "message": message}
+    if _is_status_map(fields, result):
+        return {id_: row if (message := _get_error(row)) is None else message for id_, row in result.items()}
+    return {"status": "success", **result} if isinstance(result, dict) and "status" not in result else result
 
 
 _CODES = {
@@ -91,186 +88,198 @@ _CODES = {
 }
 
 
-def _numeric(fields: Fields, said: Said) -> Said:
-    if (text := _error_in(said)) is not None:
-        return {"error": text, "status": _CODES.get(text, "101")}
+def _format_numeric(fields: Fields, result: Json) -> Json:
+    if (message := _get_error(result)) is not None:
+        return {"error": message, "status": _CODES.get(message, "101")}
     if fields.get("action") == "add":
-        return {"status": 100, "order": str(said["order"])}
-    if _is_map(fields, said):
-        rows = {id_: _respelt(row, lambda word: word.replace(" ", "")) for id_, row in said.items()}
+        return {"status": 100, "order": str(result["order"])}
+    if _is_status_map(fields, result):
+        rows = {id_: _rewrite_status(row, lambda status: status.replace(" ", "")) for id_, row in result.items()}
         return next(iter(rows.values())) if len(rows) == 1 else rows
-    return said
+    return result
 
 
-def _respelt(row: dict[str, Said], spell: Callable[[str], str]) -> dict[str, Said]:
-    return {**row, "status": spell(row["status"])} if "status" in row else row
+def _rewrite_status(row: dict[str, Json], rewrite: Callable[[str], str]) -> dict[str, Json]:
+    return {**row, "status": rewrite(row["status"])} if "status" in row else row
 
 
-def _nested(fields: Fields, said: Said) -> Said:
-    text = _error_in(said)
+def _format_nested(fields: Fields, result: Json) -> Json:
+    message = _get_error(result)
     match fields.get("action"):
-        case "refill" if text is not None and "order" in fields:
-            return {"refill": {"error": text}}
-        case "refill_status" if text == "Refill not found" and "refill" in fields:
+        case "refill" if message is not None and "order" in fields:
+            return {"refill": {"error": message}}
+        case "refill_status" if message == "Refill not found" and "refill" in fields:
             return None
-        case "refill_status" if "refill" in fields and text is None:
-            return [{"refill": fields["refill"], **said}]
-        case "add" if text is None:
-            return {"status": "success", "msg": "Order placed", **said}
-    return said if text is None else {"status": "error", "msg": text, "error": _CODES.get(text, 400)}
+        case "refill_status" if "refill" in fields and message is None:
+            return [{"refill": fields["refill"], **result}]
+        case "add" if message is None:
+            return {"status": "success", "msg": "Order placed", **result}
+    return result if message is None else {"status": "error", "msg": message, "error": _CODES.get(message, 400)}
 
 
-def _omitting(fields: Fields, said: Said) -> Said:
-    if _is_map(fields, said):
-        known: dict[str, Said] = {
+def _format_omitting(fields: Fields, result: Json) -> Json:
+    if _is_status_map(fields, result):
+        known: dict[str, Json] = {
             id_: {"start_counter" if name == "start_count" else name: value for name, value in row.items()}
-            for id_, row in said.items()
-            if _error_in(row) is None
+            for id_, row in result.items()
+            if _get_error(row) is None
         }
         return known or {"error": "Invalid Order Ids"}
-    if fields.get("action") == "balance" and _error_in(said) is None:
-        return {**said, "balancef": f"{float(said['balance']):,.0f}"}
-    return said
+    if fields.get("action") == "balance" and _get_error(result) is None:
+        return {**result, "balancef": f"{float(result['balance']):,.0f}"}
+    return result
 
 
-def _error_status(_: Fields, said: Said) -> int:
-    text = _error_in(said)
-    if text is None:
+def _choose_error_status(_: Fields, result: Json) -> int:
+    message = _get_error(result)
+    if message is None:
         return 200
-    return 401 if text == "Invalid API key" else 400
+    return 401 if message == "Invalid API key" else 400
 
 
-def _omitting_status(fields: Fields, said: Said) -> int:
-    if _is_map(fields, said) and all(_error_in(row) is not None for row in said.values()):
+def _choose_omitting_status(fields: Fields, result: Json) -> int:
+    if _is_status_map(fields, result) and all(_get_error(row) is not None for row in result.values()):
         return 400
-    return _error_status(fields, said)
+    return _choose_error_status(fields, result)
 
 
-def _listed(fields: Fields, said: Said) -> Said:
-    if _is_map(fields, said):
-        return [{"order": id_, **row} for id_, row in said.items()]
+def _format_listed(fields: Fields, result: Json) -> Json:
+    if _is_status_map(fields, result):
+        return [{"order": id_, **row} for id_, row in result.items()]
     match fields.get("action"):
-        case "add" if _error_in(said) is None:
-            return {"status": "success", "message": "Order placed successfully", **said}
-        case "refill" if isinstance(said, list):
+        case "add" if _get_error(result) is None:
+            return {"status": "success", "message": "Order placed successfully", **result}
+        case "refill" if isinstance(result, list):
             return [
                 {"refill": row["order"], "status": row["refill"] if isinstance(row["refill"], dict) else "success"}
-                for row in said
+                for row in result
             ]
-        case "refill" if _error_in(said) is None:
-            return {"status": "success", "refill": int(said["refill"])}
-    return said
+        case "refill" if _get_error(result) is None:
+            return {"status": "success", "refill": int(result["refill"])}
+    return result
 
 
-def _unnamed(fields: Fields, said: Said) -> Said:
-    if _is_map(fields, said):
-        return [row for _, row in sorted(said.items(), key=lambda pair: (len(pair[0]), pair[0]))]
-    text = _error_in(said)
-    if fields.get("action") == "add" and text is not None:
-        return {"message": "The given data was invalid.", "errors": {"order": [text]}}
-    return [said] if text == "Incorrect order ID" else said
+def _format_unnamed(fields: Fields, result: Json) -> Json:
+    if _is_status_map(fields, result):
+        return [row for _, row in sorted(result.items(), key=lambda pair: (len(pair[0]), pair[0]))]
+    message = _get_error(result)
+    if fields.get("action") == "add" and message is not None:
+        return {"message": "The given data was invalid.", "errors": {"order": [message]}}
+    return [result] if message == "Incorrect order ID" else result
 
 
-def _unnamed_status(fields: Fields, said: Said) -> int:
-    text = _error_in(said)
-    if fields.get("action") in {"add", "refill"} and text is None:
+def _choose_unnamed_status(fields: Fields, result: Json) -> int:
+    message = _get_error(result)
+    if fields.get("action") in {"add", "refill"} and message is None:
         return 201
-    return {None: 200, "Invalid API key": 401, "Incorrect order ID": 200}.get(text, 422)
+    return {None: 200, "Invalid API key": 401, "Incorrect order ID": 200}.get(message, 422)
 
 
-def _typed(fields: Fields, said: Said) -> Said:
+def _format_typed(fields: Fields, result: Json) -> Json:
     match fields.get("action"):
-        case "services" if isinstance(said, list):
+        case "services" if isinstance(result, list):
             return [
-                {name: int(value) if isinstance(value, bool) else _number(value) for name, value in row.items()}
-                for row in said
+                {name: int(value) if isinstance(value, bool) else _parse_number(value) for name, value in row.items()}
+                for row in result
             ]
-        case "status" if _is_map(fields, said):
-            return {id_: _numbers(row) for id_, row in said.items()}
-        case "refill" if isinstance(said, list):
-            return _rows(said, "refill")
-        case "refill_status" if isinstance(said, list):
-            return _rows(said, "status")
-        case "cancel" if isinstance(said, list):
-            answers = {str(row["order"]): _accepted(row["cancel"]) for row in said}
-            return next(iter(answers.values())) if len(answers) == 1 else answers
-    return _numbers(said) if isinstance(said, dict) else said
+        case "status" if _is_status_map(fields, result):
+            return {id_: _parse_numbers(row) for id_, row in result.items()}
+        case "refill" if isinstance(result, list):
+            return _flatten_errors(result, "refill")
+        case "refill_status" if isinstance(result, list):
+            return _flatten_errors(result, "status")
+        case "cancel" if isinstance(result, list):
+            rows = {str(row["order"]): _format_typed_cancellation(row["cancel"]) for row in result}
+            return next(iter(rows.values())) if len(rows) == 1 else rows
+    return _parse_numbers(result) if isinstance(result, dict) else result
 
 
-def _accepted(cancel: Said) -> dict[str, Said]:
-    return cancel if _error_in(cancel) is not None else {"cancel": True}
+def _flatten_errors(rows: Sequence[dict[str, Json]], name: str) -> list[dict[str, Json]]:
+    """Put the error of each row beside its id, in place of the member ``name``."""
+    return [
+        {**{other: value for other, value in row.items() if other != name}, **row[name]}
+        if _get_error(row[name]) is not None
+        else row
+        for row in rows
+    ]
 
 
-def _numbers(row: dict[str, Said]) -> dict[str, Said]:
-    return {name: value if name == "error" else _number(value) for name, value in row.items()}
+def _format_typed_cancellation(cancel: Json) -> dict[str, Json]:
+    return cancel if _get_error(cancel) is not None else {"cancel": True}
 
 
-def _number(value: Said) -> Said:
-    """A text that is a number, as JSON has numbers."""
+def _parse_numbers(row: dict[str, Json]) -> dict[str, Json]:
+    return {name: value if name == "error" else _parse_number(value) for name, value in row.items()}
+
+
+def _parse_number(value: Json) -> Json:
+    """Return a string that holds a number as that number, and any other value unchanged."""
     try:
         return float(value) if isinstance(value, str) and "." in value else int(value)
     except ValueError:
         return value
 
 
-_PREFIX = "ord_"
+_ORDER_PREFIX = "ord_"
 
 
-def _hear_keyed(fields: Fields) -> Fields:
-    """Take the prefix off the orders' ids."""
+def _parse_keyed(fields: Fields) -> Fields:
+    """Remove the prefix from the ids of orders."""
     return {
-        name: ",".join(id_.removeprefix(_PREFIX) for id_ in value.split(",")) if name in {"order", "orders"} else value
+        name: ",".join(id_.removeprefix(_ORDER_PREFIX) for id_ in value.split(","))
+        if name in {"order", "orders"}
+        else value
         for name, value in fields.items()
     }
 
 
-def _keyed(fields: Fields, said: Said) -> Said:
+def _format_keyed(fields: Fields, result: Json) -> Json:
     match fields.get("action"):
-        case "add" if _error_in(said) is None:
-            return {"order": f"{_PREFIX}{said['order']}"}
+        case "add" if _get_error(result) is None:
+            return {"order": f"{_ORDER_PREFIX}{result['order']}"}
         case "status" if "order" in fields:
-            return {fields["order"]: _respelt(said, _upper)}
-        case "status" if _is_map(fields, said):
-            asked = dict(zip(said, fields["orders"].split(","), strict=False))
-            return {asked[id_]: _respelt(row, _upper) for id_, row in said.items()}
-        case "refill" | "cancel" if isinstance(said, list):
-            asked = {id_.removeprefix(_PREFIX): id_ for id_ in fields["orders"].split(",")}
-            return [{**row, "order": asked[str(row["order"])]} for row in said]
-    return said
+            return {fields["order"]: _rewrite_status(result, _format_constant)}
+        case "status" if _is_status_map(fields, result):
+            ids = dict(zip(result, fields["orders"].split(","), strict=False))
+            return {ids[id_]: _rewrite_status(row, _format_constant) for id_, row in result.items()}
+        case "refill" | "cancel" if isinstance(result, list):
+            ids = {id_.removeprefix(_ORDER_PREFIX): id_ for id_ in fields["orders"].split(",")}
+            return [{**row, "order": ids[str(row["order"])]} for row in result]
+    return result
 
 
-def _upper(word: str) -> str:
-    return word.upper().replace(" ", "_")
+def _format_constant(status: str) -> str:
+    return status.upper().replace(" ", "_")
 
 
-def _wrapped(_: Fields, said: Said) -> Said:
-    text = _error_in(said)
-    return {"status": "success", "data": said} if text is None else {"status": "error", "message": text}
+def _format_wrapped(_: Fields, result: Json) -> Json:
+    message = _get_error(result)
+    return {"status": "success", "data": result} if message is None else {"status": "error", "message": message}
 
 
-def _write_wrapped(said: Said) -> bytes:
+def _encode_wrapped(value: Json) -> bytes:
     notice = "<br />\n<b>Notice</b>:  Undefined index: x in <b>/api.php</b> on line <b>7</b><br />\n"
-    return ("\ufeff" + notice + json.dumps(said)).encode()
+    return ("\ufeff" + notice + json.dumps(value)).encode()
 
 
-def _strict(fields: Fields, said: Said) -> Said:
-    if _is_map(fields, said):
-        if any(_error_in(row) is not None for row in said.values()):
+def _format_strict(fields: Fields, result: Json) -> Json:
+    if _is_status_map(fields, result):
+        if any(_get_error(row) is not None for row in result.values()):
             return {"error": "Incorrect order IDs"}
-        return [{"order": int(id_), **row} for id_, row in said.items()]
-    return said
+        return [{"order": int(id_), **row} for id_, row in result.items()]
+    return result
 
 
-def _hear_single(fields: Fields) -> Fields:
-    """Overhear that many orders or refills were named."""
+def _parse_single(fields: Fields) -> Fields:
+    """Ignore the fields that name many orders or refills."""
     if fields.get("action") not in {"status", "refill_status"}:
         return fields
     return {name: value for name, value in fields.items() if name not in {"orders", "refills"}}
 
 
-def _single(_: Fields, said: Said) -> Said:
-    text = _error_in(said)
-    return said if text is None else {"error": text, "status": _CODES.get(text, "101")}
+def _format_single(_: Fields, result: Json) -> Json:
+    message = _get_error(result)
+    return result if message is None else {"error": message, "status": _CODES.get(message, "101")}
 
 
 _TURKISH = {
@@ -289,45 +298,47 @@ _TURKISH = {
 }
 
 
-def _turkish(_: Fields, said: Said) -> Said:
-    if isinstance(said, list):
-        return [_turkish(_, part) for part in said]
-    if not isinstance(said, dict):
-        return said
+def _format_turkish(_: Fields, result: Json) -> Json:
+    if isinstance(result, list):
+        return [_format_turkish(_, part) for part in result]
+    if not isinstance(result, dict):
+        return result
     return {
-        name: _translated(value) if name == "error" and isinstance(value, str) else _turkish(_, value)
-        for name, value in said.items()
+        name: _translate(value) if name == "error" and isinstance(value, str) else _format_turkish(_, value)
+        for name, value in result.items()
     }
 
 
-def _translated(text: str) -> str:
-    return next((turkish for english, turkish in _TURKISH.items() if text.startswith(english)), text)
+def _translate(message: str) -> str:
+    return next((turkish for english, turkish in _TURKISH.items() if message.startswith(english)), message)
 
 
-_PAGES = Dialect(write=lambda said: json.dumps(said, indent=4).encode(), content_type="text/html; charset=UTF-8")
+_INDENTED_HTML = Dialect(
+    encode=lambda value: json.dumps(value, indent=4).encode(), content_type="text/html; charset=UTF-8"
+)
 
 DIALECTS: Mapping[str, Dialect] = {
     "documented": Dialect(),
-    "keyed": Dialect(hear=_hear_keyed, say=_keyed),
-    "listed": Dialect(say=_listed, status=_error_status),
-    "nested": Dialect(say=_nested, content_type="text/html; charset=UTF-8"),
-    "numeric": evolve(_PAGES, say=_numeric),
-    "omitting": Dialect(say=_omitting, status=_omitting_status),
-    "pretty": evolve(_PAGES, say=_pretty),
-    "single": Dialect(hear=_hear_single, say=_single),
-    "strict": Dialect(say=_strict),
-    "turkish": Dialect(say=_turkish),
-    "typed": Dialect(say=_typed, status=_error_status),
-    "unnamed": Dialect(say=_unnamed, status=_unnamed_status),
-    "wrapped": Dialect(say=_wrapped, write=_write_wrapped, content_type="text/html; charset=UTF-8"),
+    "keyed": Dialect(parse_request=_parse_keyed, format_result=_format_keyed),
+    "listed": Dialect(format_result=_format_listed, choose_status=_choose_error_status),
+    "nested": Dialect(format_result=_format_nested, content_type="text/html; charset=UTF-8"),
+    "numeric": evolve(_INDENTED_HTML, format_result=_format_numeric),
+    "omitting": Dialect(format_result=_format_omitting, choose_status=_choose_omitting_status),
+    "pretty": evolve(_INDENTED_HTML, format_result=_format_pretty),
+    "single": Dialect(parse_request=_parse_single, format_result=_format_single),
+    "strict": Dialect(format_result=_format_strict),
+    "turkish": Dialect(format_result=_format_turkish),
+    "typed": Dialect(format_result=_format_typed, choose_status=_choose_error_status),
+    "unnamed": Dialect(format_result=_format_unnamed, choose_status=_choose_unnamed_status),
+    "wrapped": Dialect(format_result=_format_wrapped, encode=_encode_wrapped, content_type="text/html; charset=UTF-8"),
 }
 
 
-def dialect_named(name: str) -> Dialect:
-    """A family's ways, by name.
+def get_dialect(name: str) -> Dialect:
+    """Return the dialect with this name.
 
     Raises:
-        ValueError: there is none of this name.
+        ValueError: There is no such dialect.
     """
     if name not in DIALECTS:
         msg = f"there is no dialect {name!r}: take one of {', '.join(DIALECTS)}"

@@ -1,7 +1,7 @@
-"""What can go wrong with an answer, as a script: which request it befalls, and what becomes of it. Pure.
+"""The faults that can be injected into responses, and the script that applies them in order. Pure.
 
-A fault is never chance: it befalls the next request that it is meant for, so
-many times, and is gone.
+A fault is never random: it applies to the next requests that match it, a given
+number of times.
 """
 
 from __future__ import annotations
@@ -12,62 +12,61 @@ from typing import final
 
 from attrs import asdict, define, evolve, field, fields_dict, frozen
 
-from .dialects import Reply, Said
+from .dialects import Json, Response
 
-_PAGE = "text/html; charset=UTF-8"
-_ELSEWHERE = "https://elsewhere.invalid/api/v2"
-LONGEST: float = 3600.0
-MOST_TIMES: int = 1_000_000
+_HTML = "text/html; charset=UTF-8"
+_REDIRECT_URL = "https://elsewhere.invalid/api/v2"
+MAX_SECONDS: float = 3600.0
+MAX_TIMES: int = 1_000_000
 ACTIONS: tuple[str, ...] = ("services", "add", "status", "refill", "refill_status", "cancel", "balance")
-_ERRORS = {500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable"}
+_REASON_PHRASES = {500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable"}
 
 
 @final
 @frozen(kw_only=True)
-class Kind:
-    """One kind of fault: what it does, what can be said of it, and whether the request is carried out all the same."""
+class FaultKind:
+    """A kind of fault: its description, the options that it takes, and whether the panel carries the request out."""
 
-    words: str
-    takes: tuple[str, ...] = ()
+    description: str
+    options: tuple[str, ...] = ()
     taken: bool = False
 
 
-FAULTS: Mapping[str, Kind] = {
-    "late": Kind(words="the answer comes after some seconds", takes=("action", "seconds"), taken=True),
-    "limited": Kind(
-        words="HTTP 429, with Retry-After if retry_after is given", takes=("action", "taken", "retry_after")
+FAULT_KINDS: Mapping[str, FaultKind] = {
+    "late": FaultKind(description="the answer comes after some seconds", options=("action", "seconds"), taken=True),
+    "limited": FaultKind(
+        description="HTTP 429, with Retry-After if retry_after is given", options=("action", "taken", "retry_after")
     ),
-    "broken": Kind(
-        words="a page of HTML with status 500, 502 or 503", takes=("action", "taken", "status", "retry_after")
+    "broken": FaultKind(
+        description="a page of HTML with status 500, 502 or 503", options=("action", "taken", "status", "retry_after")
     ),
-    "maintenance": Kind(words="a maintenance page with HTTP 200", takes=("action", "taken")),
-    "refused": Kind(words="a refusal in the panel's form, with your message", takes=("action", "message")),
-    "empty": Kind(words="an empty body with HTTP 200", takes=("action", "taken"), taken=True),
-    "cut": Kind(words="half of the body, and the connection ends", takes=("action",), taken=True),
-    "garbage": Kind(words="a body that is not JSON", takes=("action", "taken"), taken=True),
-    "wrong_ids": Kind(words="rows of other ids than were asked", takes=("action",), taken=True),
-    "missing_ids": Kind(words="every second row is missing, the first too", takes=("action",), taken=True),
-    "unread": Kind(words="the connection is reset before the request is read"),
-    "dropped": Kind(words="the connection ends without an answer", takes=("action", "taken"), taken=True),
-    "redirected": Kind(words="a redirect to another host", takes=("action", "status")),
-    "dripping": Kind(
-        words="the answer comes byte by byte, each after some seconds", takes=("action", "seconds"), taken=True
+    "maintenance": FaultKind(description="a maintenance page with HTTP 200", options=("action", "taken")),
+    "refused": FaultKind(description="a refusal in the panel's form, with your message", options=("action", "message")),
+    "empty": FaultKind(description="an empty body with HTTP 200", options=("action", "taken"), taken=True),
+    "cut": FaultKind(description="half of the body, and the connection ends", options=("action",), taken=True),
+    "garbage": FaultKind(description="a body that is not JSON", options=("action", "taken"), taken=True),
+    "wrong_ids": FaultKind(description="rows of other ids than were asked", options=("action",), taken=True),
+    "missing_ids": FaultKind(description="every second row is missing, the first too", options=("action",), taken=True),
+    "unread": FaultKind(description="the connection is reset before the request is read"),
+    "dropped": FaultKind(description="the connection ends without an answer", options=("action", "taken"), taken=True),
+    "redirected": FaultKind(description="a redirect to another host", options=("action", "status")),
+    "dripping": FaultKind(
+        description="the answer comes byte by byte, each after some seconds", options=("action", "seconds"), taken=True
     ),
 }
-"""Every kind of fault by its name, in the order of the sandbox's page."""
+"""The kinds of faults by name, in the order of the sandbox's page."""
 
-_NAMES = tuple(FAULTS)
-STATUSES: Mapping[str, tuple[int, ...]] = {"broken": tuple(_ERRORS), "redirected": (301, 302, 307, 308)}
-_SECONDS = {"late": 30.0, "dripping": 0.5}
+STATUSES: Mapping[str, tuple[int, ...]] = {"broken": tuple(_REASON_PHRASES), "redirected": (301, 302, 307, 308)}
+_DEFAULT_SECONDS = {"late": 30.0, "dripping": 0.5}
 
 
 @final
 @frozen(kw_only=True)
 class Fault:
-    """What befalls the next ``times`` requests of ``action``, or of any action.
+    """A fault that applies to the next ``times`` requests of ``action``, or of any action.
 
-    Without ``times`` it is every request, until the faults are cleared. Where
-    ``taken`` is not given, the kind decides whether the request is carried out.
+    ``times=None`` means every request, until the faults are cleared. Without
+    ``taken`` the kind decides whether the panel carries the request out.
     """
 
     fault: str
@@ -80,199 +79,209 @@ class Fault:
     message: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        if (problem := _problem_with(self)) is not None:
+        if (problem := _check_fault(self)) is not None:
             raise ValueError(problem)
 
     @property
     def is_taken(self) -> bool:
-        """Whether the request is carried out."""
-        return FAULTS[self.fault].taken if self.taken is None else self.taken
+        """Whether the panel carries the request out."""
+        return FAULT_KINDS[self.fault].taken if self.taken is None else self.taken
 
     @property
-    def is_answered(self) -> bool:
-        """Whether there is an answer in the panel's own form, which is then spoilt."""
+    def has_panel_response(self) -> bool:
+        """Whether there is a response of the panel for the fault to spoil."""
         return self.is_taken or self.fault == "refused"
 
     @property
     def delay(self) -> float:
-        """Seconds before the answer, or before each byte of it."""
-        return _SECONDS.get(self.fault, 0.0) if self.seconds is None else self.seconds
+        """Seconds before the response, or before each byte of it."""
+        return _DEFAULT_SECONDS.get(self.fault, 0.0) if self.seconds is None else self.seconds
 
-    def befalls(self, fields: Mapping[str, str]) -> bool:
-        """Whether it is meant for a request of these fields."""
+    def matches(self, fields: Mapping[str, str]) -> bool:
+        """Return whether the fault applies to a request with these fields."""
         if self.action is not None and fields.get("action") != self.action:
             return False
         return self.fault not in {"wrong_ids", "missing_ids"} or "orders" in fields or "refills" in fields
 
-    def row(self) -> dict[str, object]:
-        """The fault as JSON: what was said of it."""
+    def to_json(self) -> dict[str, object]:
+        """Return the fault as JSON, with the options that were given."""
         return asdict(self, filter=lambda attribute, value: value is not None or attribute.name == "times")
 
-    def said(self, said: Said) -> Said:
-        """What it makes of the documented answer, before that is said in a dialect."""
+    def spoil_result(self, result: Json) -> Json:
+        """Return what the fault makes of a documented result, before a dialect formats it."""
         match self.fault:
-            case "wrong_ids" if isinstance(said, dict) and "error" not in said:
-                return {_other(id_): row for id_, row in said.items()}
-            case "wrong_ids" if isinstance(said, list):
-                return [{**row, _name_in(row): int(_other(row[_name_in(row)]))} for row in said]
-            case "missing_ids" if isinstance(said, dict) and "error" not in said:
-                return dict(list(said.items())[1::2])
-            case "missing_ids" if isinstance(said, list):
-                return said[1::2]
+            case "wrong_ids" if isinstance(result, dict) and "error" not in result:
+                return {_change_id(id_): row for id_, row in result.items()}
+            case "wrong_ids" if isinstance(result, list):
+                return [_change_row_id(row) for row in result]
+            case "missing_ids" if isinstance(result, dict) and "error" not in result:
+                return dict(list(result.items())[1::2])
+            case "missing_ids" if isinstance(result, list):
+                return result[1::2]
             case "refused":
                 return {"error": self.message}
-        return said
+        return result
 
-    def reply(self, reply: Reply) -> Reply:
-        """What it makes of the answer as it would be sent."""
+    def spoil_response(self, response: Response) -> Response:
+        """Return what the fault makes of the response that would be sent."""
         match self.fault:
             case "limited":
                 body = json.dumps({"error": "Too many requests"}).encode()
-                return Reply(status=429, body=body, content_type="application/json", headers=self._waiting())
+                return Response(
+                    status=429, body=body, content_type="application/json", headers=self._create_retry_headers()
+                )
             case "broken":
                 status = self.status or 502
-                return Reply(
+                return Response(
                     status=status,
-                    body=_page(f"{status} {_ERRORS[status]}"),
-                    content_type=_PAGE,
-                    headers=self._waiting(),
+                    body=_render_page(f"{status} {_REASON_PHRASES[status]}"),
+                    content_type=_HTML,
+                    headers=self._create_retry_headers(),
                 )
             case "maintenance":
-                return Reply(status=200, body=_page("We are under maintenance. Back soon!"), content_type=_PAGE)
+                body = _render_page("We are under maintenance. Back soon!")
+                return Response(status=200, body=body, content_type=_HTML)
             case "empty":
-                return evolve(reply, body=b"")
+                return evolve(response, body=b"")
             case "garbage":
-                return evolve(reply, body=b"\x00\xff" * 40)
+                return evolve(response, body=b"\x00\xff" * 40)
             case "redirected":
-                body = _page("Moved")
-                headers = {"Location": _ELSEWHERE}
-                return Reply(status=self.status or 302, body=body, content_type=_PAGE, headers=headers)
-        return reply
+                body = _render_page("Moved")
+                headers = {"Location": _REDIRECT_URL}
+                return Response(status=self.status or 302, body=body, content_type=_HTML, headers=headers)
+        return response
 
-    def _waiting(self) -> Mapping[str, str]:
+    def _create_retry_headers(self) -> Mapping[str, str]:
         return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
 
 
-def _listed(values: tuple[int, ...]) -> str:
-    return ", ".join(map(str, values))
+def _render_page(title: str) -> bytes:
+    return f"<!DOCTYPE html><html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>".encode()
 
 
-def _page(words: str) -> bytes:
-    return f"<!DOCTYPE html><html><head><title>{words}</title></head><body><h1>{words}</h1></body></html>".encode()
-
-
-def _other(id_: object) -> str:
-    """Another id than this."""
+def _change_id(id_: object) -> str:
+    """Return another id than this."""
     return f"9{id_}" if str(id_).isdecimal() else "9"
 
 
-def _name_in(row: Mapping[str, object]) -> str:
-    """Under which name a row has its id."""
-    return "order" if "order" in row else "refill"
+def _change_row_id(row: Mapping[str, object]) -> dict[str, object]:
+    name = "order" if "order" in row else "refill"
+    return {**row, name: int(_change_id(row[name]))}
 
 
-def fault_from(said: object) -> Fault:
-    """A fault as it stands in a script: its name, or an object with its name under ``fault``.
+# --- scripts
+
+
+def parse_fault(value: object) -> Fault:
+    """Return the fault that a script names: by a string, or by an object with its name under ``fault``.
 
     Raises:
-        ValueError: it is none; the text says what is wrong with it.
+        ValueError: It is not a fault; the message says why.
     """
-    if isinstance(said, str):
-        return Fault(fault=said)
-    if not isinstance(said, Mapping) or "fault" not in said:
-        msg = f'a fault is a name, or an object like {{"fault": "late", "seconds": 5}}, not {json.dumps(said)[:80]}'
+    if isinstance(value, str):
+        return Fault(fault=value)
+    if not isinstance(value, Mapping) or "fault" not in value:
+        msg = f'a fault is a name, or an object like {{"fault": "late", "seconds": 5}}, not {json.dumps(value)[:80]}'
         raise ValueError(msg)
-    unknown = [name for name in said if name not in fields_dict(Fault)]
+    unknown = [name for name in value if name not in fields_dict(Fault)]
     if unknown:
         msg = f"a fault has no {unknown[0]!r}: it may have {', '.join(fields_dict(Fault))}"
         raise ValueError(msg)
-    return Fault(**said)
+    return Fault(**value)
 
 
-def faults_from(said: object) -> list[Fault]:
-    """A script: one fault, or a list of them.
+def parse_faults(value: object) -> list[Fault]:
+    """Return the faults of a script: one fault or a list of them.
 
     Raises:
-        ValueError: one of them is none; the text says which.
+        ValueError: One of them is not a fault; the message says which and why.
     """
-    if not isinstance(said, list):
-        return [fault_from(said)]
+    if not isinstance(value, list):
+        return [parse_fault(value)]
     faults = []
-    for place, part in enumerate(said, 1):
+    for place, part in enumerate(value, 1):
         try:
-            faults.append(fault_from(part))
+            faults.append(parse_fault(part))
         except ValueError as error:
             msg = f"fault {place}: {error}"
             raise ValueError(msg) from error
     return faults
 
 
-def _problem_with(fault: Fault) -> str | None:
-    """What is wrong with it, in words that tell what would be right."""
-    if fault.fault not in _NAMES:
-        return f"there is no fault {fault.fault!r}: take one of {', '.join(FAULTS)}"
-    takes = {"fault", "times", *FAULTS[fault.fault].takes}
-    for name, (is_right, words) in _RIGHT.items():
+def _check_fault(fault: Fault) -> str | None:
+    """Return what is wrong with a fault and what would be right, or ``None``."""
+    # A list, not the mapping: the name may come from JSON and be unhashable.
+    if fault.fault not in list(FAULT_KINDS):
+        return f"there is no fault {fault.fault!r}: take one of {', '.join(FAULT_KINDS)}"
+    options = {"fault", "times", *FAULT_KINDS[fault.fault].options}
+    for name, (is_valid, expected) in _OPTION_RULES.items():
         value = getattr(fault, name)
-        if value is not None and name not in takes:
+        if value is not None and name not in options:
             return f"{fault.fault!r} takes no {name}"
-        if value is not None and not is_right(fault.fault, value):
-            return f"{name} is {value!r}, but must be {words}"
+        if value is not None and not is_valid(fault.fault, value):
+            return f"{name} is {value!r}, but must be {expected}"
     if fault.fault == "refused" and fault.message is None:
         return "'refused' needs a message: the panel's words"
     return None
 
 
-def _is_number(value: object, least: float, most: float, *kinds: type) -> bool:
-    return isinstance(value, kinds) and not isinstance(value, bool) and least <= value <= most  # type: ignore[operator]  # kinds are numbers
+def _is_number(value: object, least: float, most: float, *types: type) -> bool:
+    return isinstance(value, types) and not isinstance(value, bool) and least <= value <= most  # type: ignore[operator]  # types are those of numbers
 
 
-_RIGHT: Mapping[str, tuple[Callable[[str, object], bool], str]] = {
-    "times": (lambda _, value: _is_number(value, 1, MOST_TIMES, int), f"from 1 to {MOST_TIMES}, or null for ever"),
+def _join_numbers(numbers: tuple[int, ...]) -> str:
+    return ", ".join(map(str, numbers))
+
+
+_OPTION_RULES: Mapping[str, tuple[Callable[[str, object], bool], str]] = {
+    "times": (lambda _, value: _is_number(value, 1, MAX_TIMES, int), f"from 1 to {MAX_TIMES}, or null for ever"),
     "action": (lambda _, value: value in ACTIONS, f"one of {', '.join(ACTIONS)}"),
     "taken": (lambda _, value: isinstance(value, bool), "true or false"),
-    "seconds": (lambda _, value: _is_number(value, 0, LONGEST, int, float), f"from 0 to {LONGEST:.0f}"),
+    "seconds": (lambda _, value: _is_number(value, 0, MAX_SECONDS, int, float), f"from 0 to {MAX_SECONDS:.0f}"),
     "status": (
         lambda fault, value: _is_number(value, 100, 599, int) and value in STATUSES[fault],
-        f"{_listed(STATUSES['broken'])}, or of 'redirected' {_listed(STATUSES['redirected'])}",
+        f"{_join_numbers(STATUSES['broken'])}, or of 'redirected' {_join_numbers(STATUSES['redirected'])}",
     ),
-    "retry_after": (lambda _, value: _is_number(value, 0, LONGEST, int), f"whole seconds from 0 to {LONGEST:.0f}"),
+    "retry_after": (
+        lambda _, value: _is_number(value, 0, MAX_SECONDS, int),
+        f"whole seconds from 0 to {MAX_SECONDS:.0f}",
+    ),
     "message": (lambda _, value: isinstance(value, str) and bool(value.strip()), "the panel's words"),
 }
-"""Of what may be said of a fault: whether it is right, and what is."""
+"""For each option of a fault: whether a value is valid for a kind, and a description of valid values."""
 
 
 @final
 @define
 class Script:
-    """The faults to come, in their order."""
+    """The faults that are still to be applied, in order."""
 
     _faults: list[Fault] = field(factory=list)
 
     def add(self, fault: Fault) -> None:
-        """Put one at the end."""
+        """Append a fault."""
         self._faults.append(fault)
 
     def clear(self) -> None:
-        """Forget all."""
+        """Remove all faults."""
         self._faults.clear()
 
-    def rows(self) -> list[dict[str, object]]:
-        """Those to come, as JSON."""
-        return [fault.row() for fault in self._faults]
+    def to_json(self) -> list[dict[str, object]]:
+        """Return the faults as JSON."""
+        return [fault.to_json() for fault in self._faults]
 
-    def next_for(self, fields: Mapping[str, str]) -> Fault | None:
-        """The first that is meant for this request; it is to come once less."""
-        return self._less(next((fault for fault in self._faults if fault.befalls(fields)), None))
+    def take_next(self, fields: Mapping[str, str]) -> Fault | None:
+        """Return the first fault that matches a request, and count it as used once."""
+        return self._use(next((fault for fault in self._faults if fault.matches(fields)), None))
 
-    def next_unread(self) -> Fault | None:
-        """The next fault of all, if it befalls a request before anyone knows what it asks."""
+    def take_unread(self) -> Fault | None:
+        """Return the next fault if it applies before the request is read, and count it as used once."""
         first = next((fault for fault in self._faults if fault.action is None), None)
-        return self._less(first) if first is not None and first.fault == "unread" else None
+        return self._use(first) if first is not None and first.fault == "unread" else None
 
-    def _less(self, fault: Fault | None) -> Fault | None:
+    def _use(self, fault: Fault | None) -> Fault | None:
         if fault is not None and fault.times is not None:
-            # One of many equal ones is as good as the other, but its place is not.
+            # By identity: an equal fault may stand at another place.
             place = next(place for place, other in enumerate(self._faults) if other is fault)
             self._faults[place : place + 1] = [evolve(fault, times=fault.times - 1)] if fault.times > 1 else []
         return fault

@@ -1,4 +1,4 @@
-"""What happened, in a file: a world is the sum of it, so playing it again makes the same one (SQLite)."""
+"""The journal of a sandbox: a file of the events that changed it, which are replayed after a restart (SQLite)."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ _TABLES = (
 
 @final
 class Journal:
-    """A file that says what happened, oldest first; one sandbox at a time writes it.
+    """A file of events, oldest first, that one sandbox at a time may open.
 
     Args:
-        path: The file, made if it is not there.
-        settings: What the world is made of; a file that was made with others is refused.
+        path: The file, created if it does not exist.
+        settings: The settings of the backend; a file that was created with others is rejected.
 
     Raises:
-        ValueError: the file is no journal, is of a newer version, was made with
-            other settings, or another sandbox has it open.
-        OSError: it cannot be read or written.
+        ValueError: The file is not a journal, has a newer version, was created
+            with other settings, or another sandbox has it open.
+        OSError: It cannot be read or written.
     """
 
     def __init__(self, path: Path, settings: Mapping[str, object]) -> None:
         self._path = path
         try:
-            # Each call is under the panel's lock, from whichever thread.
+            # Calls come from any thread, but the panel's lock lets in one at a time.
             self._file = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=0)
         except sqlite3.OperationalError as error:
             msg = f"the state {path} cannot be opened: {error}; is its folder there?"
             raise OSError(msg) from error
         try:
-            self._open({name: json.dumps(value) for name, value in settings.items()})
+            self._initialize({name: json.dumps(value) for name, value in settings.items()})
         except sqlite3.OperationalError as error:
             self._file.close()
             if "locked" in str(error):
@@ -57,7 +57,8 @@ class Journal:
             self._file.close()
             raise
 
-    def _open(self, settings: Mapping[str, str]) -> None:
+    def _initialize(self, settings: Mapping[str, str]) -> None:
+        """Lock the file, and create its tables or check that it fits."""
         self._file.execute("PRAGMA locking_mode=EXCLUSIVE")
         self._file.execute("BEGIN EXCLUSIVE")
         (tables,) = self._file.execute("SELECT count(*) FROM sqlite_schema").fetchone()
@@ -69,7 +70,7 @@ class Journal:
                 self._file.execute(statement)
             self._file.executemany("INSERT INTO settings VALUES (?, ?)", settings.items())
         self._file.execute("COMMIT")
-        # Not before it is known to be ours: this is written into the file.
+        # Only now that the file is known to be a journal: this pragma writes into it.
         self._file.execute("PRAGMA journal_mode=WAL")
         self._file.execute("PRAGMA synchronous=NORMAL")
 
@@ -85,19 +86,19 @@ class Journal:
                 msg = f"{self._path} was made with {name} {was}, not {value}: say the same, or take another file"
                 raise ValueError(msg)
 
-    def happened(self) -> Iterator[tuple[float, str, dict[str, Any]]]:
-        """All that happened: when, what, and its facts."""
-        for at, what, facts in self._file.execute("SELECT at, what, facts FROM happened ORDER BY number"):
-            yield at, what, json.loads(facts)
+    def read_events(self) -> Iterator[tuple[float, str, dict[str, Any]]]:
+        """Yield all events, oldest first: the time, the kind and the data of each."""
+        for at, kind, data in self._file.execute("SELECT at, what, facts FROM happened ORDER BY number"):
+            yield at, kind, json.loads(data)
 
-    def note(self, at: float, what: str, facts: Mapping[str, object]) -> None:
-        """Put one more at the end; it is kept even if this program is killed."""
-        self._file.execute("INSERT INTO happened (at, what, facts) VALUES (?, ?, ?)", (at, what, json.dumps(facts)))
+    def append_event(self, at: float, kind: str, data: Mapping[str, object]) -> None:
+        """Append an event; it is kept even if this program is killed."""
+        self._file.execute("INSERT INTO happened (at, what, facts) VALUES (?, ?, ?)", (at, kind, json.dumps(data)))
 
     def clear(self) -> None:
-        """Forget all that happened."""
+        """Delete all events."""
         self._file.execute("DELETE FROM happened")
 
     def close(self) -> None:
-        """Let another have the file."""
+        """Close the file, so that another sandbox can open it."""
         self._file.close()

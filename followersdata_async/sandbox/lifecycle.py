@@ -1,4 +1,4 @@
-"""How an order and a refill live: their state at any moment, from what is known when they are placed."""
+"""The lifecycles of orders and refills: their state at any time, computed from what is known at the start. Pure."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import final
 
 from attrs import define, field, frozen
 
-from .catalogue import Offer, mixed
+from .catalogue import Offer, mix_seed
 
 DAY = 86400.0
 CURRENCY = "USD"
-CANCEL_TAKES = 60.0
+CANCEL_DELAY = 60.0
 """Seconds from an accepted cancellation to its effect, unless the order has ended by then."""
 
-_CENTICENT = Decimal("0.00001")
-_FINAL = frozenset({"Completed", "Partial", "Canceled", "Expired"})
+_AMOUNT_STEP = Decimal("0.00001")
+_FINAL_STATUSES = frozenset({"Completed", "Partial", "Canceled", "Expired"})
 
 
 @final
 @frozen(kw_only=True)
-class Moment:
-    """An order at one moment."""
+class LifecycleState:
+    """The state of an order at one time."""
 
     status: str
     delivered: int
@@ -29,16 +29,16 @@ class Moment:
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing will happen any more."""
-        return self.status in _FINAL
+        """Whether the state will not change any more."""
+        return self.status in _FINAL_STATUSES
 
 
 @final
 @define(kw_only=True, eq=False)
-class Life:
-    """One order: placed at a time, with a fate that ``chance`` decides.
+class OrderLifecycle:
+    """The lifecycle of one order, decided by ``random_bits`` when it is placed.
 
-    Nine of ten are delivered in full, the tenth in part.
+    Nine of ten orders are delivered in full, the tenth in part.
     """
 
     order: int
@@ -46,72 +46,74 @@ class Life:
     quantity: int
     price: Decimal
     placed_at: float
-    chance: int
+    random_bits: int
     owner: str | None = None
     canceled_at: float | None = None
     refilled_at: float | None = None
-    is_settled: bool = False
+    is_refunded: bool = False
 
-    def at(self, now: float) -> Moment:
-        """The order's state at a time."""
+    def compute_state(self, now: float) -> LifecycleState:
+        """Return the order's state at ``now``."""
         if now >= self.ends_at:
-            return self._ended()
-        begins = self.placed_at + self._start
-        status = "Pending" if now < begins else "In progress"
-        return Moment(status=status, delivered=self._delivered(now), charge=self.price)
+            return self._compute_final_state()
+        starts_at = self.placed_at + self._start_delay
+        status = "Pending" if now < starts_at else "In progress"
+        return LifecycleState(status=status, delivered=self._count_delivered(now), charge=self.price)
 
-    def row(self, now: float) -> dict[str, object]:
-        """The order's status as the panel documents it (panel-api §5.2)."""
-        moment = self.at(now)
+    def render_status(self, now: float) -> dict[str, object]:
+        """Return the order's status at ``now`` as the panel documents it (panel-api §5.2)."""
+        state = self.compute_state(now)
         return {
-            "charge": str(amount(moment.charge)),
-            "start_count": str(self.chance % 5000),
-            "status": moment.status,
-            "remains": str(self.quantity - moment.delivered),
+            "charge": str(round_amount(state.charge)),
+            "start_count": str(self.random_bits % 5000),
+            "status": state.status,
+            "remains": str(self.quantity - state.delivered),
             "currency": CURRENCY,
         }
 
     @property
     def size(self) -> int:
-        """How much is to be delivered."""
+        """How many pieces are to be delivered."""
         return self.quantity
 
     @property
     def ends_at(self) -> float:
-        """When it is final: delivered as far as it will be, or canceled before."""
-        delivered_at = self.placed_at + self._start + self._duration
+        """When the order becomes final: its delivery ends, or its cancellation takes effect before."""
+        delivered_at = self.placed_at + self._start_delay + self._duration
         if self.canceled_at is None:
             return delivered_at
-        return min(delivered_at, self.canceled_at + CANCEL_TAKES)
+        return min(delivered_at, self.canceled_at + CANCEL_DELAY)
 
     @property
     def refund(self) -> Decimal:
-        """What is paid back when it ends (panel-api §5.4)."""
-        return self.price - amount(self._ended().charge)
+        """The amount that is paid back when the order ends (panel-api §5.4)."""
+        return self.price - round_amount(self._compute_final_state().charge)
 
     @property
-    def _start(self) -> float:
-        return 2.0 + self.chance % 20
+    def _start_delay(self) -> float:
+        return 2.0 + self.random_bits % 20
 
     @property
     def _duration(self) -> float:
-        return 30.0 + self.chance % 3600
+        return 30.0 + self.random_bits % 3600
 
     @property
     def _target(self) -> int:
-        """How much will be delivered if nobody cancels it."""
-        return self.quantity if self.chance % 10 else self.quantity * (1 + self.chance // 10 % 8) // 10
+        """How many pieces are delivered unless the order is canceled."""
+        if self.random_bits % 10:
+            return self.quantity
+        return self.quantity * (1 + self.random_bits // 10 % 8) // 10
 
-    def _delivered(self, now: float) -> int:
-        share = (now - self.placed_at - self._start) / self._duration
+    def _count_delivered(self, now: float) -> int:
+        share = (now - self.placed_at - self._start_delay) / self._duration
         return int(self._target * min(1.0, max(0.0, share)))
 
-    def _ended(self) -> Moment:
-        delivered = self._delivered(self.ends_at)
+    def _compute_final_state(self) -> LifecycleState:
+        delivered = self._count_delivered(self.ends_at)
         charge = self.price * delivered / self.quantity
-        return Moment(status=self._end(delivered), delivered=delivered, charge=charge)
+        return LifecycleState(status=self._choose_final_status(delivered), delivered=delivered, charge=charge)
 
-    def _end(self, delivered: int) -> str:
+    def _choose_final_status(self, delivered: int) -> str:
         if delivered == self.quantity:
             return "Completed"
         return "Partial" if delivered == self._target else "Canceled"
@@ -119,153 +121,160 @@ class Life:
 
 @final
 @define(kw_only=True, eq=False)
-class Series:
-    """An order that places orders: a drip-feed its runs, a subscription one for each new post (panel-api §5.2).
+class SeriesLifecycle:
+    """The lifecycle of an order that places child orders (panel-api §5.2).
 
-    Its children are born ``gap`` seconds apart, the first after ``delay``, each
-    of ``least`` to ``most`` pieces. What is not born when it is canceled or
-    expires is paid back.
+    A drip-feed places one for each run, a subscription one for each new post.
+    They are placed ``interval`` seconds apart, the first after ``first_delay``
+    seconds, with a quantity from ``min_quantity`` to ``max_quantity``. When the
+    series is canceled or expires, the children that were not placed are paid
+    back. ``count_field`` names the field of the status that has the number of
+    children: ``runs`` or ``posts``.
     """
 
     order: int
     offer: Offer
     price: Decimal
     placed_at: float
-    chance: int
+    random_bits: int
     owner: str
-    counted: str
+    count_field: str
     count: int
-    gap: float
-    delay: float
-    least: int
-    most: int
+    interval: float
+    first_delay: float
+    min_quantity: int
+    max_quantity: int
     expires_at: float | None = None
     canceled_at: float | None = None
-    children: list[Life] = field(factory=list)
-    is_settled: bool = False
+    children: list[OrderLifecycle] = field(factory=list)
+    is_refunded: bool = False
 
-    def at(self, now: float) -> Moment:
-        """The order's state at a time; a drip-feed delivers until the last of its children has."""
-        return Moment(status=self._status(now), delivered=len(self.children), charge=self.price - self._unborn_at(now))
+    def compute_state(self, now: float) -> LifecycleState:
+        """Return the state of the series at ``now``; it is completed when the last of its children has ended."""
+        refund = self.refund if now >= self.ends_at else Decimal(0)
+        return LifecycleState(status=self._choose_status(now), delivered=len(self.children), charge=self.price - refund)
 
-    def row(self, now: float) -> dict[str, object]:
-        """Its status, with how many children there will be, and those that there are."""
-        moment = self.at(now)
+    def render_status(self, now: float) -> dict[str, object]:
+        """Return its status at ``now`` with the number of children and the ids of those that were placed."""
+        state = self.compute_state(now)
         return {
-            "charge": str(amount(moment.charge)),
-            "status": moment.status,
+            "charge": str(round_amount(state.charge)),
+            "status": state.status,
             "currency": CURRENCY,
-            self.counted: str(self.count),
+            self.count_field: str(self.count),
             "orders": [str(child.order) for child in self.children],
         }
 
     @property
     def size(self) -> int:
-        """How many orders are to be born."""
+        """How many child orders are to be placed."""
         return self.count
 
     @property
     def due_at(self) -> float | None:
-        """When the next child is born; ``None`` when there are no more."""
-        if len(self.children) == self.count:
-            return None
-        due = self.placed_at + self.delay + self.gap * len(self.children)
-        return due if due < self.ends_at else None
+        """When the next child is to be placed, or ``None`` if there is none left."""
+        due = self._next_child_at
+        return due if len(self.children) < self.count and due < self.ends_at else None
 
     @property
     def ends_at(self) -> float:
-        """When no more children are born, if not all are by then."""
+        """When no more children are placed, even if some are left."""
         ends = [self.expires_at] if self.expires_at is not None else []
         if self.canceled_at is not None:
-            ends.append(self.canceled_at + CANCEL_TAKES)
+            ends.append(self.canceled_at + CANCEL_DELAY)
         return min(ends, default=float("inf"))
 
     @property
     def refund(self) -> Decimal:
-        """What is paid back when it stops: the children's share that were never born."""
-        return self.price - amount(self.price * len(self.children) / self.count)
+        """The amount that is paid back when the series stops: the share of the children that were not placed."""
+        return self.price - round_amount(self.price * len(self.children) / self.count)
 
-    def child(self, order: int, seed: int) -> Life:
-        """The next child, born when it is due."""
-        chance = mixed(seed, order)
-        child = Life(
+    def place_child(self, order: int, seed: int) -> OrderLifecycle:
+        """Place the next child under the id ``order``, at the time when it is due."""
+        bits = mix_seed(seed, order)
+        child = OrderLifecycle(
             order=order,
             offer=self.offer,
-            quantity=self.least + chance % (self.most - self.least + 1),
-            price=amount(self.price / self.count),
-            placed_at=self.placed_at + self.delay + self.gap * len(self.children),
-            chance=chance,
+            quantity=self.min_quantity + bits % (self.max_quantity - self.min_quantity + 1),
+            price=round_amount(self.price / self.count),
+            placed_at=self._next_child_at,
+            random_bits=bits,
             owner=self.owner,
         )
         self.children.append(child)
         return child
 
-    def _status(self, now: float) -> str:
+    @property
+    def _next_child_at(self) -> float:
+        return self.placed_at + self.first_delay + self.interval * len(self.children)
+
+    def _choose_status(self, now: float) -> str:
         if len(self.children) == self.count:
             is_over = all(now >= child.ends_at for child in self.children)
-            return "Completed" if is_over else self._running
+            return "Completed" if is_over else self._running_status
         if now < self.ends_at:
-            return "Pending" if not self.children and self.counted == "runs" else self._running
+            return "Pending" if not self.children and self.count_field == "runs" else self._running_status
         return "Expired" if self.ends_at == self.expires_at else "Canceled"
 
     @property
-    def _running(self) -> str:
-        return "In progress" if self.counted == "runs" else "Active"
-
-    def _unborn_at(self, now: float) -> Decimal:
-        return self.refund if now >= self.ends_at else Decimal(0)
+    def _running_status(self) -> str:
+        return "In progress" if self.count_field == "runs" else "Active"
 
 
 @final
 @frozen(kw_only=True)
-class RefillLife:
-    """One refill: asked for at a time. One of eight is rejected."""
+class RefillLifecycle:
+    """The lifecycle of one refill. One of eight is rejected."""
 
     refill: int
     order: int
-    asked_at: float
-    chance: int
+    requested_at: float
+    random_bits: int
     owner: str
 
-    def at(self, now: float) -> str:
-        """The refill's status at a time (panel-api §7.3)."""
-        age = now - self.asked_at
-        if age < _REFILL_STARTS:
+    def compute_status(self, now: float) -> str:
+        """Return the refill's status at ``now`` (panel-api §7.3)."""
+        age = now - self.requested_at
+        if age < _REFILL_START_DELAY:
             return "Pending"
-        if age < _REFILL_ENDS:
+        if age < _REFILL_DURATION:
             return "In progress"
-        return "Completed" if self.chance % 8 else "Rejected"
+        return "Completed" if self.random_bits % 8 else "Rejected"
 
 
-_REFILL_STARTS, _REFILL_ENDS = 5.0, 600.0
-_REFILL_FROM, _REFILL_UNTIL = DAY, 30 * DAY
+_REFILL_START_DELAY, _REFILL_DURATION = 5.0, 600.0
+_REFILL_MIN_AGE, _REFILL_MAX_AGE = DAY, 30 * DAY
 
 
-def refill_problem(life: Life, now: float) -> str | None:
-    """What is against a refill: it is possible from a day to a month after the end, once a day (panel-api §6)."""
-    if not life.offer.refill:
+def check_refill(lifecycle: OrderLifecycle, now: float) -> str | None:
+    """Return why the order cannot be refilled, or ``None`` if it can.
+
+    It can from a day to 30 days after its end, once a day (panel-api §6).
+    """
+    if not lifecycle.offer.refill:
         return "Refill is disabled for this service"
-    if life.at(now).status not in {"Completed", "Partial"}:
+    if lifecycle.compute_state(now).status not in {"Completed", "Partial"}:
         return "The order is not completed"
-    last = life.ends_at if life.refilled_at is None else max(life.ends_at, life.refilled_at)
-    if now - last < _REFILL_FROM:
+    ended_at = lifecycle.ends_at
+    last = ended_at if lifecycle.refilled_at is None else max(ended_at, lifecycle.refilled_at)
+    if now - last < _REFILL_MIN_AGE:
         return "The order was completed or refill was requested less than 24 hours ago"
-    if now - life.ends_at > _REFILL_UNTIL:
+    if now - ended_at > _REFILL_MAX_AGE:
         return "Refill is not available for this order any more"
     return None
 
 
-def cancel_problem(life: Life | Series, now: float) -> str | None:
-    """What is against a cancellation (panel-api §8)."""
-    if life.canceled_at is not None:
+def check_cancel(lifecycle: OrderLifecycle | SeriesLifecycle, now: float) -> str | None:
+    """Return why the order cannot be canceled, or ``None`` if it can (panel-api §8)."""
+    if lifecycle.canceled_at is not None:
         return "Cancel already requested"
-    if not life.offer.cancel:
+    if not lifecycle.offer.cancel:
         return "Cancel is not available"
-    if life.at(now).is_final:
+    if lifecycle.compute_state(now).is_final:
         return "Order already completed or canceled"
     return None
 
 
-def amount(value: Decimal) -> Decimal:
-    """An amount as the panel keeps it: five places."""
-    return value.quantize(_CENTICENT, ROUND_HALF_UP)
+def round_amount(value: Decimal) -> Decimal:
+    """Round an amount to the five places that the panel keeps."""
+    return value.quantize(_AMOUNT_STEP, ROUND_HALF_UP)

@@ -1,4 +1,4 @@
-"""The whole panel, but for its sockets: what it makes of a request, and what it can be told to do."""
+"""The whole panel without its sockets: it handles requests, and what an administrator changes while it runs."""
 
 from __future__ import annotations
 
@@ -10,248 +10,249 @@ from typing import TYPE_CHECKING, Any, final
 
 from attrs import define, field, frozen
 
-from .admin_input import balance_from, terms_from
-from .backend import KEY_PREFIX, World, masked
+from .admin_input import parse_balance, parse_service_changes
+from .backend import KEY_PREFIX, Backend, mask_key
 from .clock import Clock
-from .dialects import Dialect, Reply
+from .dialects import Dialect, Response
 from .faults import Fault, Script
 from .journal import Journal
-from .rate_limit import Meter
+from .rate_limit import RateLimiter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .dialects import Said
+    from .dialects import Json
 
-_LOGGED = 1000
-_SHOWN_OF_KEY = len(KEY_PREFIX) + 2
+_MAX_LOGGED_REQUESTS = 1000
+_VISIBLE_KEY_LENGTH = len(KEY_PREFIX) + 2
 _WRITES = frozenset({"add", "refill", "cancel"})
-_SILENT = frozenset({"unread", "dropped"})
-_NOTHING = Reply(status=200, body=b"", content_type="text/html; charset=UTF-8")
+_FAULTS_WITHOUT_RESPONSE = frozenset({"unread", "dropped"})
+_EMPTY_RESPONSE = Response(status=200, body=b"", content_type="text/html; charset=UTF-8")
 
 
 @final
 @frozen(kw_only=True)
 class Delivery:
-    """An answer, and what goes wrong on its way."""
+    """A response, and the fault that spoils its delivery."""
 
-    reply: Reply
+    response: Response
     fault: Fault | None = None
 
 
 @final
 @define(kw_only=True, eq=False)
 class Panel:
-    """A world with a dialect, a clock, a quota and a script of faults. Any thread may call it.
+    """A backend with a dialect, a clock, a rate limiter and a script of faults. It is safe to call from any thread.
 
-    ``new_world`` makes the world, given the time of its birth; what the journal
-    has then happens to it again, and time goes on from there.
+    ``create_backend`` takes the time at which the backend starts. The events of
+    the journal are replayed on it, and the time goes on from there.
     """
 
-    new_world: Callable[[float], World]
+    create_backend: Callable[[float], Backend]
     dialect: Dialect
     clock: Clock
-    meter: Meter | None = None
+    rate_limiter: RateLimiter | None = None
     journal: Journal | None = None
-    requests: int = field(default=0, init=False)
-    world: World = field(init=False)
+    request_count: int = field(default=0, init=False)
+    backend: Backend = field(init=False)
     _script: Script = field(factory=Script, init=False)
-    _log: deque[dict[str, object]] = field(factory=lambda: deque(maxlen=_LOGGED), init=False)
+    _log: deque[dict[str, object]] = field(factory=lambda: deque(maxlen=_MAX_LOGGED_REQUESTS), init=False)
     _lock: Any = field(factory=RLock, init=False)
 
     def __attrs_post_init__(self) -> None:
-        kept = None if self.journal is None else self._replayed(self.journal)
-        self.world = kept or self.new_world(self.clock.now())
-        self._note_time()
+        backend = None if self.journal is None else self._replay(self.journal)
+        self.backend = backend or self.create_backend(self.clock.now())
+        self._record_time()
 
-    def _replayed(self, journal: Journal) -> World | None:
-        """The world that the journal tells of; the clock is set to what it would be by now."""
-        world: World | None = None
+    def _replay(self, journal: Journal) -> Backend | None:
+        """Return the backend as the journal left it, if there is one, and set the clock to what it would show now."""
+        backend: Backend | None = None
         now = self.clock.now()
-        for at, what, facts in journal.happened():
-            world = world or self.new_world(at)
-            if what == "moved":
-                now = at + (self.clock.real() - facts["real"]) * facts["speed"]
+        for at, kind, data in journal.read_events():
+            backend = backend or self.create_backend(at)
+            if kind == "moved":
+                now = at + (self.clock.get_real_time() - data["real"]) * data["speed"]
             else:
-                _happen(world, at, what, facts)
+                _apply_event(backend, at, kind, data)
             now = max(now, at)
         self.clock.set(now)
-        return world
+        return backend
 
-    def _note_time(self) -> None:
+    def _record_time(self) -> None:
         if self.journal is not None:
-            facts = {"real": self.clock.real(), "speed": self.clock.speed}
-            self.journal.note(self.clock.now(), "moved", facts)
+            data = {"real": self.clock.get_real_time(), "speed": self.clock.speed}
+            self.journal.append_event(self.clock.now(), "moved", data)
 
-    # --- what a client sees
+    # --- requests to the API
 
-    def received(self, fields: Mapping[str, str]) -> Delivery:
-        """Carry out one request, or not, and say what is to be sent."""
+    def handle_request(self, fields: Mapping[str, str]) -> Delivery:
+        """Carry out one request, unless a fault prevents it, and return what is to be sent."""
         with self._lock:
-            self.requests += 1
+            self.request_count += 1
             now = self.clock.now()
-            delivery = self._delivery(fields, now)
-            self._write_down(fields, delivery, now)
+            delivery = self._create_delivery(fields, now)
+            self._log_request(fields, delivery, now)
             return delivery
 
-    def unread(self) -> bool:
-        """Whether the next request is not to be read at all."""
+    def take_unread_fault(self) -> bool:
+        """Return whether the next request must not be read, and count that fault as used once."""
         with self._lock:
-            fault = self._script.next_unread()
+            fault = self._script.take_unread()
             if fault is not None:
-                self._write_down({}, Delivery(reply=_NOTHING, fault=fault), self.clock.now())
+                self._log_request({}, Delivery(response=_EMPTY_RESPONSE, fault=fault), self.clock.now())
             return fault is not None
 
-    def _delivery(self, fields: Mapping[str, str], now: float) -> Delivery:
+    def _create_delivery(self, fields: Mapping[str, str], now: float) -> Delivery:
         headers: Mapping[str, str] = {}
         key = fields.get("key", "")
-        if self.meter is not None and key.startswith(KEY_PREFIX):
-            headers, refusal = self.meter.allowance(key, self.clock.real())
-            if refusal is not None:
-                return Delivery(reply=refusal)
-        fault = self._script.next_for(fields)
+        if self.rate_limiter is not None and key.startswith(KEY_PREFIX):
+            headers, rejection = self.rate_limiter.check(key, self.clock.get_real_time())
+            if rejection is not None:
+                return Delivery(response=rejection)
+        fault = self._script.take_next(fields)
 
-        def answer(heard: Mapping[str, str]) -> Said:
-            said = self._answer(heard, now) if fault is None or fault.is_taken else None
-            return said if fault is None else fault.said(said)
+        def handle(documented_fields: Mapping[str, str]) -> Json:
+            result = self._run_action(documented_fields, now) if fault is None or fault.is_taken else None
+            return result if fault is None else fault.spoil_result(result)
 
         if fault is None:
-            return Delivery(reply=self.dialect.reply(fields, answer, headers))
-        reply = self.dialect.reply(fields, answer, headers) if fault.is_answered else _NOTHING
-        return Delivery(reply=fault.reply(reply), fault=fault)
+            return Delivery(response=self.dialect.create_response(fields, handle, headers))
+        has_response = fault.has_panel_response
+        response = self.dialect.create_response(fields, handle, headers) if has_response else _EMPTY_RESPONSE
+        return Delivery(response=fault.spoil_response(response), fault=fault)
 
-    def _answer(self, heard: Mapping[str, str], now: float) -> Said:
-        if self.journal is not None and heard.get("action") in _WRITES:
-            self.journal.note(now, "asked", heard)
-        return self.world.answer(heard, now)
+    def _run_action(self, fields: Mapping[str, str], now: float) -> Json:
+        if self.journal is not None and fields.get("action") in _WRITES:
+            self.journal.append_event(now, "asked", fields)
+        return self.backend.handle(fields, now)
 
-    def _write_down(self, fields: Mapping[str, str], delivery: Delivery, now: float) -> None:
+    def _log_request(self, fields: Mapping[str, str], delivery: Delivery, now: float) -> None:
         fault = delivery.fault and delivery.fault.fault
         self._log.append(
             {
                 "at": now,
                 "action": fields.get("action"),
-                "key": masked(fields.get("key", "")),
+                "key": mask_key(fields.get("key", "")),
                 "fields": {name: value for name, value in fields.items() if name not in {"key", "action"}},
-                "status": None if fault in _SILENT else delivery.reply.status,
+                "status": None if fault in _FAULTS_WITHOUT_RESPONSE else delivery.response.status,
                 "fault": fault,
             }
         )
 
-    # --- what it can be told
+    # --- changes by an administrator
 
     def add_faults(self, faults: list[Fault]) -> None:
-        """Let them befall the next requests, after those that are to come already."""
+        """Append faults to the script."""
         with self._lock:
             for fault in faults:
                 self._script.add(fault)
 
     def clear_faults(self) -> None:
-        """Let nothing go wrong any more."""
+        """Remove all faults from the script."""
         with self._lock:
             self._script.clear()
 
     def advance(self, seconds: object) -> None:
-        """Move the sandbox's time on; what was due until then happens.
+        """Move the sandbox's time forward, and let happen what was due until then.
 
         Raises:
-            ValueError: it would move back, or more than three centuries.
+            ValueError: It is not a number from 0 to 10 billion (three centuries).
         """
         with self._lock:
             self.clock.advance(seconds)
-            self._note_time()
-            self.world.settle(self.clock.now())
+            self._record_time()
+            self.backend.catch_up(self.clock.now())
 
-    def change(self, service: object, terms: Mapping[str, object]) -> dict[str, object]:
-        """Change a service of the catalogue; gives its row.
+    def change_service(self, service: object, changes: Mapping[str, object]) -> dict[str, object]:
+        """Change a service of the catalogue and return it as JSON.
 
         Raises:
-            ValueError: there is no such service, or no such thing to change.
+            ValueError: There is no such service, it has no such member, or it cannot have this value.
         """
-        facts = {"service": service, "terms": terms_from(terms)}
+        data = {"service": service, "terms": parse_service_changes(changes)}
         with self._lock:
-            if not isinstance(service, int) or service not in self.world.offers:
-                msg = f"there is no service {service!r}: take one of 1 to {len(self.world.offers)}"
+            if not isinstance(service, int) or service not in self.backend.offers:
+                msg = f"there is no service {service!r}: take one of 1 to {len(self.backend.offers)}"
                 raise ValueError(msg)
-            self._make_happen("changed", facts)
-            return self.world.offers[service].row() | {"enabled": self.world.offers[service].enabled}
+            self._record_and_apply("changed", data)
+            return self.backend.offers[service].to_json() | {"enabled": self.backend.offers[service].enabled}
 
     def set_balance(self, key: object, balance: object) -> None:
-        """Let an account have so much.
+        """Set the balance of a key's account.
 
         Raises:
-            ValueError: it is no amount, or no sandbox's key.
+            ValueError: It is not an amount, or not a key of the sandbox.
         """
         if not isinstance(key, str) or not key.startswith(KEY_PREFIX):
             msg = f"a sandbox's keys start with {KEY_PREFIX!r}"
             raise ValueError(msg)
-        facts = {"key": key, "balance": str(balance_from(balance))}
+        data = {"key": key, "balance": str(parse_balance(balance))}
         with self._lock:
-            self._make_happen("set", facts)
+            self._record_and_apply("set", data)
 
-    def _make_happen(self, what: str, facts: dict[str, Any]) -> None:
+    def _record_and_apply(self, kind: str, data: dict[str, Any]) -> None:
         now = self.clock.now()
         if self.journal is not None:
-            self.journal.note(now, what, facts)
-        _happen(self.world, now, what, facts)
+            self.journal.append_event(now, kind, data)
+        _apply_event(self.backend, now, kind, data)
 
     def reset(self) -> None:
-        """Make the world anew: no orders but those of the past, no faults, no log. Time stays where it is."""
+        """Start again with seeded orders only, without faults or log. The time stays."""
         with self._lock:
             if self.journal is not None:
                 self.journal.clear()
-            self.world = self.new_world(self.clock.now())
+            self.backend = self.create_backend(self.clock.now())
             self._script.clear()
             self._log.clear()
-            self.requests = 0
-            self._note_time()
+            self.request_count = 0
+            self._record_time()
 
-    # --- what it can be asked
+    # --- what an administrator can see
 
-    def orders(self) -> list[dict[str, object]]:
-        """Every order that was really taken, oldest first."""
+    def list_orders(self) -> list[dict[str, object]]:
+        """Return every order that was taken, oldest first."""
         with self._lock:
-            return [entry.row() for entry in self.world.entries]
+            return [record.to_json() for record in self.backend.records]
 
-    def log(self) -> list[dict[str, object]]:
-        """The last thousand requests, oldest first, without their keys."""
+    def list_requests(self) -> list[dict[str, object]]:
+        """Return the last thousand requests, oldest first, without their keys."""
         with self._lock:
             return list(self._log)
 
-    def faults(self) -> list[dict[str, object]]:
-        """The faults that are to come."""
+    def list_faults(self) -> list[dict[str, object]]:
+        """Return the faults that are still to be applied."""
         with self._lock:
-            return self._script.rows()
+            return self._script.to_json()
 
-    def state(self, most: int) -> dict[str, object]:
-        """Everything at a glance: the newest ``most`` orders and requests, balances, faults to come, the time."""
+    def get_state(self, limit: int) -> dict[str, object]:
+        """Return the time, the balances, the faults, and the newest ``limit`` orders and requests."""
         with self._lock:
             now = self.clock.now()
-            self.world.settle(now)
+            self.backend.catch_up(now)
             return {
                 "now": now,
                 "speed": self.clock.speed,
-                "requests": self.requests,
-                "taken": len(self.world.entries),
-                "past": self.world.past,
-                "money": str(self.world.money),
+                "requests": self.request_count,
+                "taken": len(self.backend.records),
+                "past": self.backend.past,
+                "money": str(self.backend.default_balance),
                 "accounts": [
-                    {"key": f"{key[:_SHOWN_OF_KEY]}…", "balance": str(balance)}
-                    for key, balance in self.world.balances.items()
+                    {"key": f"{key[:_VISIBLE_KEY_LENGTH]}…", "balance": str(balance)}
+                    for key, balance in self.backend.balances.items()
                 ],
-                "orders": self.world.newest(most, now),
-                "log": list(self._log)[-most:][::-1],
-                "faults": self._script.rows(),
+                "orders": self.backend.render_recent_orders(limit, now),
+                "log": list(self._log)[-limit:][::-1],
+                "faults": self._script.to_json(),
             }
 
 
-def _happen(world: World, at: float, what: str, facts: dict[str, Any]) -> None:
-    """What the journal says of a world, done to it."""
-    world.settle(at)
-    match what:
+def _apply_event(backend: Backend, at: float, kind: str, data: dict[str, Any]) -> None:
+    """Apply an event of the journal to a backend."""
+    backend.catch_up(at)
+    match kind:
         case "asked":
-            world.answer(facts, at)
+            backend.handle(data, at)
         case "changed":
-            world.change(facts["service"], terms_from(facts["terms"]))
+            backend.change_service(data["service"], parse_service_changes(data["terms"]))
         case _:
-            world.balances[facts["key"]] = Decimal(facts["balance"])
+            backend.balances[data["key"]] = Decimal(data["balance"])

@@ -1,4 +1,4 @@
-"""How many requests each key may make: a panel's rate limit, and how it says so (panel-api §1.3). Pure."""
+"""The rate limit of a panel for each key, and the responses to requests that exceed it (panel-api §1.3). Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, final
 
 from attrs import define, field, frozen
 
-from .dialects import Reply
+from .dialects import Response
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,15 +20,16 @@ _BODY = b'{"error":"Too many requests"}'
 @final
 @frozen(kw_only=True)
 class Quota:
-    """At most ``requests`` in any ``per`` seconds, for each key.
+    """A rate limit of ``requests`` in any ``per`` seconds, for each key.
 
-    What is too much is answered by HTTP 429 with ``Retry-After`` and, as every
-    answer, with ``X-RateLimit-Limit`` and ``X-RateLimit-Remaining``
-    (``says="header"``), by HTTP 429 alone (``"status"``), or with HTTP 200 and a
-    text (``"text"``). Seconds are real ones, however fast the sandbox's time goes.
+    ``says`` chooses the response to a request that exceeds it: HTTP 429 with
+    ``Retry-After`` (``"header"``), HTTP 429 alone (``"status"``), or HTTP 200
+    with an error message (``"text"``). With ``"header"`` every response has
+    ``X-RateLimit-Limit`` and ``X-RateLimit-Remaining``. The seconds are real
+    ones, however fast the sandbox's time runs.
 
     Raises:
-        ValueError: a number is not more than 0, or ``says`` is none of the three.
+        ValueError: A number is not positive, or ``says`` is none of the three.
     """
 
     requests: int
@@ -46,28 +47,32 @@ class Quota:
 
 @final
 @define
-class Meter:
-    """When each key asked, as far as it still counts."""
+class RateLimiter:
+    """A rate limiter that keeps the times of each key's requests while they count."""
 
     _quota: Quota
-    _asked: dict[str, deque[float]] = field(factory=dict)
+    _request_times: dict[str, deque[float]] = field(factory=dict)
 
-    def allowance(self, key: str, now: float) -> tuple[Mapping[str, str], Reply | None]:
-        """What the answer to a key that asks now has to say of it, and the answer itself if it is no."""
+    def check(self, key: str, now: float) -> tuple[Mapping[str, str], Response | None]:
+        """Count a request of ``key`` at ``now``.
+
+        Returns the headers that its response must have, and the response
+        itself if the request exceeds the limit.
+        """
         quota = self._quota
-        asked = self._asked.setdefault(key, deque())
-        while asked and asked[0] <= now - quota.per:
-            asked.popleft()
-        if len(asked) < quota.requests:
-            asked.append(now)
-            return self._headers(quota.requests - len(asked)), None
-        headers = self._headers(0)
+        times = self._request_times.setdefault(key, deque())
+        while times and times[0] <= now - quota.per:
+            times.popleft()
+        if len(times) < quota.requests:
+            times.append(now)
+            return self._create_headers(quota.requests - len(times)), None
+        headers = self._create_headers(0)
         if quota.says == "header":
-            headers["Retry-After"] = str(max(1, ceil(asked[0] + quota.per - now)))
+            headers["Retry-After"] = str(max(1, ceil(times[0] + quota.per - now)))
         status = 200 if quota.says == "text" else 429
-        return headers, Reply(status=status, body=_BODY, content_type="application/json", headers=headers)
+        return headers, Response(status=status, body=_BODY, content_type="application/json", headers=headers)
 
-    def _headers(self, remaining: int) -> dict[str, str]:
+    def _create_headers(self, remaining: int) -> dict[str, str]:
         if self._quota.says != "header":
             return {}
         return {"X-RateLimit-Limit": str(self._quota.requests), "X-RateLimit-Remaining": str(remaining)}

@@ -1,4 +1,4 @@
-"""The sandbox as callers hold it: in process, or on a loopback port."""
+"""The sandbox that users open: in process, or on a loopback port."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import anyio
 import anyio.to_thread
 import httpx
 
-from .admin import desk
-from .admin_input import balance_from
-from .asgi import API_PATH, Application, Dropped
-from .backend import KEY_PREFIX, World
-from .catalogue import MOST_SERVICES
+from .admin import ADMIN_PATH, create_admin
+from .admin_input import parse_balance
+from .asgi import API_PATH, Application, ConnectionDropped
+from .backend import KEY_PREFIX, Backend
+from .catalogue import MAX_SERVICES
 from .clock import Clock
-from .dialects import dialect_named
-from .faults import Fault, faults_from
+from .dialects import get_dialect
+from .faults import Fault, parse_faults
 from .journal import Journal
 from .panel import Panel
-from .rate_limit import Meter, Quota
-from .server import Served
+from .rate_limit import Quota, RateLimiter
+from .server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -29,35 +29,36 @@ if TYPE_CHECKING:
     from os import PathLike
     from types import TracebackType
 
-_NOWHERE = "https://sandbox.invalid"
+_IN_PROCESS_URL = "https://sandbox.invalid"
 
 
 class Sandbox:
-    """A panel to test against, without money: for ``with`` and ``async with``, on asyncio and on trio.
+    """A panel to test against, without money. Use it with ``with`` or ``async with``, on asyncio or on trio.
 
-    It answers as docs/panel-api.md documents it, errors in words with HTTP 200.
-    Orders live by the sandbox's own time, which ``speed`` and ``advance`` move.
+    It responds as docs/panel-api.md documents it, with errors as messages
+    under HTTP 200. Its orders move by its own time, which ``speed`` and
+    ``advance`` control.
 
     Args:
-        seed: The same seed and the same calls give the same answers.
-        serve: Listen on a loopback port; otherwise only ``http()`` reaches it.
+        seed: The same seed and the same requests have the same results.
+        serve: Listen on a loopback port. Otherwise only ``http()`` reaches the sandbox.
         port: The port to listen on; 0 takes a free one.
-        latency: Seconds before each answer.
-        dialect: Whose shapes the answers have, one of docs/dialects.md.
-        past: How many orders there are from the beginning: their ids are 1 to ``past``.
-        services: How many services the catalogue has, 1 to 100,000; the first 17 have each a type of its own.
-        balances: What the accounts of some keys have; any other key that starts with ``sandbox-`` has 1000.
-        quota: How many requests each key may make; ``None`` means any number.
-        one_per_link: Refuse an order while another of the same service and link is active.
-        faults: What goes wrong with the first requests, as for ``next``: names, or mappings with ``fault``.
-        speed: How many times as fast as ``clock`` the sandbox's time goes; 0 lets ``advance`` alone move it.
+        latency: Seconds before each request is handled.
+        dialect: The form of the responses, one of docs/dialects.md.
+        past: How many orders exist from the start; their ids are 1 to ``past``.
+        services: How many services the catalogue has, 1 to 100,000; each of the first 17 has its own type.
+        balances: The balances of some keys. Any other key that starts with ``sandbox-`` has 1000.
+        quota: The rate limit of each key; ``None`` means no limit.
+        one_per_link: Reject an order while another one of the same service and link is active.
+        faults: The faults of the first requests, as for ``next``: names, or mappings with ``fault``.
+        speed: How many times as fast as ``clock`` the sandbox's time runs; with 0 only ``advance`` moves it.
         state: A file that keeps orders, refills, balances and the catalogue over restarts (SQLite).
-        clock: The time, in seconds; orders move by it.
+        clock: A function that returns the real time, in seconds.
 
     Raises:
-        ValueError: there is no such dialect or fault, a number is out of its
-            bounds, or ``state`` is another sandbox's.
-        OSError: ``state`` cannot be written; on entering: the port is taken.
+        ValueError: There is no such dialect or fault, a number is out of its
+            bounds, or ``state`` belongs to another sandbox.
+        OSError: ``state`` cannot be written. On entering: the port is taken.
     """
 
     key: str = f"{KEY_PREFIX}key"
@@ -80,64 +81,69 @@ class Sandbox:
         state: str | PathLike[str] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        if not 1 <= services <= MOST_SERVICES:
-            msg = f"services is {services}, but must be from 1 to {MOST_SERVICES}"
+        if not 1 <= services <= MAX_SERVICES:
+            msg = f"services is {services}, but must be from 1 to {MAX_SERVICES}"
             raise ValueError(msg)
-        accounts = {_sandbox_key(key): balance_from(balance) for key, balance in (balances or {}).items()}
-        script = faults_from(list(faults))
+        initial_balances = {_check_key(key): parse_balance(balance) for key, balance in (balances or {}).items()}
+        script = parse_faults(list(faults))
 
-        def new_world(born: float) -> World:
-            return World(
-                seed=seed, born=born, past=past, services=services, balances=dict(accounts), one_per_link=one_per_link
+        def create_backend(started_at: float) -> Backend:
+            return Backend(
+                seed=seed,
+                started_at=started_at,
+                past=past,
+                services=services,
+                balances=dict(initial_balances),
+                one_per_link=one_per_link,
             )
 
-        speech, time_ = dialect_named(dialect), Clock(real=clock, speed=speed)
+        sandbox_dialect, sandbox_clock = get_dialect(dialect), Clock(get_real_time=clock, speed=speed)
         self._journal = None
         if state is not None:
-            kept = {"seed": seed, "past": past, "services": services, "one_per_link": one_per_link}
-            opening = {key: str(balance) for key, balance in sorted(accounts.items())}
-            self._journal = Journal(Path(state), kept | {"balances": opening})
+            settings = {"seed": seed, "past": past, "services": services, "one_per_link": one_per_link}
+            sorted_balances = {key: str(balance) for key, balance in sorted(initial_balances.items())}
+            self._journal = Journal(Path(state), settings | {"balances": sorted_balances})
         self._panel = Panel(
-            new_world=new_world,
-            dialect=speech,
-            clock=time_,
-            meter=None if quota is None else Meter(quota),
+            create_backend=create_backend,
+            dialect=sandbox_dialect,
+            clock=sandbox_clock,
+            rate_limiter=None if quota is None else RateLimiter(quota),
             journal=self._journal,
         )
         self._panel.add_faults(script)
-        self.app: Application = Application(self._panel, desk(self._panel), latency=latency)
+        self.app: Application = Application(self._panel, create_admin(self._panel), latency=latency)
         self._port = port
         self._serve = serve
-        self._served: Served | None = None
+        self._server: Server | None = None
 
-    # --- how it is reached
+    # --- addresses
 
     @property
     def url(self) -> str:
-        """The API's full address."""
+        """The URL of the API."""
         return self._base + API_PATH
 
     @property
     def page(self) -> str:
-        """The address of the page that shows what happens, and lets you break it."""
-        return f"{self._base}/__sandbox__/"
+        """The URL of the page, which shows orders and requests and can add faults."""
+        return self._base + ADMIN_PATH
 
     @property
     def _base(self) -> str:
         if not self._serve:
-            return _NOWHERE
-        return f"http://127.0.0.1:{self._port}" if self._served is None else f"http://{self._served.address}"
+            return _IN_PROCESS_URL
+        return f"http://127.0.0.1:{self._port}" if self._server is None else f"http://{self._server.address}"
 
     def http(self) -> httpx.AsyncClient:
-        """A client that reaches the sandbox without a socket; the caller closes it, or lets it go."""
-        return httpx.AsyncClient(transport=_InProcess(self.app))
+        """Return an HTTP client that calls the sandbox in process, without a socket. It need not be closed."""
+        return httpx.AsyncClient(transport=_InProcessTransport(self.app))
 
-    # --- what it can be asked
+    # --- what the sandbox has recorded
 
     @property
     def requests(self) -> int:
-        """How many API requests were read."""
-        return self._panel.requests
+        """The number of API requests that were read."""
+        return self._panel.request_count
 
     @property
     def now(self) -> float:
@@ -145,18 +151,18 @@ class Sandbox:
         return self._panel.clock.now()
 
     def orders(self) -> list[dict[str, object]]:
-        """Every order the panel really took, oldest first; the children of drip-feeds and subscriptions are none."""
-        return self._panel.orders()
+        """Return every order that was taken, oldest first, without the children of drip-feeds and subscriptions."""
+        return self._panel.list_orders()
 
     def log(self) -> list[dict[str, object]]:
-        """The last thousand requests, oldest first, with what they asked and what went wrong; without their keys."""
-        return self._panel.log()
+        """Return the last thousand requests, oldest first, with their fields and faults, without their keys."""
+        return self._panel.list_requests()
 
     def faults(self) -> list[dict[str, object]]:
-        """The faults that are to come."""
-        return self._panel.faults()
+        """Return the faults that are still to be applied."""
+        return self._panel.list_faults()
 
-    # --- what it can be told
+    # --- changes while it runs
 
     def next(
         self,
@@ -170,36 +176,36 @@ class Sandbox:
         retry_after: int | None = None,
         message: str | None = None,
     ) -> None:
-        """Let something go wrong with the next request, after the faults that are to come already.
+        """Add a fault, which applies to the next requests after the faults that were added before.
 
         Args:
-            fault: Which one; docs/sandbox.md lists them.
-            times: How many requests it befalls; ``None`` means all, until ``clear``.
-            action: Only requests of this action; the others are answered well meanwhile.
-            taken: Whether the request is carried out all the same; ``None`` leaves it to the fault.
-            seconds: Of ``late`` before the answer (30), of ``dripping`` before each byte (0.5).
-            status: Of ``broken`` 500, 502 (the default) or 503; of ``redirected`` 301, 302 (the default), 307 or 308.
-            retry_after: Of ``limited`` and ``broken``: the header, in whole seconds.
-            message: Of ``refused``: the panel's words.
+            fault: The kind of fault, one of docs/sandbox.md.
+            times: How many requests it applies to; ``None`` means all, until ``clear``.
+            action: Apply it only to requests with this action; others are handled normally.
+            taken: Whether the panel carries the request out; ``None`` means the default of the kind.
+            seconds: For ``late`` before the response (30), for ``dripping`` before each byte (0.5).
+            status: For ``broken`` 500, 502 (default) or 503; for ``redirected`` 301, 302 (default), 307 or 308.
+            retry_after: For ``limited`` and ``broken``: the header ``Retry-After``, in whole seconds.
+            message: For ``refused``: the error message of the panel.
 
         Raises:
-            ValueError: there is no such fault, or it does not take one of these.
+            ValueError: There is no such fault, or it does not take one of these options.
         """
-        told = Fault(
+        new = Fault(
             fault=fault, times=times, action=action, taken=taken, seconds=seconds,
             status=status, retry_after=retry_after, message=message,
         )  # fmt: skip
-        self._panel.add_faults([told])
+        self._panel.add_faults([new])
 
     def clear(self) -> None:
-        """Let nothing go wrong any more."""
+        """Remove all faults."""
         self._panel.clear_faults()
 
     def advance(self, seconds: float) -> None:
-        """Move the sandbox's time on: orders move, children are born, money is paid back.
+        """Move the sandbox's time forward: orders move, child orders are placed, refunds are paid.
 
         Raises:
-            ValueError: time would move back, or more than three centuries.
+            ValueError: It is not a number from 0 to 10 billion (three centuries).
         """
         self._panel.advance(seconds)
 
@@ -207,56 +213,56 @@ class Sandbox:
         """Change a service: ``rate``, ``min``, ``max``, ``refill``, ``cancel``, ``enabled``.
 
         Orders that were placed keep their terms. A service that is not enabled
-        is no longer in the catalogue, and refuses orders.
+        is not in the catalogue and rejects orders.
 
         Raises:
-            ValueError: there is no such service, or no such term or value.
+            ValueError: There is no such service, it has no such member, or it cannot have this value.
         """
-        self._panel.change(service, terms)
+        self._panel.change_service(service, terms)
 
     def set_balance(self, balance: Decimal | int | str, *, key: str = key) -> None:
-        """Let a key's account have so much.
+        """Set the balance of a key's account.
 
         Raises:
-            ValueError: it is no amount, or no sandbox's key.
+            ValueError: It is not an amount, or not a key of the sandbox.
         """
         self._panel.set_balance(key, balance)
 
     def reset(self) -> None:
-        """Start anew: no orders but those of the past, no faults, no log; the time stays."""
+        """Start again with the orders of ``past`` only, without faults or log. The time stays."""
         self._panel.reset()
 
     # --- opening and closing
 
     def __enter__(self) -> Self:
-        """Start listening, if it serves."""
+        """Start to listen if ``serve`` is set."""
         if self._serve:
-            self._served = Served(self.app, self._panel, self._port)
+            self._server = Server(self.app, self._panel, self._port)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop listening, and close the state's file."""
-        if self._served is not None:
-            self._served.stop()
+        """Stop listening and close the state file."""
+        if self._server is not None:
+            self._server.stop()
         if self._journal is not None:
             self._journal.close()
 
     async def __aenter__(self) -> Self:
-        """Start listening, if it serves."""
+        """Start to listen if ``serve`` is set."""
         return self.__enter__()
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop listening, and close the state's file."""
+        """Stop listening and close the state file."""
         with anyio.CancelScope(shield=True):
             await anyio.to_thread.run_sync(self.__exit__, kind, error, trace)
 
 
-class _InProcess(httpx.AsyncBaseTransport):
-    """Reaches an application without a socket, and breaks as a socket would."""
+class _InProcessTransport(httpx.AsyncBaseTransport):
+    """A transport that calls an application without a socket, and fails as a socket would."""
 
     def __init__(self, app: Application) -> None:
         self._asgi = httpx.ASGITransport(app=app)
@@ -264,12 +270,17 @@ class _InProcess(httpx.AsyncBaseTransport):
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         try:
             return await self._asgi.handle_async_request(request)
-        except Dropped as error:
+        except ConnectionDropped as error:
             msg = "Server disconnected without sending a whole response."
             raise httpx.RemoteProtocolError(msg, request=request) from error
 
 
-def _sandbox_key(key: str) -> str:
+def _check_key(key: str) -> str:
+    """Return the key if it is one of a sandbox.
+
+    Raises:
+        ValueError: It is not. The message does not contain the key, which may be real.
+    """
     if not key.startswith(KEY_PREFIX):
         msg = f"a sandbox's keys start with {KEY_PREFIX!r}; this one does not, and may be real"
         raise ValueError(msg)

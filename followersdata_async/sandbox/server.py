@@ -1,4 +1,4 @@
-"""The panel on a loopback port, with connections that end as a panel's do when it breaks (uvicorn)."""
+"""A server on a loopback port, whose connections can be reset or closed by faults (uvicorn)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, final
 import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from .asgi import API_PATH, Dropped
+from .asgi import API_PATH, ConnectionDropped
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -21,38 +21,38 @@ if TYPE_CHECKING:
 
 _LOOPBACK = "127.0.0.1"
 _GRACE_SECONDS = 1
-_AT_ONCE = struct.pack("ii", 1, 0)
-_UNREAD = (f"POST {API_PATH}".encode(), f"GET {API_PATH}".encode())
+_LINGER_ZERO = struct.pack("ii", 1, 0)
+_API_REQUEST_STARTS = (f"POST {API_PATH}".encode(), f"GET {API_PATH}".encode())
 
 
 @final
-class Served:
+class Server:
     """A server in a thread of its own: uvicorn runs on asyncio only, and the caller may be on trio.
 
     Raises:
-        OSError: the port is taken.
+        OSError: The port is taken.
     """
 
     def __init__(self, app: ASGIApp, panel: Panel, port: int) -> None:
         self._listener = socket.create_server((_LOOPBACK, port))
         self.address: str = f"{_LOOPBACK}:{self._listener.getsockname()[1]}"
-        self._server = uvicorn.Server(_config(app, panel))
+        self._server = uvicorn.Server(_create_config(app, panel))
         self._thread = threading.Thread(target=self._server.run, args=([self._listener],), name="sandbox", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening; requests under way have a second to end."""
+        """Stop listening; requests in flight have a second to end."""
         self._server.should_exit = True
         self._thread.join()
-        # One that is told to stop before it has begun leaves its socket open.
+        # uvicorn leaves the socket open if it was stopped before it started to serve.
         self._listener.close()
 
 
-def _config(app: ASGIApp, panel: Panel) -> uvicorn.Config:
+def _create_config(app: ASGIApp, panel: Panel) -> uvicorn.Config:
     connections: dict[tuple[str, int], asyncio.Transport] = {}
     return uvicorn.Config(
-        _dropping(app, connections),
-        http=partial(_Connection, panel, connections),  # type: ignore[arg-type]  # it is called as the class would be
+        _close_dropped_connections(app, connections),
+        http=partial(_Protocol, panel, connections),  # type: ignore[arg-type]  # it is called as the class would be
         ws="none",
         log_config=None,
         access_log=False,
@@ -63,24 +63,24 @@ def _config(app: ASGIApp, panel: Panel) -> uvicorn.Config:
     )
 
 
-def _dropping(app: ASGIApp, connections: dict[tuple[str, int], asyncio.Transport]) -> ASGIApp:
-    """The application, which no longer raises ``Dropped``: the connection has ended instead."""
+def _close_dropped_connections(app: ASGIApp, connections: dict[tuple[str, int], asyncio.Transport]) -> ASGIApp:
+    """Return the application with its connection closed where it would raise ``ConnectionDropped``."""
 
-    async def dropping(scope: Scope, receive: Receive, send: Send) -> None:
+    async def run_app(scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await app(scope, receive, send)
-        except Dropped:
+        except ConnectionDropped:
             connections[scope["client"]].close()
-            # Until then uvicorn would answer for an application that returns without an answer.
+            # uvicorn sends a response of its own if the application returns before the connection has ended.
             while (await receive())["type"] != "http.disconnect":
                 pass
 
-    return dropping
+    return run_app
 
 
 @final
-class _Connection(asyncio.Protocol):
-    """One connection: uvicorn's own, which is not told of what is not to be read."""
+class _Protocol(asyncio.Protocol):
+    """The protocol of one connection: uvicorn's own, unless a fault resets the connection before it is read."""
 
     def __init__(
         self,
@@ -101,9 +101,9 @@ class _Connection(asyncio.Protocol):
         self._http.connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        if data.startswith(_UNREAD) and self._panel.unread():
-            # What a kernel does to a connection that is closed while there is something to read.
-            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        if data.startswith(_API_REQUEST_STARTS) and self._panel.take_unread_fault():
+            # A kernel resets a connection that is closed while there is unread data.
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
             self._transport.abort()
         else:
             self._http.data_received(data)

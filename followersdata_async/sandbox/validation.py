@@ -1,4 +1,4 @@
-"""What an order asks for, and what is wrong with it: its fields against the service's terms (panel-api §4.3)."""
+"""The validation of orders: their fields against the service that they name (panel-api §4.3). Pure."""
 
 from __future__ import annotations
 
@@ -9,95 +9,97 @@ from typing import final
 
 from attrs import frozen
 
-from .catalogue import COUNTED, FLAT, REQUIRED, Offer
-from .lifecycle import DAY, Life, Series, amount
+from .catalogue import FLAT_RATE_TYPES, QUANTITY_FIELDS, REQUIRED_FIELDS, Offer
+from .lifecycle import DAY, OrderLifecycle, SeriesLifecycle, round_amount
 
 Fields = Mapping[str, str]
 
-_MOST_DIGITS = 18
-_MOST_RUNS = 1000
+_MAX_DIGITS = 18
+_MAX_RUNS = 1000
 _MINUTE = 60.0
-_SUBSCRIBED = 30 * DAY
+_SUBSCRIPTION_DURATION = 30 * DAY
 
 
-def number(text: str | None) -> int | None:
-    """A plain decimal number, as ids and counts are."""
-    if text is None or not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
+def parse_number(text: str | None) -> int | None:
+    """Return a plain decimal number such as an id or a count, or ``None`` if ``text`` is not one."""
+    if text is None or not (text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS):
         return None
     return int(text)
 
 
 @final
 @frozen(kw_only=True)
-class Terms:
-    """An order as it was asked for: what it is worth, and the life that it will have."""
+class OrderRequest:
+    """A valid order that was not placed yet."""
 
     offer: Offer
     fields: Fields
     quantity: int
     price: Decimal
 
-    def life(self, order: int, key: str, now: float, chance: int) -> Life | Series:
-        """The order, placed now."""
+    def create_lifecycle(self, order: int, key: str, now: float, random_bits: int) -> OrderLifecycle | SeriesLifecycle:
+        """Return the lifecycle of the order, placed by ``key`` at ``now`` under the id ``order``."""
         if self.offer.type == "Subscriptions":
-            return self._subscription(order, key, now, chance)
+            return self._create_subscription(order, key, now, random_bits)
         if "runs" in self.fields:
-            return self._drip_feed(order, key, now, chance)
-        return Life(
+            return self._create_drip_feed(order, key, now, random_bits)
+        return OrderLifecycle(
             order=order, offer=self.offer, quantity=self.quantity, price=self.price,
-            placed_at=now, chance=chance, owner=key,
+            placed_at=now, random_bits=random_bits, owner=key,
         )  # fmt: skip
 
-    def _drip_feed(self, order: int, key: str, now: float, chance: int) -> Series:
-        return Series(
-            order=order, offer=self.offer, price=self.price, placed_at=now, chance=chance, owner=key,
-            counted="runs", count=_count(self.fields, "runs"), gap=_count(self.fields, "interval") * _MINUTE,
-            delay=0.0, least=self.quantity, most=self.quantity,
+    def _create_drip_feed(self, order: int, key: str, now: float, random_bits: int) -> SeriesLifecycle:
+        return SeriesLifecycle(
+            order=order, offer=self.offer, price=self.price, placed_at=now, random_bits=random_bits, owner=key,
+            count_field="runs", count=_get_count(self.fields, "runs"),
+            interval=_get_count(self.fields, "interval") * _MINUTE, first_delay=0.0,
+            min_quantity=self.quantity, max_quantity=self.quantity,
         )  # fmt: skip
 
-    def _subscription(self, order: int, key: str, now: float, chance: int) -> Series:
+    def _create_subscription(self, order: int, key: str, now: float, random_bits: int) -> SeriesLifecycle:
         # The account posts every three to twelve hours.
-        gap = 3 * 3600.0 + chance % (9 * 3600)
-        expires_at = _expiry(self.fields)
-        return Series(
-            order=order, offer=self.offer, price=self.price, placed_at=now, chance=chance, owner=key,
-            counted="posts", count=_count(self.fields, "posts") or int(_SUBSCRIBED / gap) + 1, gap=gap,
-            delay=gap + _count(self.fields, "delay") * _MINUTE,
-            least=_count(self.fields, "min"), most=_count(self.fields, "max"),
-            expires_at=now + _SUBSCRIBED if expires_at is None else expires_at,
+        interval = 3 * 3600.0 + random_bits % (9 * 3600)
+        expires_at = _parse_expiry(self.fields)
+        return SeriesLifecycle(
+            order=order, offer=self.offer, price=self.price, placed_at=now, random_bits=random_bits, owner=key,
+            count_field="posts",
+            count=_get_count(self.fields, "posts") or int(_SUBSCRIPTION_DURATION / interval) + 1,
+            interval=interval, first_delay=interval + _get_count(self.fields, "delay") * _MINUTE,
+            min_quantity=_get_count(self.fields, "min"), max_quantity=_get_count(self.fields, "max"),
+            expires_at=now + _SUBSCRIPTION_DURATION if expires_at is None else expires_at,
         )  # fmt: skip
 
 
-def terms_of(offer: Offer, fields: Fields, now: float) -> Terms | str:
-    """What the order asks for, or what is wrong with it, in the panel's words."""
-    quantity = _quantity(offer, fields)
-    problem = _problem_with_link(offer, fields) or _problem_with_fields(offer, fields, now)
+def validate_order(offer: Offer, fields: Fields, now: float) -> OrderRequest | str:
+    """Return the order that ``fields`` ask for, or the error message of the panel."""
+    quantity = _compute_quantity(offer, fields)
+    problem = _check_link(offer, fields) or _check_fields(offer, fields, now)
     if problem is None:
-        problem = _problem_with_quantity(offer, quantity) or _problem_with_runs(fields)
+        problem = _check_quantity(offer, quantity) or _check_runs(fields)
     if problem is not None:
         return problem
-    price = amount(offer.price(quantity) * (number(fields.get("runs")) or 1))
-    return Terms(offer=offer, fields=fields, quantity=quantity, price=price)
+    price = round_amount(offer.compute_price(quantity) * (parse_number(fields.get("runs")) or 1))
+    return OrderRequest(offer=offer, fields=fields, quantity=quantity, price=price)
 
 
-def _quantity(offer: Offer, fields: Fields) -> int:
-    """How much is ordered; lists are counted by their lines, blank ones too."""
-    if offer.type in FLAT:
+def _compute_quantity(offer: Offer, fields: Fields) -> int:
+    """Return the quantity that is ordered; where a list is ordered, that is its number of lines, with blank ones."""
+    if offer.type in FLAT_RATE_TYPES:
         return 1
-    if (counted := COUNTED.get(offer.type)) is not None:
-        return len(fields.get(counted, "").splitlines())
-    return number(fields.get("quantity")) or 0
+    if (name := QUANTITY_FIELDS.get(offer.type)) is not None:
+        return len(fields.get(name, "").splitlines())
+    return _get_count(fields, "quantity")
 
 
-def _count(fields: Fields, name: str) -> int:
-    return number(fields.get(name)) or 0
+def _get_count(fields: Fields, name: str) -> int:
+    return parse_number(fields.get(name)) or 0
 
 
-def _expiry(fields: Fields) -> float | None:
-    """The end of the day that ``expiry`` names.
+def _parse_expiry(fields: Fields) -> float | None:
+    """Return the end of the day that the field ``expiry`` names, or ``None`` without the field.
 
     Raises:
-        ValueError: it names none.
+        ValueError: It does not name a day.
     """
     if "expiry" not in fields:
         return None
@@ -105,71 +107,74 @@ def _expiry(fields: Fields) -> float | None:
     return day.timestamp() + DAY
 
 
-def _problem_with_link(offer: Offer, fields: Fields) -> str | None:
+# --- checks, which return the error message of the panel, or None
+
+
+def _check_link(offer: Offer, fields: Fields) -> str | None:
     return "Bad link" if offer.type != "Subscriptions" and "." not in fields.get("link", "") else None
 
 
-def _problem_with_fields(offer: Offer, fields: Fields, now: float) -> str | None:
-    for name in REQUIRED.get(offer.type, ()):
+def _check_fields(offer: Offer, fields: Fields, now: float) -> str | None:
+    for name in REQUIRED_FIELDS.get(offer.type, ()):
         if not fields.get(name, "").strip():
-            return _incorrect(name)
+            return _format_incorrect(name)
     match offer.type:
         case "Subscriptions":
-            return _problem_with_subscription(fields, now)
+            return _check_subscription(fields, now)
         case "Web Traffic":
-            return _problem_with_traffic(fields)
-        case "Poll" if not _count(fields, "answer_number"):
-            return _incorrect("answer_number")
+            return _check_traffic(fields)
+        case "Poll" if not _get_count(fields, "answer_number"):
+            return _format_incorrect("answer_number")
     return None
 
 
-def _problem_with_subscription(fields: Fields, now: float) -> str | None:
-    least, most = _count(fields, "min"), _count(fields, "max")
-    if not least:
-        return _incorrect("min")
-    if most < least:
-        return _incorrect("max")
-    if number(fields["delay"]) is None:
-        return _incorrect("delay")
+def _check_subscription(fields: Fields, now: float) -> str | None:
+    min_quantity, max_quantity = _get_count(fields, "min"), _get_count(fields, "max")
+    if not min_quantity:
+        return _format_incorrect("min")
+    if max_quantity < min_quantity:
+        return _format_incorrect("max")
+    if parse_number(fields["delay"]) is None:
+        return _format_incorrect("delay")
     for name in ("posts", "old_posts"):
-        if name in fields and number(fields[name]) is None:
-            return _incorrect(name)
-    if _count(fields, "posts") > _MOST_RUNS:
-        return _incorrect("posts")
+        if name in fields and parse_number(fields[name]) is None:
+            return _format_incorrect(name)
+    if _get_count(fields, "posts") > _MAX_RUNS:
+        return _format_incorrect("posts")
     try:
-        expires_at = _expiry(fields)
+        expires_at = _parse_expiry(fields)
     except (ValueError, OverflowError):
-        return _incorrect("expiry")
-    return _incorrect("expiry") if expires_at is not None and expires_at <= now else None
+        return _format_incorrect("expiry")
+    return _format_incorrect("expiry") if expires_at is not None and expires_at <= now else None
 
 
 _DEVICES = frozenset("12345")
-_TRAFFIC = {"1": "google_keyword", "2": "referring_url", "3": None}
-"""What each type of traffic needs besides."""
+_TRAFFIC_FIELDS = {"1": "google_keyword", "2": "referring_url", "3": None}
+"""The field that each type of traffic requires."""
 
 
-def _problem_with_traffic(fields: Fields) -> str | None:
+def _check_traffic(fields: Fields) -> str | None:
     if fields["device"] not in _DEVICES:
-        return _incorrect("device")
-    if fields["type_of_traffic"] not in _TRAFFIC:
-        return _incorrect("type_of_traffic")
-    needed = _TRAFFIC[fields["type_of_traffic"]]
-    return _incorrect(needed) if needed is not None and not fields.get(needed, "").strip() else None
+        return _format_incorrect("device")
+    if fields["type_of_traffic"] not in _TRAFFIC_FIELDS:
+        return _format_incorrect("type_of_traffic")
+    required = _TRAFFIC_FIELDS[fields["type_of_traffic"]]
+    return _format_incorrect(required) if required is not None and not fields.get(required, "").strip() else None
 
 
-def _problem_with_quantity(offer: Offer, quantity: int) -> str | None:
+def _check_quantity(offer: Offer, quantity: int) -> str | None:
     if quantity < offer.min:
         return f"Quantity less than minimal {offer.min}"
     return f"Quantity more than maximum {offer.max}" if quantity > offer.max else None
 
 
-def _problem_with_runs(fields: Fields) -> str | None:
+def _check_runs(fields: Fields) -> str | None:
     if "runs" not in fields and "interval" not in fields:
         return None
-    if not 1 <= _count(fields, "runs") <= _MOST_RUNS:
-        return _incorrect("runs")
-    return None if _count(fields, "interval") else _incorrect("interval")
+    if not 1 <= _get_count(fields, "runs") <= _MAX_RUNS:
+        return _format_incorrect("runs")
+    return None if _get_count(fields, "interval") else _format_incorrect("interval")
 
 
-def _incorrect(name: str) -> str:
+def _format_incorrect(name: str) -> str:
     return f"Incorrect {name.replace('_', ' ')}"

@@ -1,4 +1,4 @@
-"""The sandbox's page in a real browser: what happens is seen on it, and what is pressed happens."""
+"""The sandbox's page in a real browser."""
 
 from __future__ import annotations
 
@@ -40,28 +40,28 @@ def _browser() -> Iterator[webdriver.Chrome]:
 
 @pytest.fixture(name="sandbox")
 def _sandbox(browser: webdriver.Chrome) -> Iterator[Sandbox]:
-    """A panel whose time stands still, and its page, which must not complain."""
+    """A sandbox whose time stands still, with its page open. The browser must log no errors."""
     with Sandbox(serve=True, speed=0, past=1_000_000) as sandbox:
         browser.get(sandbox.page)
-        WebDriverWait(browser, 20).until(lambda _: text(browser, "requests") == "0")
+        WebDriverWait(browser, 20).until(lambda _: get_text(browser, "requests") == "0")
         yield sandbox
         complaints = browser.get_log("browser")
         browser.get("about:blank")
     assert complaints == []
 
 
-def text(browser: webdriver.Chrome, name: str) -> str:
-    """What a part of the page says."""
+def get_text(browser: webdriver.Chrome, name: str) -> str:
+    """Return the text of an element of the page."""
     return browser.find_element(By.ID, name).text
 
 
-def seen(browser: webdriver.Chrome, name: str, words: str) -> None:
-    """Wait until a part of the page says so."""
-    WebDriverWait(browser, 20).until(lambda _: words in text(browser, name))
+def wait_for_text(browser: webdriver.Chrome, name: str, words: str) -> None:
+    """Wait until an element of the page contains these words."""
+    WebDriverWait(browser, 20).until(lambda _: words in get_text(browser, name))
 
 
-def placed(sandbox: Sandbox) -> PlacedOrder:
-    """An order through the client."""
+def place_order(sandbox: Sandbox) -> PlacedOrder:
+    """Place an order through the client."""
 
     async def main() -> PlacedOrder:
         async with AsyncClient(sandbox.key, url=sandbox.url, retry=None) as panel:
@@ -70,57 +70,59 @@ def placed(sandbox: Sandbox) -> PlacedOrder:
     return anyio.run(main)
 
 
-def press(browser: webdriver.Chrome, words: str) -> None:
-    """Press the button of this name."""
+def click(browser: webdriver.Chrome, words: str) -> None:
+    """Click the button with this label."""
     browser.find_element(By.XPATH, f"//button[normalize-space()='{words}']").click()
 
 
-def test_an_order_is_seen_to_come_and_to_move_without_a_reload(browser: webdriver.Chrome, sandbox: Sandbox) -> None:
-    """From the request to the last of it; what comes from a client is text, never HTML."""
+def test_the_page_shows_a_new_order_and_its_progress_without_a_reload(
+    browser: webdriver.Chrome, sandbox: Sandbox
+) -> None:
+    """What comes from a client is shown as text, never as HTML."""
     browser.execute_script("window.kept = true")
-    order = placed(sandbox)
-    seen(browser, "orders", f"{order.order} 1 Followers Pending")
-    seen(browser, "log", LINK)
+    order = place_order(sandbox)
+    wait_for_text(browser, "orders", f"{order.order} 1 Followers Pending")
+    wait_for_text(browser, "log", LINK)
     assert "sandbox-key" not in browser.page_source
-    assert text(browser, "taken") == "1"
-    press(browser, "+1 minute")
-    seen(browser, "orders", "In progress")
+    assert get_text(browser, "taken") == "1"
+    click(browser, "+1 minute")
+    wait_for_text(browser, "orders", "In progress")
     bar = browser.find_element(By.CSS_SELECTOR, "#orders progress")
     assert 0 < float(bar.get_attribute("value") or 0) < 1000
-    press(browser, "+1 day")
-    WebDriverWait(browser, 20).until(lambda _: {"Completed", "Partial"} & set(text(browser, "orders").split()))
+    click(browser, "+1 day")
+    WebDriverWait(browser, 20).until(lambda _: {"Completed", "Partial"} & set(get_text(browser, "orders").split()))
     if "SCREENSHOT" in os.environ:
         sandbox.next("dropped", action="add", times=2)
         for _ in range(2):
             with pytest.raises(OutcomeUnknownError):
-                placed(sandbox)
-        placed(sandbox)
-        press(browser, "+1 minute")
+                place_order(sandbox)
+        place_order(sandbox)
+        click(browser, "+1 minute")
         sandbox.next("limited", times=3)
-        seen(browser, "pending", "limited")
+        wait_for_text(browser, "pending", "limited")
         browser.save_screenshot(os.environ["SCREENSHOT"])
     assert browser.execute_script("return window.kept") is True
 
 
-def test_a_fault_that_is_pressed_befalls_the_next_call(browser: webdriver.Chrome, sandbox: Sandbox) -> None:
-    """And is seen to have: the order was taken, the answer lost."""
+def test_a_fault_added_on_the_page_applies_to_the_next_request(browser: webdriver.Chrome, sandbox: Sandbox) -> None:
+    """The page shows it: the order was taken, its response lost."""
     Select(browser.find_element(By.ID, "fault")).select_by_value("dropped")
     Select(browser.find_element(By.ID, "action")).select_by_visible_text("add")
-    press(browser, "Break it")
-    seen(browser, "pending", "add: dropped")
+    click(browser, "Break it")
+    wait_for_text(browser, "pending", "add: dropped")
     with pytest.raises(OutcomeUnknownError):
-        placed(sandbox)
-    seen(browser, "log", "none, dropped")
-    assert text(browser, "pending") == ""
-    assert text(browser, "taken") == "1"
-    placed(sandbox)
-    press(browser, "Start anew")
-    WebDriverWait(browser, 20).until(lambda _: text(browser, "taken") == "0")
+        place_order(sandbox)
+    wait_for_text(browser, "log", "none, dropped")
+    assert get_text(browser, "pending") == ""
+    assert get_text(browser, "taken") == "1"
+    place_order(sandbox)
+    click(browser, "Start anew")
+    WebDriverWait(browser, 20).until(lambda _: get_text(browser, "taken") == "0")
     assert sandbox.orders() == []
 
 
-def test_a_keyboard_is_enough(browser: webdriver.Chrome, sandbox: Sandbox) -> None:
-    """Every control in its turn, and a fault without a pointer."""
+def test_the_page_can_be_used_with_the_keyboard_alone(browser: webdriver.Chrome, sandbox: Sandbox) -> None:
+    """Tab reaches every control in order, and Enter adds a fault."""
     reached = []
     for _ in range(9):
         browser.switch_to.active_element.send_keys(Keys.TAB)
@@ -132,32 +134,32 @@ def test_a_keyboard_is_enough(browser: webdriver.Chrome, sandbox: Sandbox) -> No
         "OpenAPI", "+1 minute", "+1 hour", "+1 day", "reset", "fault", "times", "action", "seconds",
     ]  # fmt: skip
     browser.switch_to.active_element.send_keys(Keys.ENTER)
-    seen(browser, "news", "To come: the answer comes after some seconds")
+    wait_for_text(browser, "news", "To come: the answer comes after some seconds")
     assert sandbox.faults() == [{"fault": "late", "times": 1, "seconds": 5}]
-    press(browser, "Nothing more goes wrong")
+    click(browser, "Nothing more goes wrong")
     WebDriverWait(browser, 20).until(lambda _: sandbox.faults() == [])
 
 
-def test_a_phone_shows_all_of_it(browser: webdriver.Chrome, sandbox: Sandbox) -> None:
-    """In one column, without scrolling sideways."""
-    placed(sandbox)
+def test_the_page_fits_on_a_phone(browser: webdriver.Chrome, sandbox: Sandbox) -> None:
+    """In one column, without horizontal scrolling."""
+    place_order(sandbox)
     browser.set_window_size(500, 900)
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride", {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
     )
     try:
-        seen(browser, "orders", "Pending")
+        wait_for_text(browser, "orders", "Pending")
         assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
     finally:
         browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         browser.set_window_size(1280, 1000)
 
 
-def test_it_says_when_the_sandbox_has_ended(browser: webdriver.Chrome) -> None:
-    """Instead of showing what was."""
+def test_the_page_reports_that_the_sandbox_has_ended(browser: webdriver.Chrome) -> None:
+    """It does not go on to show the last state as if it were current."""
     with Sandbox(serve=True) as sandbox:
         browser.get(sandbox.page)
-        WebDriverWait(browser, 20).until(lambda _: text(browser, "requests") == "0")
-    seen(browser, "lost", "The sandbox does not answer")
+        WebDriverWait(browser, 20).until(lambda _: get_text(browser, "requests") == "0")
+    wait_for_text(browser, "lost", "The sandbox does not answer")
     browser.get("about:blank")
     browser.get_log("browser")

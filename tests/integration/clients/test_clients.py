@@ -1,4 +1,4 @@
-"""Other people's clients against the sandbox: each makes all of its calls, and hears each kind of no."""
+"""Other clients against the sandbox: all of their methods, and every kind of error."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def _sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture(name="client", params=["babismm", "smmpy"])
 def _client(request: pytest.FixtureRequest, sandbox: Sandbox) -> Any:
-    return made(request.param, sandbox, sandbox.key)
+    return create_client(request.param, sandbox, sandbox.key)
 
 
-def made(library: str, sandbox: Sandbox, key: str) -> Any:
-    """A client of this library."""
+def create_client(library: str, sandbox: Sandbox, key: str) -> Any:
+    """Return a client of this library."""
     return babismm.SMM(sandbox.url, key) if library == "babismm" else smmpy.smm(sandbox.url, key)
 
 
-def test_every_call_of_theirs_is_answered(client: Any, sandbox: Sandbox) -> None:
-    """From the catalogue to the refill's end."""
+def test_every_method_of_another_client_succeeds(client: Any, sandbox: Sandbox) -> None:
+    """From the catalogue to the end of a refill."""
     assert client.get_services()[0]["service"] == 1
     order = client.add_order(1, LINK, 1000)["order"]
     assert client.add_order(2, LINK, 10, comments="\n".join(["hi"] * 10)) == {"order": order + 1}
@@ -53,11 +53,11 @@ def test_every_call_of_theirs_is_answered(client: Any, sandbox: Sandbox) -> None
 
 
 @pytest.mark.parametrize("library", ["babismm", "smmpy"])
-def test_they_hear_a_no(sandbox: Sandbox, library: str) -> None:
-    """In the panel's words."""
+def test_other_clients_raise_the_errors_of_the_panel(sandbox: Sandbox, library: str) -> None:
+    """With its message."""
     with pytest.raises(Exception, match="Invalid API key"):
-        made(library, sandbox, "real-key").get_balance()
-    client = made(library, sandbox, sandbox.key)
+        create_client(library, sandbox, "real-key").get_balance()
+    client = create_client(library, sandbox, sandbox.key)
     with pytest.raises(Exception, match="Quantity less than minimal 50"):
         client.add_order(1, LINK, 1)
     sandbox.next("refused", message="Not enough funds on balance")
@@ -69,6 +69,6 @@ def test_they_hear_a_no(sandbox: Sandbox, library: str) -> None:
     assert sandbox.orders() == []
 
 
-def test_the_libraries_are_theirs() -> None:
-    """And not something of ours by the same name."""
+def test_the_other_clients_are_the_installed_ones() -> None:
+    """And not modules of ours with the same name."""
     assert all("site-packages" in str(sys.modules[name].__file__) for name in ("smm", "smmpy"))

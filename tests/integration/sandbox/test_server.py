@@ -1,4 +1,4 @@
-"""Faults as a socket sees them: what arrives, and how the connection ends."""
+"""Faults on a real connection: the bytes that arrive, and how it ends."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def _sandbox() -> Iterator[Sandbox]:
         yield sandbox
 
 
-def request(path: str = "/api/v2") -> bytes:
-    """An order as it goes over the wire."""
+def build_request(path: str = "/api/v2") -> bytes:
+    """Return the bytes of a request that places an order."""
     return b"POST %b HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%b" % (path.encode(), len(FORM), FORM)
 
 
-class Wire:
-    """A connection to the sandbox, byte by byte."""
+class RawConnection:
+    """A connection to the sandbox that is read and written as bytes."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._socket = socket.create_connection(("127.0.0.1", urlsplit(sandbox.url).port or 0), timeout=20)
@@ -42,21 +42,21 @@ class Wire:
         self._socket.close()
 
     def send(self, data: bytes) -> None:
-        """Send it."""
+        """Send all bytes."""
         self._socket.sendall(data)
 
-    def answer(self) -> bytes:
-        """One whole answer."""
+    def read_response(self) -> bytes:
+        """Read one whole response with a JSON object."""
         received = b""
         while b"\r\n\r\n" not in received or not received.endswith(b"}"):
             received += self._socket.recv(65536)
         return received
 
-    def rest(self) -> bytes:
-        """Everything until the connection ends.
+    def read_to_end(self) -> bytes:
+        """Read everything until the connection ends.
 
         Raises:
-            ConnectionResetError: it ended with a reset.
+            ConnectionResetError: It ended with a reset.
         """
         received = b""
         while data := self._socket.recv(65536):
@@ -65,60 +65,60 @@ class Wire:
 
 
 def test_a_dropped_connection_ends_without_a_byte(sandbox: Sandbox) -> None:
-    """After the order was taken."""
+    """The order was taken."""
     sandbox.next("dropped")
-    with Wire(sandbox) as wire:
-        wire.send(request())
-        assert wire.rest() == b""
+    with RawConnection(sandbox) as connection:
+        connection.send(build_request())
+        assert connection.read_to_end() == b""
     assert len(sandbox.orders()) == 1
 
 
 def test_an_unread_connection_is_reset(sandbox: Sandbox) -> None:
-    """Before the order was taken; the request was never seen."""
+    """The order was not taken, and the request does not count."""
     sandbox.next("unread")
-    with Wire(sandbox) as wire:
-        wire.send(request())
+    with RawConnection(sandbox) as connection:
+        connection.send(build_request())
         with pytest.raises(ConnectionResetError):
-            wire.rest()
+            connection.read_to_end()
     assert (sandbox.orders(), sandbox.requests, sandbox.faults()) == ([], 0, [])
     assert sandbox.log()[0]["fault"] == "unread"
 
 
-def test_a_connection_can_break_after_good_answers(sandbox: Sandbox) -> None:
-    """The second request on it."""
-    with Wire(sandbox) as wire:
-        wire.send(request())
-        assert wire.answer().endswith(b'{"order":1}')
+def test_a_connection_can_be_reset_after_a_good_response(sandbox: Sandbox) -> None:
+    """At its second request."""
+    with RawConnection(sandbox) as connection:
+        connection.send(build_request())
+        assert connection.read_response().endswith(b'{"order":1}')
         sandbox.next("unread")
-        wire.send(request())
+        connection.send(build_request())
         with pytest.raises(ConnectionResetError):
-            wire.rest()
+            connection.read_to_end()
     assert len(sandbox.orders()) == 1
 
 
-def test_a_cut_answer_promises_more_than_it_has(sandbox: Sandbox) -> None:
-    """Half of the body, and the end."""
+def test_a_cut_response_is_shorter_than_its_content_length(sandbox: Sandbox) -> None:
+    """It ends after half of the body."""
     sandbox.next("cut")
-    with Wire(sandbox) as wire:
-        wire.send(request())
-        head, _, body = wire.rest().partition(b"\r\n\r\n")
+    with RawConnection(sandbox) as connection:
+        connection.send(build_request())
+        head, _, body = connection.read_to_end().partition(b"\r\n\r\n")
     assert b"content-length: 11" in head.lower()
     assert body == b'{"ord'
 
 
-def test_the_sandboxs_own_address_is_never_broken(sandbox: Sandbox) -> None:
-    """A page that is open takes no fault from the client."""
+def test_no_fault_applies_to_the_administration(sandbox: Sandbox) -> None:
+    """An open page does not use up a fault that is meant for the client."""
     sandbox.next("unread")
-    with Wire(sandbox) as wire:
-        wire.send(b"GET /__sandbox__/faults HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-        assert wire.rest().endswith(b'[{"fault":"unread","times":1}]')
+    with RawConnection(sandbox) as connection:
+        connection.send(b"GET /__sandbox__/faults HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert connection.read_to_end().endswith(b'[{"fault":"unread","times":1}]')
     assert sandbox.faults() == [{"fault": "unread", "times": 1}]
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(("fault", "taken"), [("unread", 0), ("dropped", 1), ("cut", 1), ("garbage", 1)])
 async def test_a_client_over_sockets_never_orders_twice(sandbox: Sandbox, fault: str, taken: int) -> None:
-    """Whatever it is told to try again."""
+    """Even with retries on."""
     sandbox.next(fault)
     async with AsyncClient(sandbox.key, url=sandbox.url) as panel:
         with pytest.raises(OutcomeUnknownError):
@@ -128,8 +128,8 @@ async def test_a_client_over_sockets_never_orders_twice(sandbox: Sandbox, fault:
 
 
 @pytest.mark.anyio
-async def test_a_stopped_sandbox_is_not_there() -> None:
-    """Nothing is sent to it."""
+async def test_a_stopped_sandbox_accepts_no_connections() -> None:
+    """The order is not sent."""
     with Sandbox(serve=True) as sandbox:
         url = sandbox.url
     async with AsyncClient(sandbox.key, url=url, retry=None) as panel:
@@ -137,10 +137,13 @@ async def test_a_stopped_sandbox_is_not_there() -> None:
             await panel.add(ORDER)
 
 
-def test_a_sandbox_ends_while_a_client_still_drips() -> None:
-    """Within its second of grace; nobody is waited for."""
-    with Sandbox(serve=True, faults=[{"fault": "dripping", "seconds": 3600}]) as sandbox, Wire(sandbox) as wire:
-        wire.send(request())
+def test_a_sandbox_stops_while_a_response_is_still_dripping() -> None:
+    """After its second of grace."""
+    with (
+        Sandbox(serve=True, faults=[{"fault": "dripping", "seconds": 3600}]) as sandbox,
+        RawConnection(sandbox) as connection,
+    ):
+        connection.send(build_request())
         while not sandbox.orders():
             pass
     assert len(sandbox.orders()) == 1

@@ -1,4 +1,4 @@
-"""Every family's shapes: the client reads the same out of each, without being told which it is."""
+"""The dialects: the client reads the same from each, without a setting."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from followersdata_async import (
     orders,
 )
 from followersdata_async.sandbox import Sandbox
-from followersdata_async.sandbox.backend import World
-from followersdata_async.sandbox.dialects import DIALECTS, dialect_named
+from followersdata_async.sandbox.backend import Backend
+from followersdata_async.sandbox.dialects import DIALECTS, get_dialect
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -39,18 +39,20 @@ UNKNOWN = 4711
 pytestmark = pytest.mark.parametrize("dialect", sorted(DIALECTS))
 
 
-async def talked(dialect: str, talk: Callable[[AsyncClient], Awaitable[Any]], key: str = Sandbox.key) -> Any:
-    """What a talk with an in-process panel of this dialect comes to."""
+async def run_with_client(
+    dialect: str, use_client: Callable[[AsyncClient], Awaitable[Any]], key: str = Sandbox.key
+) -> Any:
+    """Return the result of ``use_client`` with an in-process panel of this dialect."""
     async with (
         Sandbox(dialect=dialect, past=PAST, clock=lambda: 0.0) as sandbox,
         sandbox.http() as http,
         AsyncClient(key, url=sandbox.url, http=http, retry=None) as panel,
     ):
-        return await talk(panel)
+        return await use_client(panel)
 
 
-def told(outcome: object) -> object:
-    """An outcome in what is the same in every dialect: a status's facts, or an error's class."""
+def summarize(outcome: object) -> object:
+    """Return what an outcome has in every dialect: the values of a status, or the class of an error."""
     match outcome:
         case Ok(value=OrderStatus() as status):
             return status.state, status.charge, status.start_count, status.remains
@@ -62,54 +64,56 @@ def told(outcome: object) -> object:
             return type(outcome)
 
 
-def same_as_documented(dialect: str, talk: Callable[[AsyncClient], Awaitable[BatchResult[Any]]]) -> tuple[Any, Any]:
-    """The outcomes of a batch in this dialect, and in the documented one."""
-    results = [anyio.run(talked, name, talk) for name in (dialect, "documented")]
-    found, documented = ({str(id_): told(outcome) for id_, outcome in result.items()} for result in results)
+def compare_with_documented(
+    dialect: str, use_client: Callable[[AsyncClient], Awaitable[BatchResult[Any]]]
+) -> tuple[Any, Any]:
+    """Return the outcomes of a batch in this dialect and in the documented one."""
+    results = [anyio.run(run_with_client, name, use_client) for name in (dialect, "documented")]
+    found, documented = ({str(id_): summarize(outcome) for id_, outcome in result.items()} for result in results)
     return found, documented
 
 
 def test_the_catalogue_is_the_same(dialect: str) -> None:
-    """Whatever is a number or a text on the way."""
+    """Whether numbers are sent as numbers or as strings."""
 
-    async def talk(panel: AsyncClient) -> Any:
+    async def use_client(panel: AsyncClient) -> Any:
         return await panel.services()
 
-    assert anyio.run(talked, dialect, talk) == anyio.run(talked, "documented", talk)
+    assert anyio.run(run_with_client, dialect, use_client) == anyio.run(run_with_client, "documented", use_client)
 
 
 def test_the_balance_is_the_same(dialect: str) -> None:
-    """To the last digit that was sent."""
+    """To its last digit."""
 
-    async def talk(panel: AsyncClient) -> Any:
+    async def use_client(panel: AsyncClient) -> Any:
         return await panel.balance()
 
-    assert anyio.run(talked, dialect, talk) == anyio.run(talked, "documented", talk)
+    assert anyio.run(run_with_client, dialect, use_client) == anyio.run(run_with_client, "documented", use_client)
 
 
-def test_the_status_of_many_is_the_same(dialect: str) -> None:
-    """Of orders that are there."""
-    found, documented = same_as_documented(dialect, lambda panel: panel.multi_status(range(1, PAST + 1)))
+def test_the_status_of_many_orders_is_the_same(dialect: str) -> None:
+    """For orders that exist."""
+    found, documented = compare_with_documented(dialect, lambda panel: panel.multi_status(range(1, PAST + 1)))
     assert found == documented
     assert len(found) == PAST
 
 
-def test_an_unknown_order_among_many_is_refused_or_left_out(dialect: str) -> None:
-    """And spoils no other, also where the panel refuses all of them for it."""
-    found, documented = same_as_documented(dialect, lambda panel: panel.multi_status([1, 2, UNKNOWN]))
+def test_an_unknown_order_among_many_is_rejected_or_left_out(dialect: str) -> None:
+    """The others have their status, even if the panel rejects the whole request."""
+    found, documented = compare_with_documented(dialect, lambda panel: panel.multi_status([1, 2, UNKNOWN]))
     assert found == documented | ({str(UNKNOWN): Unreported} if dialect == "omitting" else {})
 
 
-def test_a_placed_order_is_found_again(dialect: str) -> None:
-    """By the id that the panel gave it, one by one and among others."""
+def test_a_placed_order_has_the_same_state_alone_and_among_others(dialect: str) -> None:
+    """Under the id that the panel returned."""
 
-    async def talk(panel: AsyncClient) -> Any:
+    async def use_client(panel: AsyncClient) -> Any:
         placed = await panel.add(ORDER)
         one = await panel.status(placed.order)
         many = await panel.multi_status([placed.order])
         return one.state, many[placed.order].value.state  # type: ignore[union-attr]
 
-    states = anyio.run(talked, dialect, talk)
+    states = anyio.run(run_with_client, dialect, use_client)
     assert states[0] is states[1]
 
 
@@ -122,65 +126,67 @@ def test_a_placed_order_is_found_again(dialect: str) -> None:
         (orders.Default(service=1, link=LINK, quantity=10_000, runs=1000, interval=5), InsufficientFundsError),
     ],
 )
-def test_a_refused_order_has_its_class(dialect: str, order: orders.Default, error: type[PanelError]) -> None:
-    """In every form, language and with every HTTP status."""
+def test_a_rejected_order_raises_the_error_of_its_reason(
+    dialect: str, order: orders.Default, error: type[PanelError]
+) -> None:
+    """In every form and language, with every HTTP status."""
 
-    async def talk(panel: AsyncClient) -> None:
+    async def use_client(panel: AsyncClient) -> None:
         await panel.add(order)
 
     with pytest.raises(error):
-        anyio.run(talked, dialect, talk)
+        anyio.run(run_with_client, dialect, use_client)
 
 
-def test_a_wrong_key_has_its_class(dialect: str) -> None:
-    """After one request."""
+def test_a_wrong_key_raises_an_authentication_error(dialect: str) -> None:
+    """Also for a batch."""
 
-    async def talk(panel: AsyncClient) -> None:
+    async def use_client(panel: AsyncClient) -> None:
         await panel.multi_status(range(1, 1000))
 
     with pytest.raises(AuthenticationError):
-        anyio.run(talked, dialect, talk, "wrong")
+        anyio.run(run_with_client, dialect, use_client, "wrong")
 
 
-def test_an_unknown_order_alone_has_its_class(dialect: str) -> None:
-    """For a single one."""
+def test_a_single_unknown_order_raises_an_error(dialect: str) -> None:
+    """It is the one of an order that was not found."""
 
-    async def talk(panel: AsyncClient) -> None:
+    async def use_client(panel: AsyncClient) -> None:
         await panel.status(UNKNOWN)
 
     with pytest.raises(OrderNotFoundError):
-        anyio.run(talked, dialect, talk)
+        anyio.run(run_with_client, dialect, use_client)
 
 
 @pytest.mark.parametrize("action", ["multi_refill", "cancel"])
 def test_refills_and_cancellations_are_the_same(dialect: str, action: str) -> None:
-    """Where the panel has them."""
+    """If the dialect has them."""
     ids = [*range(1, PAST + 1), UNKNOWN]
-    found, documented = same_as_documented(dialect, lambda panel: getattr(panel, action)(ids))
+    found, documented = compare_with_documented(dialect, lambda panel: getattr(panel, action)(ids))
     if dialect == "pretty":
         documented = dict.fromkeys(documented, InvalidRequestError)
     assert found == documented
 
 
-def test_refills_are_followed(dialect: str) -> None:
-    """From the order to the refill's state, of many and of one."""
+def test_the_status_of_refills_is_the_same(dialect: str) -> None:
+    """For many refills and for a single one."""
 
-    async def talk(panel: AsyncClient) -> Any:
+    async def use_client(panel: AsyncClient) -> Any:
         await panel.multi_refill(range(1, PAST + 1))
         many = await panel.multi_refill_status([1, 2, UNKNOWN])
-        return {str(id_): told(outcome) for id_, outcome in many.items()}, (await panel.refill_status(1)).state
+        return {str(id_): summarize(outcome) for id_, outcome in many.items()}, (await panel.refill_status(1)).state
 
     if dialect == "pretty":
         with pytest.raises(InvalidRequestError):
-            anyio.run(talked, dialect, talk)
+            anyio.run(run_with_client, dialect, use_client)
     else:
-        assert anyio.run(talked, dialect, talk) == anyio.run(talked, "documented", talk)
+        assert anyio.run(run_with_client, dialect, use_client) == anyio.run(run_with_client, "documented", use_client)
 
 
 @pytest.mark.parametrize("way", ["form", "json", "query"])
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_requests_come_as_form_json_or_query(dialect: str, way: str, slash: str) -> None:
-    """With and without a slash at the end."""
+def test_requests_can_be_a_form_json_or_a_query(dialect: str, way: str, slash: str) -> None:
+    """With and without a slash at the end of the address."""
     form = {"key": Sandbox.key, "action": "status", "orders": "1,2"}
 
     async def main() -> bytes:
@@ -192,5 +198,7 @@ def test_requests_come_as_form_json_or_query(dialect: str, way: str, slash: str)
                 return (await http.post(url, json={**form, "orders": [1, 2]})).content
             return (await http.post(url, data=form)).content
 
-    world = World(past=2)
-    assert anyio.run(main) == dialect_named(dialect).reply(form, lambda fields: world.answer(fields, 0.0)).body
+    backend = Backend(past=2)
+    assert (
+        anyio.run(main) == get_dialect(dialect).create_response(form, lambda fields: backend.handle(fields, 0.0)).body
+    )

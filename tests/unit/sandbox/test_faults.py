@@ -1,4 +1,4 @@
-"""Faults: what may be said of each, which request it befalls, and what it makes of an answer."""
+"""Faults: their options, the requests that they apply to, and the responses that they spoil."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from typing import Any
 
 import pytest
 
-from followersdata_async.sandbox.dialects import Reply
-from followersdata_async.sandbox.faults import FAULTS, Fault, Script, fault_from, faults_from
+from followersdata_async.sandbox.dialects import Response
+from followersdata_async.sandbox.faults import FAULT_KINDS, Fault, Script, parse_fault, parse_faults
 
 GUIDE = Path(__file__).parents[3] / "docs" / "sandbox.md"
-REPLY = Reply(status=200, body=b'{"order":1}', content_type="application/json")
+RESPONSE = Response(status=200, body=b'{"order":1}', content_type="application/json")
 
 
-@pytest.mark.parametrize("name", FAULTS)
-def test_every_fault_can_be_said_by_its_name(name: str) -> None:
-    """Once, of any action; only a refusal needs words."""
-    said = {"fault": name, "message": "no"} if name == "refused" else name
-    assert fault_from(said).row() | {"message": None} == {"fault": name, "times": 1, "message": None}
+@pytest.mark.parametrize("name", FAULT_KINDS)
+def test_every_fault_can_be_named_by_a_string(name: str) -> None:
+    """It applies once, to any action. Only ``refused`` requires an option."""
+    value = {"fault": name, "message": "no"} if name == "refused" else name
+    assert parse_fault(value).to_json() | {"message": None} == {"fault": name, "times": 1, "message": None}
 
 
-def test_the_guide_lists_every_fault_and_what_it_takes() -> None:
-    """As the code has it."""
+def test_the_guide_lists_every_fault_with_its_options() -> None:
+    """And whether the request is carried out."""
     rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.*?) \| (yes|no) \|$", GUIDE.read_text(), flags=re.MULTILINE)
-    told = {name: (tuple(re.findall(r"`(\w+)`", takes)), taken == "yes") for name, _, takes, taken in rows}
-    assert told == {name: (kind.takes, kind.taken) for name, kind in FAULTS.items()}
+    documented = {name: (tuple(re.findall(r"`(\w+)`", options)), taken == "yes") for name, _, options, taken in rows}
+    assert documented == {name: (kind.options, kind.taken) for name, kind in FAULT_KINDS.items()}
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("value", "error"),
     [
         ("lost", r"^there is no fault 'lost': take one of late, limited, "),
         ({"fault": 7}, r"^there is no fault 7"),
@@ -58,54 +58,54 @@ def test_the_guide_lists_every_fault_and_what_it_takes() -> None:
         ({"fault": "refused", "message": " "}, r"^message is ' ', but must be the panel's words"),
     ],
 )
-def test_what_is_no_fault_is_refused_with_what_is(said: object, words: str) -> None:
+def test_an_invalid_fault_is_an_error_that_names_what_is_valid(value: object, error: str) -> None:
     """In one sentence."""
-    with pytest.raises(ValueError, match=words):
-        fault_from(said)
+    with pytest.raises(ValueError, match=error):
+        parse_fault(value)
 
 
-def test_a_script_says_which_of_its_faults_is_wrong() -> None:
-    """Counted from one; a single fault needs no list."""
+def test_the_error_of_a_script_names_the_invalid_fault() -> None:
+    """Counted from one. A single fault needs no list."""
     with pytest.raises(ValueError, match=r"^fault 2: there is no fault 'lost'"):
-        faults_from(["late", "lost"])
-    assert faults_from({"fault": "late"}) == [Fault(fault="late")]
+        parse_faults(["late", "lost"])
+    assert parse_faults({"fault": "late"}) == [Fault(fault="late")]
 
 
-def test_faults_come_in_their_order_and_are_gone() -> None:
-    """So many times each."""
+def test_faults_apply_in_order_as_often_as_they_say() -> None:
+    """Then they are removed."""
     script = Script()
-    for fault in faults_from([{"fault": "empty", "times": 2}, "cut"]):
+    for fault in parse_faults([{"fault": "empty", "times": 2}, "cut"]):
         script.add(fault)
-    befallen = [script.next_for({"action": "status"}) for _ in range(4)]
-    assert [fault and fault.fault for fault in befallen] == ["empty", "empty", "cut", None]
-    assert script.rows() == []
+    faults = [script.take_next({"action": "status"}) for _ in range(4)]
+    assert [fault and fault.fault for fault in faults] == ["empty", "empty", "cut", None]
+    assert script.to_json() == []
 
 
-def test_a_fault_of_one_action_waits_for_it() -> None:
-    """And the others come before it."""
+def test_a_fault_for_one_action_waits_for_that_action() -> None:
+    """Later faults apply before it."""
     script = Script()
-    for fault in faults_from([{"fault": "dropped", "action": "add"}, "empty"]):
+    for fault in parse_faults([{"fault": "dropped", "action": "add"}, "empty"]):
         script.add(fault)
-    befallen = [script.next_for({"action": action}) for action in ("status", "status", "add")]
-    assert [fault and fault.fault for fault in befallen] == ["empty", None, "dropped"]
+    faults = [script.take_next({"action": action}) for action in ("status", "status", "add")]
+    assert [fault and fault.fault for fault in faults] == ["empty", None, "dropped"]
 
 
-def test_a_fault_without_an_end_ends_when_it_is_cleared() -> None:
-    """Every request until then."""
+def test_a_fault_without_a_number_of_times_applies_until_it_is_cleared() -> None:
+    """To every request."""
     script = Script()
     script.add(Fault(fault="empty", times=None))
-    assert all(script.next_for({}) for _ in range(10))
-    assert script.rows() == [{"fault": "empty", "times": None}]
+    assert all(script.take_next({}) for _ in range(10))
+    assert script.to_json() == [{"fault": "empty", "times": None}]
     script.clear()
-    assert script.next_for({}) is None
+    assert script.take_next({}) is None
 
 
-def test_ids_can_be_wrong_only_where_there_are_many() -> None:
-    """An answer about one order does not name it."""
+def test_ids_are_changed_only_in_results_of_many_ids() -> None:
+    """The result of a single order does not have its id."""
     script = Script()
     script.add(Fault(fault="wrong_ids"))
-    assert script.next_for({"action": "status", "order": "1"}) is None
-    assert script.next_for({"action": "refill_status", "refills": "1"}) == Fault(fault="wrong_ids")
+    assert script.take_next({"action": "status", "order": "1"}) is None
+    assert script.take_next({"action": "refill_status", "refills": "1"}) == Fault(fault="wrong_ids")
 
 
 @pytest.mark.parametrize(
@@ -117,17 +117,17 @@ def test_ids_can_be_wrong_only_where_there_are_many() -> None:
         ([{"fault": "empty", "action": "add"}, "unread"], True),
     ],
 )
-def test_a_connection_is_unread_when_it_is_the_next_fault_of_all(script: list[Any], unread: bool) -> None:
-    """Those of one action do not count: nobody has read it yet."""
+def test_a_connection_is_reset_unread_if_that_is_the_next_fault(script: list[Any], unread: bool) -> None:
+    """Faults for one action do not count: the request's action is not known yet."""
     faults = Script()
-    for fault in faults_from(script):
+    for fault in parse_faults(script):
         faults.add(fault)
-    assert (faults.next_unread() is not None) is unread
-    assert len(faults.rows()) == len(script) - unread
+    assert (faults.take_unread() is not None) is unread
+    assert len(faults.to_json()) == len(script) - unread
 
 
 @pytest.mark.parametrize(
-    ("fault", "said", "spoilt"),
+    ("fault", "value", "spoilt"),
     [
         ("wrong_ids", {"1": {}, "x": {}}, {"91": {}, "9": {}}),
         ("wrong_ids", [{"order": 1, "cancel": 1}], [{"order": 91, "cancel": 1}]),
@@ -139,9 +139,9 @@ def test_a_connection_is_unread_when_it_is_the_next_fault_of_all(script: list[An
         ("late", {"order": 1}, {"order": 1}),
     ],
 )
-def test_rows_are_spoilt_before_they_are_said_in_a_dialect(fault: str, said: object, spoilt: object) -> None:
-    """An error is no row."""
-    assert Fault(fault=fault).said(said) == spoilt
+def test_rows_are_spoilt_before_a_dialect_formats_them(fault: str, value: object, spoilt: object) -> None:
+    """Errors are left alone."""
+    assert Fault(fault=fault).spoil_result(value) == spoilt
 
 
 @pytest.mark.parametrize(
@@ -159,16 +159,16 @@ def test_rows_are_spoilt_before_they_are_said_in_a_dialect(fault: str, said: obj
         ({"fault": "cut"}, 200, b'{"order":1}', {}),
     ],
 )
-def test_answers_are_replaced_as_a_whole(
+def test_a_response_is_replaced_as_a_whole(
     fault: dict[str, Any], status: int, start: bytes, headers: dict[str, str]
 ) -> None:
-    """Status, body and headers."""
-    reply = fault_from(fault).reply(REPLY)
+    """With its status, headers and body."""
+    reply = parse_fault(fault).spoil_response(RESPONSE)
     assert (reply.status, reply.headers) == (status, headers)
     assert reply.body.startswith(start)
 
 
-def test_a_fault_is_the_same_after_json() -> None:
-    """What the sandbox says of it can be said to it."""
+def test_a_fault_survives_a_round_trip_through_json() -> None:
+    """What the sandbox lists can be sent to it."""
     fault = Fault(fault="broken", times=3, action="add", status=500, taken=True)
-    assert fault_from(json.loads(json.dumps(fault.row()))) == fault
+    assert parse_fault(json.loads(json.dumps(fault.to_json()))) == fault

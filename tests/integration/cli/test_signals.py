@@ -260,7 +260,7 @@ def test_writes_under_way_are_named(panel: Sandbox) -> None:
     client = interrupts.watch(AsyncClient(panel.key, url=panel.url))
     common: Any = {"call": 1, "ids": 1, "attempt": 1}
     for action in ("refill", "refill", "add", "status", "status"):
-        client.events.tell(RequestStarted(action=action, waited=0.0, **common))
+        client.events.tell(RequestStarted(action=action, rate_limit_wait=0.0, **common))
     for error in (InvalidRequestError("no", action="status"), NotSentError("gone")):
         client.events.tell(RequestEnded(action="status", duration=0.1, budget=0, error=error, **common))
     assert interrupts.told == (

@@ -13,7 +13,7 @@ from cyclopts import App, Parameter
 from .._pacing import PollPolicy
 from ..client import AsyncClient
 from ..orders import Order
-from . import exit_codes as exits
+from . import exit_codes
 from .commands.add import placed
 from .commands.balance import shown as shown_balance
 from .commands.balance import watched as watched_balance
@@ -154,7 +154,7 @@ async def add(
             # On standard error, too: standard output may be read by nobody.
             say(f"order {receipt.order} is placed")
             write_one(row_of(receipt), ("order", "charge", "currency"), format)
-            return exits.WELL
+            return exit_codes.SUCCESS
 
         return await placed(client, service, order, consent, format, send)
 
@@ -314,7 +314,7 @@ def completion(shell: Literal["bash", "zsh", "fish", "powershell"]) -> int:
         Which shell.
     """
     sys.stdout.write(app.generate_completion(prog_name="followersdata", shell=shell))
-    return exits.WELL
+    return exit_codes.SUCCESS
 
 
 _MANY = 10_000

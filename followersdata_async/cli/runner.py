@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from cyclopts import CycloptsError
 
 from ..errors import FollowersDataError
-from . import exit_codes as exits
+from . import exit_codes
 from .input import UsageError
 from .progress import say
 from .signals import SentError, interruptible
@@ -33,29 +33,29 @@ def run(app: App, arguments: Sequence[str]) -> int:  # noqa: C901 - a clause for
         code = _code_of(app, arguments)
         sys.stdout.flush()
     except CycloptsError as error:
-        return _failed(f"{error} See followersdata --help.", exits.USAGE)
+        return _failed(f"{error} See followersdata --help.", exit_codes.USAGE)
     except (UsageError, ValueError, TypeError) as error:
-        return _failed(str(error), exits.USAGE)
+        return _failed(str(error), exit_codes.USAGE)
     except ImportError as error:
         if "needs its extra" not in str(error):
             raise
-        return _failed(str(error), exits.CONFIGURATION)
+        return _failed(str(error), exit_codes.CONFIGURATION)
     except FollowersDataError as error:
         if not {"--verbose", "-v"}.isdisjoint(arguments):
             traceback.print_exc()
-        return _failed(str(error), exits.exit_code_of(error))
+        return _failed(str(error), exit_codes.get_exit_code(error))
     except KeyboardInterrupt:
-        return _failed("interrupted; nothing was sent", exits.INTERRUPTED)
+        return _failed("interrupted; nothing was sent", exit_codes.INTERRUPTED)
     except SentError as error:
         _abandon_output()
-        return _failed(f"{error}; what was sent is sent: look before you repeat it", exits.UNKNOWN)
+        return _failed(f"{error}; what was sent is sent: look before you repeat it", exit_codes.UNKNOWN)
     except BrokenPipeError:
         _abandon_output()
-        return exits.REFUSED
+        return exit_codes.REFUSED
     except OSError as error:
         _abandon_output()
-        return _failed(f"the output cannot be written: {error.strerror or error}", exits.REFUSED)
-    return code if isinstance(code, int) else exits.WELL
+        return _failed(f"the output cannot be written: {error.strerror or error}", exit_codes.REFUSED)
+    return code if isinstance(code, int) else exit_codes.SUCCESS
 
 
 def _code_of(app: App, arguments: Sequence[str]) -> Any:  # noqa: ANN401 - help and version are commands, too

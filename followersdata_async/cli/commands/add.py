@@ -14,7 +14,7 @@ from attrs import asdict, frozen
 from ...client import AsyncClient
 from ...models import Service, id_text
 from ...orders import Raw, TypedOrder, for_service
-from ..exit_codes import INTERRUPTED, WELL
+from ..exit_codes import INTERRUPTED, SUCCESS
 from ..input import UsageError, lines_of
 from ..output import Format, Row, write_one
 from ..progress import say, working
@@ -180,7 +180,7 @@ async def placed(
     if consent.dry_run:
         shown: Row = {"name": row.name, "price": price and str(price), **order.fields()}
         write_one(shown, tuple(shown), how)
-        return WELL
+        return SUCCESS
     say(f"{row.name} ({row.type}): the price is {'unknown' if price is None else price}")
     if not (consent.yes or _agreed(input)):
         say("nothing was ordered")

@@ -10,7 +10,7 @@ import anyio
 
 from ..._validators import check_seconds
 from ...errors import AuthenticationError, FollowersDataError
-from ..exit_codes import BELOW, WELL
+from ..exit_codes import BALANCE_LOW, SUCCESS
 from ..output import Format, row_of, write_line, write_one
 from ..progress import ring, say, working
 
@@ -27,9 +27,9 @@ async def shown(client: AsyncClient, least: Decimal | None, how: Format) -> int:
         balance = await client.balance()
     write_one(row_of(balance), ("balance", "currency"), how)
     if least is None or balance.balance >= least:
-        return WELL
+        return SUCCESS
     _alert(balance, least)
-    return BELOW
+    return BALANCE_LOW
 
 
 async def watched(client: AsyncClient, every: float, least: Decimal | None) -> int:

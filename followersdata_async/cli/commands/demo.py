@@ -10,7 +10,7 @@ from attrs import asdict, frozen
 from ...client import AsyncClient
 from ...orders import CustomComments, Default, Package
 from ...sandbox import Sandbox
-from ..exit_codes import SOME_FAILED, WELL
+from ..exit_codes import SOME_FAILED, SUCCESS
 from ..output import Format, write, write_one
 from ..progress import say
 from ..signals import current
@@ -73,7 +73,7 @@ async def demo(orders: int, latency: float, dialect: str, how: Format) -> int:
         write_one({name: row[name] for name in _NAMES}, _NAMES, how)
     else:
         write([step.row() for step in steps], ("step", *_NAMES), how)
-    return SOME_FAILED if status.tally.ok < status.tally.orders else WELL
+    return SOME_FAILED if status.tally.ok < status.tally.orders else SUCCESS
 
 
 async def _timed(step: str, ids: list[Id], panel: AsyncClient) -> Step:

@@ -16,7 +16,7 @@ from ..._settings import KEY_VARIABLE, URL_VARIABLE
 from ...client import AsyncClient
 from ...ledger import Ledger
 from ...sandbox import Sandbox
-from ..exit_codes import SOME_FAILED, WELL
+from ..exit_codes import SOME_FAILED, SUCCESS
 from ..input import UsageError
 from ..output import Format, write, write_one
 from ..progress import say
@@ -54,7 +54,7 @@ async def demo(orders: int, latency: float, dialect: str, how: Format) -> int:
     else:
         write(show.steps, _COLUMNS, how)
     last = show.steps[-1]
-    return WELL if (last["twice"], last["final"]) == (0, orders) else SOME_FAILED
+    return SUCCESS if (last["twice"], last["final"]) == (0, orders) else SOME_FAILED
 
 
 @define

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, final
 from attrs import frozen
 
 from ...ledger import Ledger, ReceiptState
-from ..exit_codes import NETWORK, REFUSED, SOME_FAILED, UNKNOWN, WELL
+from ..exit_codes import NETWORK, REFUSED, SOME_FAILED, SUCCESS, UNKNOWN
 from ..input import UsageError
 from ..live_view import Board, live
 from ..output import Format, Row, row_of, write, write_line, write_one
@@ -40,8 +40,8 @@ class Place:
 CHANGE_COLUMNS = ("order", "before", "status", "charge", "start_count", "remains", "currency")
 COLUMNS = ("ref", "state", "order", "charge", "currency", "cost", "error", "message")
 _CODES = {
-    ReceiptState.INTENDED: WELL,
-    ReceiptState.PLACED: WELL,
+    ReceiptState.INTENDED: SUCCESS,
+    ReceiptState.PLACED: SUCCESS,
     ReceiptState.REFUSED: REFUSED,
     ReceiptState.NOT_SENT: NETWORK,
     ReceiptState.UNKNOWN: UNKNOWN,
@@ -66,7 +66,7 @@ async def tracked(ids: Sequence[Id], db: str, name: str) -> int:
         with working(f"writing {len(ids):,} ids down …"):
             new = await ledger.track(ids, panel=name)
     say(f"{new:,} of {len(ids):,} are new")
-    return WELL
+    return SUCCESS
 
 
 async def polled_once(client: AsyncClient, db: str, name: str, batches: int, how: Format) -> int:
@@ -79,7 +79,7 @@ async def polled_once(client: AsyncClient, db: str, name: str, batches: int, how
         f"{report.orders:,} orders: {len(report.changes):,} changed, {report.final:,} final, "
         f"{report.failed:,} failed; {report.requests:,} requests"
     )
-    return SOME_FAILED if report.failed else WELL
+    return SOME_FAILED if report.failed else SUCCESS
 
 
 async def polled(client: AsyncClient, db: str, name: str) -> int:
@@ -91,7 +91,7 @@ async def polled(client: AsyncClient, db: str, name: str) -> int:
                 board.note_change(change, changes.requests)
                 write_line(_row_of_change(change))
                 sys.stdout.flush()
-    return WELL
+    return SUCCESS
 
 
 def _row_of_change(change: Change) -> Row:
@@ -104,7 +104,7 @@ async def shown(ref: str, db: str, how: Format) -> int:
     async with _existing(db) as ledger:
         with _a_ref_on_record():
             write_one(row_of(await ledger.receipt(ref)), COLUMNS, how)
-    return WELL
+    return SUCCESS
 
 
 async def listed(db: str, how: Format) -> int:
@@ -113,7 +113,7 @@ async def listed(db: str, how: Format) -> int:
         receipts = [receipt async for receipt in ledger.unknown()]
     write([row_of(receipt) for receipt in receipts], COLUMNS, how)
     say(f"{len(receipts):,} unknown{_risk_of(receipts)}")
-    return UNKNOWN if receipts else WELL
+    return UNKNOWN if receipts else SUCCESS
 
 
 def _risk_of(receipts: list[Receipt]) -> str:
@@ -129,7 +129,7 @@ async def settled(ref: str, order: Id | None, db: str, how: Format, *, placed: b
     async with _existing(db) as ledger:
         with _a_ref_on_record():
             write_one(row_of(await ledger.resolve(ref, order=order, placed=placed)), COLUMNS, how)
-    return WELL
+    return SUCCESS
 
 
 def _existing(db: str) -> Ledger:
@@ -161,4 +161,4 @@ def _a_ref_on_record() -> Iterator[None]:
 async def upgraded(db: str) -> int:
     """Bring a ledger to this version's schema."""
     say(f"the ledger has the schema {await Ledger(db).upgrade()}")
-    return WELL
+    return SUCCESS

@@ -9,7 +9,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from ..._settings import DEFAULT_URL, key_from, url_from
-from .. import exit_codes as exits
+from .. import exit_codes
 from ..examples import EXAMPLES
 from ..input import UsageError
 from ..output import Format, write
@@ -52,7 +52,7 @@ def profile_add(
     key = key_from(asked.strip(), {})
     accounts().add(Account(name=name, url=address, key=key), keyring=keyring)
     say(f"{name} is remembered: followersdata balance --profile {name}")
-    return exits.WELL
+    return exit_codes.SUCCESS
 
 
 @profile.command(name="list", help_epilogue=EXAMPLES["profile list"])
@@ -70,7 +70,7 @@ def profile_list(*, format: Format = "table") -> int:
         for account in known
     ]
     write(rows, ("name", "url", "key"), format)
-    return exits.WELL
+    return exit_codes.SUCCESS
 
 
 @profile.command(name="remove", help_epilogue=EXAMPLES["profile remove"])
@@ -84,4 +84,4 @@ def profile_remove(name: str) -> int:
     """
     accounts().remove(name)
     say(f"{name} is forgotten")
-    return exits.WELL
+    return exit_codes.SUCCESS

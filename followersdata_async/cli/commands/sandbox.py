@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import anyio
 from cyclopts import Parameter
 
-from .. import exit_codes as exits
+from .. import exit_codes
 from ..input import UsageError
 from ..progress import say
 
@@ -102,7 +102,7 @@ async def sandbox(
     except OSError as error:
         msg = f"--port {port} cannot be used: {error.strerror}; take another, or 0 for a free one"
         raise UsageError(msg) from error
-    return exits.WELL
+    return exit_codes.SUCCESS
 
 
 def check_sandbox(orders: int, latency: float) -> None:

@@ -15,7 +15,7 @@ from ..._wire import encoding
 from ..._wire.error_phrases import Words
 from ..._wire.messages import Answer
 from ...errors import FollowersDataError
-from ..exit_codes import WELL
+from ..exit_codes import SUCCESS
 from ..input import UsageError, check_amount
 from ..output import Format, row_of, write
 from ..progress import say
@@ -72,7 +72,7 @@ def listed(catalogue: Sequence[Service], choice: Choice, how: Format) -> int:
     write([row_of(service) for service in chosen], COLUMNS, how)
     if len(chosen) < len(catalogue):
         say(f"{len(chosen):,} of {len(catalogue):,} services")
-    return WELL
+    return SUCCESS
 
 
 def compared(file: Path, catalogue: Sequence[Service], choice: Choice, how: Format) -> int:
@@ -91,7 +91,7 @@ def compared(file: Path, catalogue: Sequence[Service], choice: Choice, how: Form
         f"{len(diff.added):,} added, {len(diff.removed):,} removed, "
         f"{len(diff.repriced):,} repriced, {len(diff.changed):,} changed"
     )
-    return WELL
+    return SUCCESS
 
 
 def _row(change: str, service: Service, what: str | None, before: object, after: object) -> dict[str, object]:

@@ -9,7 +9,7 @@ from attrs import frozen
 
 from ...errors import FollowersDataError
 from ...models import BatchResult, id_text
-from ..exit_codes import exit_code_of_batch
+from ..exit_codes import get_batch_exit_code
 from ..output import Format, row_of_outcome, write
 from ..progress import bar, say
 from ..signals import current
@@ -109,4 +109,4 @@ async def answered(
     # A large table takes a while to lay out; whoever interrupts that gets the rows as they are.
     with current().patiently(lambda: report(result, "jsonl" if how == "table" else how)):
         report(result)
-    return exit_code_of_batch(result.values())
+    return get_batch_exit_code(result.values())

@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from ...models import Change
-from ..exit_codes import exit_code_of_batch
+from ..exit_codes import get_batch_exit_code
 from ..live_view import Board, live
 from ..output import Format, row_of, row_of_outcome, write, write_line
 from ..progress import say
@@ -45,7 +45,7 @@ async def watched(
         for id_, error in known.errors.items():
             say(f"{id_}: {error}")
     say(str(tally_of(known)))
-    return exit_code_of_batch(known.values())
+    return get_batch_exit_code(known.values())
 
 
 def _teller(how: Format) -> Callable[[Change], None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from followersdata_async.cli.exit_codes import exit_code_of, exit_code_of_batch
+from followersdata_async.cli.exit_codes import get_batch_exit_code, get_exit_code
 from followersdata_async.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -39,7 +39,7 @@ RECEIPT = Receipt(ref="cart-81", panel="main", state=ReceiptState.PLACED, fields
 )
 def test_an_error_has_its_code(error: FollowersDataError, code: int) -> None:
     """1 the panel said no, 3 key or configuration, 4 network, 5 look before you repeat."""
-    assert exit_code_of(error) == code
+    assert get_exit_code(error) == code
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,4 @@ def test_an_error_has_its_code(error: FollowersDataError, code: int) -> None:
 )
 def test_an_unknown_outcome_outweighs_all_others(outcomes: list[Outcome[str]], code: int) -> None:
     """6 where some ids failed."""
-    assert exit_code_of_batch(outcomes) == code
+    assert get_batch_exit_code(outcomes) == code

@@ -38,7 +38,7 @@ from .options import (
     SourceOptions,
 )
 from .output import Format, row_of, write_one
-from .progress import say, working
+from .progress import print_message, show_spinner
 from .runner import run as run_command
 from .signals import current
 
@@ -93,7 +93,7 @@ async def services(
     """
     choice = Choice(search=search, max_rate=max_rate, sort=sort)
     async with panel.client() as client:
-        with working("reading the catalogue …"):
+        with show_spinner("reading the catalogue …"):
             catalogue = await client.services()
     return listed(catalogue, choice, format) if diff is None else compared(diff, catalogue, choice, format)
 
@@ -149,10 +149,10 @@ async def add(
     async with panel.client() as client:
 
         async def send(order: Order, _: Decimal | None) -> int:
-            with working("ordering …"), current().patiently():
+            with show_spinner("ordering …"), current().patiently():
                 receipt = await client.add(order)
             # On standard error, too: standard output may be read by nobody.
-            say(f"order {receipt.order} is placed")
+            print_message(f"order {receipt.order} is placed")
             write_one(row_of(receipt), ("order", "charge", "currency"), format)
             return exit_codes.SUCCESS
 

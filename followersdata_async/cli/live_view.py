@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..models import Change, OrderState
-from .progress import shown
+from .progress import show_display
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -102,5 +102,5 @@ def live(board: Board, how: Format) -> Iterator[None]:
         yield
         return
     view = Live(get_renderable=board.__rich__, console=Console(stderr=True), transient=True, redirect_stdout=False)
-    with shown(view):
+    with show_display(view):
         yield

@@ -17,7 +17,7 @@ from ..models import Id
 from .commands.add import Consent, Fields
 from .input import ids_from
 from .profile_store import DEFAULT, credentials
-from .progress import say
+from .progress import print_message
 from .signals import current
 
 
@@ -82,7 +82,7 @@ class _Lines(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Say it."""
-        say(self.format(record))
+        print_message(self.format(record))
 
 
 @final

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..models import Failed, Ok, Refused, Unreported
-from .progress import printable
+from .progress import escape_controls
 
 if TYPE_CHECKING:
     from attrs import AttrsInstance
@@ -130,7 +130,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 def _cell(row: Row, column: str) -> str:
     value = row.get(column)
-    return "" if value is None else printable(str(value))
+    return "" if value is None else escape_controls(str(value))
 
 
 def _joined(row: Row) -> Row:

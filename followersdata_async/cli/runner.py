@@ -17,7 +17,7 @@ from cyclopts import CycloptsError
 from ..errors import FollowersDataError
 from . import exit_codes
 from .input import UsageError
-from .progress import say
+from .progress import print_message
 from .signals import SentError, interruptible
 
 if TYPE_CHECKING:
@@ -90,5 +90,5 @@ def _abandon_output() -> None:
 
 
 def _failed(text: str, code: int) -> int:
-    say(f"followersdata: {text}")
+    print_message(f"followersdata: {text}")
     return code

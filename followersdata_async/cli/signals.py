@@ -18,7 +18,7 @@ import anyio.lowlevel
 from ..errors import PanelError
 from ..events import RequestEnded, RequestStarted
 from .exit_codes import INTERRUPTED
-from .progress import cleared, say
+from .progress import clear_displays, print_message
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -81,7 +81,7 @@ class Interrupts:
             # Here, where an interrupt is heard: whoever reads it may have stopped reading.
             sys.stdout.flush()
         if self.came:
-            say(self.told)
+            print_message(self.told)
         return INTERRUPTED if self.came else code
 
     @contextmanager
@@ -116,10 +116,10 @@ class Interrupts:
             self._scopes[-1].cancel()
 
     def _give_up(self) -> None:
-        cleared()
+        clear_displays()
         for report in self._reports:
             report()
-        say(self.told)
+        print_message(self.told)
         sys.stdout.flush()
         self._exit()
 

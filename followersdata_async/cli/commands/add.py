@@ -17,7 +17,7 @@ from ...orders import Raw, TypedOrder, for_service
 from ..exit_codes import INTERRUPTED, SUCCESS
 from ..input import UsageError, lines_of
 from ..output import Format, Row, write_one
-from ..progress import say, working
+from ..progress import print_message, show_spinner
 from ..signals import current
 
 _LISTS = ("comments", "usernames", "hashtags", "keywords", "groups")
@@ -170,7 +170,7 @@ async def placed(
     send: Callable[[TypedOrder | Raw, Decimal | None], Awaitable[int]],
 ) -> int:
     """Check the order, show its price, ask, and send it."""
-    with working("reading the catalogue …"):
+    with show_spinner("reading the catalogue …"):
         catalogue = await client.services()
     row = _row_of_service(catalogue, service)
     order = for_service(row, **fields.given())
@@ -181,9 +181,9 @@ async def placed(
         shown: Row = {"name": row.name, "price": price and str(price), **order.fields()}
         write_one(shown, tuple(shown), how)
         return SUCCESS
-    say(f"{row.name} ({row.type}): the price is {'unknown' if price is None else price}")
+    print_message(f"{row.name} ({row.type}): the price is {'unknown' if price is None else price}")
     if not (consent.yes or _agreed(input)):
-        say("nothing was ordered")
+        print_message("nothing was ordered")
         return INTERRUPTED
     return await send(order, price)
 

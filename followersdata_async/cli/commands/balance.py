@@ -12,7 +12,7 @@ from ..._validators import check_seconds
 from ...errors import AuthenticationError, FollowersDataError
 from ..exit_codes import BALANCE_LOW, SUCCESS
 from ..output import Format, row_of, write_line, write_one
-from ..progress import ring, say, working
+from ..progress import print_message, ring_bell, show_spinner
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 async def shown(client: AsyncClient, least: Decimal | None, how: Format) -> int:
     """Write it; below ``least``, say so."""
-    with working("reading the balance …"):
+    with show_spinner("reading the balance …"):
         balance = await client.balance()
     write_one(row_of(balance), ("balance", "currency"), how)
     if least is None or balance.balance >= least:
@@ -42,7 +42,7 @@ async def watched(client: AsyncClient, every: float, least: Decimal | None) -> i
         except AuthenticationError:
             raise
         except FollowersDataError as error:
-            say(f"followersdata: {error}")
+            print_message(f"followersdata: {error}")
         else:
             if balance != before:
                 write_line({"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **row_of(balance)})
@@ -54,5 +54,7 @@ async def watched(client: AsyncClient, every: float, least: Decimal | None) -> i
 
 
 def _alert(balance: Balance, least: Decimal) -> None:
-    ring()
-    say(f"the balance is {balance.balance} {balance.currency or ''}".rstrip() + f", below {least}: pay in soon")
+    ring_bell()
+    print_message(
+        f"the balance is {balance.balance} {balance.currency or ''}".rstrip() + f", below {least}: pay in soon"
+    )

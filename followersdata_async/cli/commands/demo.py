@@ -12,7 +12,7 @@ from ...orders import CustomComments, Default, Package
 from ...sandbox import Sandbox
 from ..exit_codes import SOME_FAILED, SUCCESS
 from ..output import Format, write, write_one
-from ..progress import say
+from ..progress import print_message
 from ..signals import current
 from .status import Tally, collected, tally_of
 
@@ -58,13 +58,13 @@ async def demo(orders: int, latency: float, dialect: str, how: Format) -> int:
         Sandbox(seed=1, serve=True, latency=latency, dialect=dialect, past=orders) as sandbox,
         current().watch(AsyncClient(sandbox.key, url=sandbox.url)) as panel,
     ):
-        say(f"sandbox at {sandbox.url}")
-        say(f"catalogue: {len(await panel.services())} services")
+        print_message(f"sandbox at {sandbox.url}")
+        print_message(f"catalogue: {len(await panel.services())} services")
         before = (await panel.balance()).balance
         with current().patiently():
             placed = [(await panel.add(order)).order for order in _ORDERS[:orders]]
         after = await panel.balance()
-        say(f"placed {len(placed)} orders; balance {before} → {after.balance} {after.currency}")
+        print_message(f"placed {len(placed)} orders; balance {before} → {after.balance} {after.currency}")
         ids: list[Id] = [*range(1, orders - len(placed) + 1), *placed]
         status = await _timed("status", ids, panel)
         steps = [status, *[await _timed(step, ids[-_FEW_HUNDRED:], panel) for step in ("refill", "cancel")]]

@@ -19,7 +19,7 @@ from ...sandbox import Sandbox
 from ..exit_codes import SOME_FAILED, SUCCESS
 from ..input import UsageError
 from ..output import Format, write, write_one
-from ..progress import say
+from ..progress import print_message
 from .demo_worker import link_of, ref_of
 
 _FASTER = 2000.0
@@ -69,13 +69,13 @@ class _Show:
     async def kill_a_program_half_way(self) -> None:
         """While some of its orders are on their way."""
         half = max(1, self.orders // 2)
-        say(f"a program places {self.orders:,} orders, and is killed when the panel has taken {half:,}")
+        print_message(f"a program places {self.orders:,} orders, and is killed when the panel has taken {half:,}")
         await self._run(until=half)
         await self._note("killed half-way")
 
     async def run_it_again(self) -> None:
         """The same program, which knows nothing of the first one but what is on record."""
-        say("the same program runs again: what is on record is not sent again")
+        print_message("the same program runs again: what is on record is not sent again")
         await self._run()
         await self._note("run again")
 
@@ -86,10 +86,10 @@ class _Show:
         async for receipt in self.ledger.unknown():
             order = taken.get(refs[receipt.ref])
             if isinstance(order, int | str):
-                say(f"nobody knew of {receipt.ref}: on the panel's list it is {order}")
+                print_message(f"nobody knew of {receipt.ref}: on the panel's list it is {order}")
                 await self.ledger.resolve(receipt.ref, order=order)
             else:
-                say(f"nobody knew of {receipt.ref}: it is not on the panel's list, and is placed again")
+                print_message(f"nobody knew of {receipt.ref}: it is not on the panel's list, and is placed again")
                 await self.ledger.resolve(receipt.ref, placed=False)
         await self._run()
         await self._note("looked at the panel, and run again")

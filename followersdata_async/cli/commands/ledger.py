@@ -14,7 +14,7 @@ from ..exit_codes import NETWORK, REFUSED, SOME_FAILED, SUCCESS, UNKNOWN
 from ..input import UsageError
 from ..live_view import Board, live
 from ..output import Format, Row, row_of, write, write_line, write_one
-from ..progress import say, working
+from ..progress import print_message, show_spinner
 from ..signals import current
 
 if TYPE_CHECKING:
@@ -52,30 +52,32 @@ async def recorded(client: AsyncClient, order: Order, cost: Decimal | None, plac
     """Place an order under a ref, write its receipt, and return the exit code that it stands for."""
     with current().patiently():
         async with Ledger(place.db) as ledger:
-            with working(f"ordering {place.ref} …"):
+            with show_spinner(f"ordering {place.ref} …"):
                 receipt = await ledger.place(client, order, ref=place.ref, name=place.panel, cost=cost)
     write_one(row_of(receipt), COLUMNS, how)
     if receipt.state is ReceiptState.UNKNOWN:
-        say(f"nobody knows whether it was placed: look at the panel, then `followersdata ledger resolve {place.ref} …`")
+        print_message(
+            f"nobody knows whether it was placed: look at the panel, then `followersdata ledger resolve {place.ref} …`"
+        )
     return _CODES[receipt.state]
 
 
 async def tracked(ids: Sequence[Id], db: str, name: str) -> int:
     """Follow orders that were placed elsewhere, at the panel of this name."""
     async with Ledger(db) as ledger:
-        with working(f"writing {len(ids):,} ids down …"):
+        with show_spinner(f"writing {len(ids):,} ids down …"):
             new = await ledger.track(ids, panel=name)
-    say(f"{new:,} of {len(ids):,} are new")
+    print_message(f"{new:,} of {len(ids):,} are new")
     return SUCCESS
 
 
 async def polled_once(client: AsyncClient, db: str, name: str, batches: int, how: Format) -> int:
     """Look at what is due at the panel of this name, and write what changed."""
     async with _existing(db) as ledger:
-        with working("looking at what is due …"):
+        with show_spinner("looking at what is due …"):
             report = await ledger.poll_once(client, name=name, max_requests=batches)
     write([_row_of_change(change) for change in report.changes], CHANGE_COLUMNS, how)
-    say(
+    print_message(
         f"{report.orders:,} orders: {len(report.changes):,} changed, {report.final:,} final, "
         f"{report.failed:,} failed; {report.requests:,} requests"
     )
@@ -112,7 +114,7 @@ async def listed(db: str, how: Format) -> int:
     async with _existing(db) as ledger:
         receipts = [receipt async for receipt in ledger.unknown()]
     write([row_of(receipt) for receipt in receipts], COLUMNS, how)
-    say(f"{len(receipts):,} unknown{_risk_of(receipts)}")
+    print_message(f"{len(receipts):,} unknown{_risk_of(receipts)}")
     return UNKNOWN if receipts else SUCCESS
 
 
@@ -160,5 +162,5 @@ def _a_ref_on_record() -> Iterator[None]:
 
 async def upgraded(db: str) -> int:
     """Bring a ledger to this version's schema."""
-    say(f"the ledger has the schema {await Ledger(db).upgrade()}")
+    print_message(f"the ledger has the schema {await Ledger(db).upgrade()}")
     return SUCCESS

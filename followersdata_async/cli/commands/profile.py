@@ -14,7 +14,7 @@ from ..examples import EXAMPLES
 from ..input import UsageError
 from ..output import Format, write
 from ..profile_store import Account, accounts, check_name
-from ..progress import say
+from ..progress import print_message
 
 profile: App = App(
     name="profile",
@@ -51,7 +51,7 @@ def profile_add(
         raise UsageError(msg) from error
     key = key_from(asked.strip(), {})
     accounts().add(Account(name=name, url=address, key=key), keyring=keyring)
-    say(f"{name} is remembered: followersdata balance --profile {name}")
+    print_message(f"{name} is remembered: followersdata balance --profile {name}")
     return exit_codes.SUCCESS
 
 
@@ -83,5 +83,5 @@ def profile_remove(name: str) -> int:
         What it is called.
     """
     accounts().remove(name)
-    say(f"{name} is forgotten")
+    print_message(f"{name} is forgotten")
     return exit_codes.SUCCESS

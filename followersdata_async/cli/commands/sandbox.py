@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from .. import exit_codes
 from ..input import UsageError
-from ..progress import say
+from ..progress import print_message
 
 _LAST_PORT = 65535
 _MOST_LATENCY = 3600
@@ -93,11 +93,11 @@ async def sandbox(
         raise UsageError(str(error)) from error
     try:
         async with panel:
-            say("A sandbox panel: no money, no real orders; keys start with sandbox-. Ctrl-C ends it.")
-            say(f"See what happens, and break it, at {panel.page}. In another terminal:")
-            say(f"  export FOLLOWERSDATA_API_KEY={panel.key}")
-            say(f"  export FOLLOWERSDATA_API_URL={panel.url}")
-            say("  followersdata balance")
+            print_message("A sandbox panel: no money, no real orders; keys start with sandbox-. Ctrl-C ends it.")
+            print_message(f"See what happens, and break it, at {panel.page}. In another terminal:")
+            print_message(f"  export FOLLOWERSDATA_API_KEY={panel.key}")
+            print_message(f"  export FOLLOWERSDATA_API_URL={panel.url}")
+            print_message("  followersdata balance")
             await anyio.sleep_forever()
     except OSError as error:
         msg = f"--port {port} cannot be used: {error.strerror}; take another, or 0 for a free one"

@@ -18,7 +18,7 @@ from ...errors import FollowersDataError
 from ..exit_codes import SUCCESS
 from ..input import UsageError, check_amount
 from ..output import Format, row_of, write
-from ..progress import say
+from ..progress import print_message
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -71,7 +71,7 @@ def listed(catalogue: Sequence[Service], choice: Choice, how: Format) -> int:
     chosen = choice.of(catalogue)
     write([row_of(service) for service in chosen], COLUMNS, how)
     if len(chosen) < len(catalogue):
-        say(f"{len(chosen):,} of {len(catalogue):,} services")
+        print_message(f"{len(chosen):,} of {len(catalogue):,} services")
     return SUCCESS
 
 
@@ -87,7 +87,7 @@ def compared(file: Path, catalogue: Sequence[Service], choice: Choice, how: Form
         facts = [name for name in after if name not in {"service", "rate", "kind"} and before[name] != after[name]]
         rows += [_row("changed", is_, name, before[name], after[name]) for name in facts]
     write(rows, DIFF_COLUMNS, how)
-    say(
+    print_message(
         f"{len(diff.added):,} added, {len(diff.removed):,} removed, "
         f"{len(diff.repriced):,} repriced, {len(diff.changed):,} changed"
     )

@@ -11,7 +11,7 @@ from ...errors import FollowersDataError
 from ...models import BatchResult, id_text
 from ..exit_codes import get_batch_exit_code
 from ..output import Format, row_of_outcome, write
-from ..progress import bar, say
+from ..progress import print_message, show_bar
 from ..signals import current
 
 if TYPE_CHECKING:
@@ -77,7 +77,10 @@ async def collected(
         return BatchResult((found[text] for text in texts if text in found), requests=outcomes.requests)
 
     try:
-        with bar(title, len(ids)) as advance, current().patiently(None if report is None else lambda: report(known())):
+        with (
+            show_bar(title, len(ids)) as advance,
+            current().patiently(None if report is None else lambda: report(known())),
+        ):
             async with outcomes:
                 async for outcome in outcomes:
                     found[id_text(outcome.id)] = outcome
@@ -103,7 +106,7 @@ async def answered(
         rows = [row_of_outcome(outcome) for outcome in result.values()]
         write(rows, ("id", "outcome", *columns, "error", "message"), how)
         rest = len(ids) - len(result)
-        say(f"{tally_of(result)}{f'; {rest:,} have no answer' if rest else ''}")
+        print_message(f"{tally_of(result)}{f'; {rest:,} have no answer' if rest else ''}")
 
     result = await collected(title, ids, stream, report)
     # A large table takes a while to lay out; whoever interrupts that gets the rows as they are.

@@ -10,7 +10,7 @@ from ...models import Change
 from ..exit_codes import get_batch_exit_code
 from ..live_view import Board, live
 from ..output import Format, row_of, row_of_outcome, write, write_line
-from ..progress import say
+from ..progress import print_message
 from ..signals import current
 from .status import tally_of
 
@@ -43,8 +43,8 @@ async def watched(
         write([row_of_outcome(outcome) for outcome in known.values()], COLUMNS, how)
     else:
         for id_, error in known.errors.items():
-            say(f"{id_}: {error}")
-    say(str(tally_of(known)))
+            print_message(f"{id_}: {error}")
+    print_message(str(tally_of(known)))
     return get_batch_exit_code(known.values())
 
 

@@ -16,7 +16,7 @@ from followersdata_async import AsyncClient
 from followersdata_async.cli import main
 from followersdata_async.cli.commands.status import answered
 from followersdata_async.cli.output import write
-from followersdata_async.cli.progress import printable, say
+from followersdata_async.cli.progress import escape_controls, print_message
 from followersdata_async.cli.signals import interruptible
 from followersdata_async.errors import AuthenticationError
 from followersdata_async.events import RequestEnded
@@ -124,11 +124,11 @@ def test_what_a_panel_says_moves_no_cursor(how: Any, capsys: Captured) -> None:
     if how != "table":
         row = json.loads(out)[0] if how == "json" else json.loads(out)
         assert row["message"] == "a\x1b[2Jb\nc"
-    say("no: a\x1b[2Jb\nc")
+    print_message("no: a\x1b[2Jb\nc")
     assert capsys.readouterr().err == "no: a\\x1b[2Jb\\nc\n"
     for text in ("grüße ₽", "Likes\u00a0👨\u200d👩 \u3000"):
-        assert printable(text) == text
-    assert printable("\x9b2J\u202eabc\u2028") == "\\x9b2J\\u202eabc\\u2028"
+        assert escape_controls(text) == text
+    assert escape_controls("\x9b2J\u202eabc\u2028") == "\\x9b2J\\u202eabc\\u2028"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import pytest
 from followersdata_async import AsyncClient, InvalidRequestError, NotSentError, orders
 from followersdata_async.cli import main
 from followersdata_async.cli.commands.status import answered
-from followersdata_async.cli.progress import say
+from followersdata_async.cli.progress import print_message
 from followersdata_async.cli.signals import Interrupts, current, interruptible
 from followersdata_async.events import RequestEnded, RequestStarted
 from followersdata_async.sandbox import Sandbox
@@ -218,7 +218,7 @@ def test_an_order_that_is_answered_in_time_is_written(panel: Sandbox, capsys: Ca
         async with current().watch(AsyncClient(panel.key, url=panel.url)) as client:
             interrupt_at(client, RequestStarted)
             with current().patiently():
-                say(str((await client.add(orders.Package(service=3, link="a.b"))).order))
+                print_message(str((await client.add(orders.Package(service=3, link="a.b"))).order))
             await client.balance()
             return 0
 

@@ -15,7 +15,7 @@ from ..client import AsyncClient
 from ..integrations.logging import log_to
 from ..models import Id
 from .commands.add import Consent, Fields
-from .input import ids_from
+from .input import read_ids
 from .profile_store import DEFAULT, credentials
 from .progress import print_message
 from .signals import current
@@ -103,7 +103,7 @@ class Source:
 
     def ids(self, arguments: tuple[str, ...]) -> list[Id]:
         """These, and those of the arguments; `-` is standard input."""
-        return ids_from(arguments, self.file, self.column)
+        return read_ids(arguments, self.file, self.column)
 
 
 PanelOptions: TypeAlias = Annotated[Panel, Parameter(name="*")]

@@ -15,7 +15,7 @@ from ...client import AsyncClient
 from ...models import Service, id_text
 from ...orders import Raw, TypedOrder, for_service
 from ..exit_codes import INTERRUPTED, SUCCESS
-from ..input import UsageError, lines_of
+from ..input import UsageError, read_lines
 from ..output import Format, Row, write_one
 from ..progress import print_message, show_spinner
 from ..signals import current
@@ -117,7 +117,7 @@ class Fields:
         fields = {name: value for name, value in asdict(self).items() if value is not None and name != "extra"}
         for name in _LISTS:
             if (file := fields.pop(f"{name}_file", None)) is not None:
-                fields[name] = lines_of(file)
+                fields[name] = read_lines(file)
         if self.extra:
             fields["extra"] = extra = dict(map(_pair, self.extra))
             if len(extra) < len(self.extra):

@@ -37,7 +37,7 @@ from .options import (
     PanelOptions,
     SourceOptions,
 )
-from .output import Format, row_of, write_one
+from .output import Format, to_row, write_row
 from .progress import print_message, show_spinner
 from .runner import run as run_command
 from .signals import current
@@ -153,7 +153,7 @@ async def add(
                 receipt = await client.add(order)
             # On standard error, too: standard output may be read by nobody.
             print_message(f"order {receipt.order} is placed")
-            write_one(row_of(receipt), ("order", "charge", "currency"), format)
+            write_row(to_row(receipt), ("order", "charge", "currency"), format)
             return exit_codes.SUCCESS
 
         return await placed(client, service, order, consent, format, send)
@@ -327,10 +327,10 @@ async def _batch(
     panel: Panel,
     stream: Callable[[AsyncClient], Callable[[Iterable[Id]], Outcomes[Value]]],
     columns: Sequence[str],
-    how: Format,
+    format: Format,
 ) -> int:
     async with panel.client() as client:
-        return await answered(title, ids, stream(client), columns, how)
+        return await answered(title, ids, stream(client), columns, format)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -96,9 +96,9 @@ def _name_of(state: OrderState | None) -> str:
 
 
 @contextmanager
-def live(board: Board, how: Format) -> Iterator[None]:
+def live(board: Board, format: Format) -> Iterator[None]:
     """Show the view on standard error, if it is a terminal that no rows are written to."""
-    if how in {"jsonl", "csv"} and sys.stdout.isatty():
+    if format in {"jsonl", "csv"} and sys.stdout.isatty():
         yield
         return
     view = Live(get_renderable=board.__rich__, console=Console(stderr=True), transient=True, redirect_stdout=False)

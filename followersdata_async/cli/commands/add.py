@@ -16,7 +16,7 @@ from ...models import Service, id_text
 from ...orders import Raw, TypedOrder, for_service
 from ..exit_codes import INTERRUPTED, SUCCESS
 from ..input import UsageError, read_lines
-from ..output import Format, Row, write_one
+from ..output import Format, Row, write_row
 from ..progress import print_message, show_spinner
 from ..signals import current
 
@@ -166,7 +166,7 @@ async def placed(
     service: str,
     fields: Fields,
     consent: Consent,
-    how: Format,
+    format: Format,
     send: Callable[[TypedOrder | Raw, Decimal | None], Awaitable[int]],
 ) -> int:
     """Check the order, show its price, ask, and send it."""
@@ -179,7 +179,7 @@ async def placed(
     price = _price(order, row)
     if consent.dry_run:
         shown: Row = {"name": row.name, "price": price and str(price), **order.fields()}
-        write_one(shown, tuple(shown), how)
+        write_row(shown, tuple(shown), format)
         return SUCCESS
     print_message(f"{row.name} ({row.type}): the price is {'unknown' if price is None else price}")
     if not (consent.yes or _agreed(input)):

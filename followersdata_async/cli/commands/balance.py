@@ -11,7 +11,7 @@ import anyio
 from ..._validators import check_seconds
 from ...errors import AuthenticationError, FollowersDataError
 from ..exit_codes import BALANCE_LOW, SUCCESS
-from ..output import Format, row_of, write_line, write_one
+from ..output import Format, to_row, write_json_line, write_row
 from ..progress import print_message, ring_bell, show_spinner
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from ...models import Balance
 
 
-async def shown(client: AsyncClient, least: Decimal | None, how: Format) -> int:
+async def shown(client: AsyncClient, least: Decimal | None, format: Format) -> int:
     """Write it; below ``least``, say so."""
     with show_spinner("reading the balance …"):
         balance = await client.balance()
-    write_one(row_of(balance), ("balance", "currency"), how)
+    write_row(to_row(balance), ("balance", "currency"), format)
     if least is None or balance.balance >= least:
         return SUCCESS
     _alert(balance, least)
@@ -45,7 +45,7 @@ async def watched(client: AsyncClient, every: float, least: Decimal | None) -> i
             print_message(f"followersdata: {error}")
         else:
             if balance != before:
-                write_line({"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **row_of(balance)})
+                write_json_line({"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **to_row(balance)})
                 sys.stdout.flush()
             if least is not None and balance.balance < least and (before is None or before.balance >= least):
                 _alert(balance, least)

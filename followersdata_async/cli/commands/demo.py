@@ -11,7 +11,7 @@ from ...client import AsyncClient
 from ...orders import CustomComments, Default, Package
 from ...sandbox import Sandbox
 from ..exit_codes import SOME_FAILED, SUCCESS
-from ..output import Format, write, write_one
+from ..output import Format, write_row, write_rows
 from ..progress import print_message
 from ..signals import current
 from .status import Tally, collected, tally_of
@@ -52,7 +52,7 @@ class Step:
         }
 
 
-async def demo(orders: int, latency: float, dialect: str, how: Format) -> int:
+async def demo(orders: int, latency: float, dialect: str, format: Format) -> int:
     """Run every step, and write what came; as JSON, the bulk status alone."""
     async with (
         Sandbox(seed=1, serve=True, latency=latency, dialect=dialect, past=orders) as sandbox,
@@ -68,11 +68,11 @@ async def demo(orders: int, latency: float, dialect: str, how: Format) -> int:
         ids: list[Id] = [*range(1, orders - len(placed) + 1), *placed]
         status = await _timed("status", ids, panel)
         steps = [status, *[await _timed(step, ids[-_FEW_HUNDRED:], panel) for step in ("refill", "cancel")]]
-    if how == "json":
+    if format == "json":
         row = status.row()
-        write_one({name: row[name] for name in _NAMES}, _NAMES, how)
+        write_row({name: row[name] for name in _NAMES}, _NAMES, format)
     else:
-        write([step.row() for step in steps], ("step", *_NAMES), how)
+        write_rows([step.row() for step in steps], ("step", *_NAMES), format)
     return SOME_FAILED if status.tally.ok < status.tally.orders else SUCCESS
 
 

@@ -18,7 +18,7 @@ from ...ledger import Ledger
 from ...sandbox import Sandbox
 from ..exit_codes import SOME_FAILED, SUCCESS
 from ..input import UsageError
-from ..output import Format, write, write_one
+from ..output import Format, write_row, write_rows
 from ..progress import print_message
 from .demo_worker import link_of, ref_of
 
@@ -28,7 +28,7 @@ _PACE = PollPolicy(min_delay=0.1, max_delay=1.0)
 _COLUMNS = ("step", "placed", "unknown", "on_the_panel", "twice", "final")
 
 
-async def demo(orders: int, latency: float, dialect: str, how: Format) -> int:
+async def demo(orders: int, latency: float, dialect: str, format: Format) -> int:
     """Run it, and write what was where after each step; as JSON, the last step alone."""
     began = time.time()
     with tempfile.TemporaryDirectory() as folder:
@@ -49,10 +49,10 @@ async def demo(orders: int, latency: float, dialect: str, how: Format) -> int:
             await show.run_it_again()
             await show.look_at_the_panel()
             await show.follow_them()
-    if how == "json":
-        write_one(show.steps[-1], _COLUMNS, how)
+    if format == "json":
+        write_row(show.steps[-1], _COLUMNS, format)
     else:
-        write(show.steps, _COLUMNS, how)
+        write_rows(show.steps, _COLUMNS, format)
     last = show.steps[-1]
     return SUCCESS if (last["twice"], last["final"]) == (0, orders) else SOME_FAILED
 

@@ -13,7 +13,7 @@ from ...ledger import Ledger, ReceiptState
 from ..exit_codes import NETWORK, REFUSED, SOME_FAILED, SUCCESS, UNKNOWN
 from ..input import UsageError
 from ..live_view import Board, live
-from ..output import Format, Row, row_of, write, write_line, write_one
+from ..output import Format, Row, to_row, write_json_line, write_row, write_rows
 from ..progress import print_message, show_spinner
 from ..signals import current
 
@@ -48,13 +48,13 @@ _CODES = {
 }
 
 
-async def recorded(client: AsyncClient, order: Order, cost: Decimal | None, place: Place, how: Format) -> int:
+async def recorded(client: AsyncClient, order: Order, cost: Decimal | None, place: Place, format: Format) -> int:
     """Place an order under a ref, write its receipt, and return the exit code that it stands for."""
     with current().patiently():
         async with Ledger(place.db) as ledger:
             with show_spinner(f"ordering {place.ref} …"):
                 receipt = await ledger.place(client, order, ref=place.ref, name=place.panel, cost=cost)
-    write_one(row_of(receipt), COLUMNS, how)
+    write_row(to_row(receipt), COLUMNS, format)
     if receipt.state is ReceiptState.UNKNOWN:
         print_message(
             f"nobody knows whether it was placed: look at the panel, then `followersdata ledger resolve {place.ref} …`"
@@ -71,12 +71,12 @@ async def tracked(ids: Sequence[Id], db: str, name: str) -> int:
     return SUCCESS
 
 
-async def polled_once(client: AsyncClient, db: str, name: str, batches: int, how: Format) -> int:
+async def polled_once(client: AsyncClient, db: str, name: str, batches: int, format: Format) -> int:
     """Look at what is due at the panel of this name, and write what changed."""
     async with _existing(db) as ledger:
         with show_spinner("looking at what is due …"):
             report = await ledger.poll_once(client, name=name, max_requests=batches)
-    write([_row_of_change(change) for change in report.changes], CHANGE_COLUMNS, how)
+    write_rows([_row_of_change(change) for change in report.changes], CHANGE_COLUMNS, format)
     print_message(
         f"{report.orders:,} orders: {len(report.changes):,} changed, {report.final:,} final, "
         f"{report.failed:,} failed; {report.requests:,} requests"
@@ -91,29 +91,29 @@ async def polled(client: AsyncClient, db: str, name: str) -> int:
         with live(board, "jsonl"):
             async for change in changes:
                 board.note_change(change, changes.requests)
-                write_line(_row_of_change(change))
+                write_json_line(_row_of_change(change))
                 sys.stdout.flush()
     return SUCCESS
 
 
 def _row_of_change(change: Change) -> Row:
     before = None if change.before is None else change.before.status
-    return {"order": change.order, "before": before, **row_of(change.after)}
+    return {"order": change.order, "before": before, **to_row(change.after)}
 
 
-async def shown(ref: str, db: str, how: Format) -> int:
+async def shown(ref: str, db: str, format: Format) -> int:
     """Write what is on record for a ref."""
     async with _existing(db) as ledger:
         with _a_ref_on_record():
-            write_one(row_of(await ledger.receipt(ref)), COLUMNS, how)
+            write_row(to_row(await ledger.receipt(ref)), COLUMNS, format)
     return SUCCESS
 
 
-async def listed(db: str, how: Format) -> int:
+async def listed(db: str, format: Format) -> int:
     """Write the orders of which nobody knows whether they were placed, and say what they may have cost."""
     async with _existing(db) as ledger:
         receipts = [receipt async for receipt in ledger.unknown()]
-    write([row_of(receipt) for receipt in receipts], COLUMNS, how)
+    write_rows([to_row(receipt) for receipt in receipts], COLUMNS, format)
     print_message(f"{len(receipts):,} unknown{_risk_of(receipts)}")
     return UNKNOWN if receipts else SUCCESS
 
@@ -123,14 +123,14 @@ def _risk_of(receipts: list[Receipt]) -> str:
     return f", {sum(costs)} at risk" if costs else ""
 
 
-async def settled(ref: str, order: Id | None, db: str, how: Format, *, placed: bool) -> int:
+async def settled(ref: str, order: Id | None, db: str, format: Format, *, placed: bool) -> int:
     """Settle an unknown order, and write its receipt."""
     if (order is None) is placed:
         msg = "say what you found: --order with its id at the panel, or --not-placed"
         raise UsageError(msg)
     async with _existing(db) as ledger:
         with _a_ref_on_record():
-            write_one(row_of(await ledger.resolve(ref, order=order, placed=placed)), COLUMNS, how)
+            write_row(to_row(await ledger.resolve(ref, order=order, placed=placed)), COLUMNS, format)
     return SUCCESS
 
 

@@ -12,7 +12,7 @@ from ..._settings import DEFAULT_URL, key_from, url_from
 from .. import exit_codes
 from ..examples import EXAMPLES
 from ..input import UsageError
-from ..output import Format, write
+from ..output import Format, write_rows
 from ..profile_store import Account, accounts, check_name
 from ..progress import print_message
 
@@ -69,7 +69,7 @@ def profile_list(*, format: Format = "table") -> int:
         {"name": account.name, "url": account.url, "key": "keyring" if account.key is None else "file"}
         for account in known
     ]
-    write(rows, ("name", "url", "key"), format)
+    write_rows(rows, ("name", "url", "key"), format)
     return exit_codes.SUCCESS
 
 

@@ -17,7 +17,7 @@ from ..._wire.messages import Answer
 from ...errors import FollowersDataError
 from ..exit_codes import SUCCESS
 from ..input import UsageError, check_amount
-from ..output import Format, row_of, write
+from ..output import Format, to_row, write_rows
 from ..progress import print_message
 
 if TYPE_CHECKING:
@@ -66,16 +66,16 @@ def _key(value: object) -> tuple[bool, object]:
     return (True, value.casefold()) if isinstance(value, str) else (False, value)
 
 
-def listed(catalogue: Sequence[Service], choice: Choice, how: Format) -> int:
+def listed(catalogue: Sequence[Service], choice: Choice, format: Format) -> int:
     """Write the services that were chosen."""
     chosen = choice.of(catalogue)
-    write([row_of(service) for service in chosen], COLUMNS, how)
+    write_rows([to_row(service) for service in chosen], COLUMNS, format)
     if len(chosen) < len(catalogue):
         print_message(f"{len(chosen):,} of {len(catalogue):,} services")
     return SUCCESS
 
 
-def compared(file: Path, catalogue: Sequence[Service], choice: Choice, how: Format) -> int:
+def compared(file: Path, catalogue: Sequence[Service], choice: Choice, format: Format) -> int:
     """Write what has changed since a file was written: a row for each fact."""
     old, new = choice.of(_catalogue_in(file)), choice.of(_as_written(catalogue))
     diff = services_diff(old, new)
@@ -83,10 +83,10 @@ def compared(file: Path, catalogue: Sequence[Service], choice: Choice, how: Form
     rows += [_row("removed", one, None, None, None) for one in diff.removed]
     rows += [_row("repriced", is_, "rate", was.rate, is_.rate) for was, is_ in diff.repriced]
     for was, is_ in diff.changed:
-        before, after = row_of(was), row_of(is_)
+        before, after = to_row(was), to_row(is_)
         facts = [name for name in after if name not in {"service", "rate", "kind"} and before[name] != after[name]]
         rows += [_row("changed", is_, name, before[name], after[name]) for name in facts]
-    write(rows, DIFF_COLUMNS, how)
+    write_rows(rows, DIFF_COLUMNS, format)
     print_message(
         f"{len(diff.added):,} added, {len(diff.removed):,} removed, "
         f"{len(diff.repriced):,} repriced, {len(diff.changed):,} changed"
@@ -118,7 +118,7 @@ def _catalogue_in(file: Path) -> list[Service]:
 
 def _as_written(catalogue: Iterable[Service]) -> list[Service]:
     """A catalogue as a file would have it, which knows no numbers with a point but texts."""
-    return _services_of([row_of(service) for service in catalogue])
+    return _services_of([to_row(service) for service in catalogue])
 
 
 def _services_of(rows: Iterable[Mapping[str, Any]]) -> list[Service]:

@@ -10,7 +10,7 @@ from attrs import frozen
 from ...errors import FollowersDataError
 from ...models import BatchResult, id_text
 from ..exit_codes import get_batch_exit_code
-from ..output import Format, row_of_outcome, write
+from ..output import Format, outcome_to_row, write_rows
 from ..progress import print_message, show_bar
 from ..signals import current
 
@@ -98,18 +98,18 @@ async def answered(
     ids: Sequence[Id],
     stream: Callable[[Iterable[Id]], Outcomes[Value]],
     columns: Sequence[str],
-    how: Format,
+    format: Format,
 ) -> int:
     """Ask about all, write what came, say the counts, and return the exit code."""
 
-    def report(result: BatchResult[Value], how: Format = how) -> None:
-        rows = [row_of_outcome(outcome) for outcome in result.values()]
-        write(rows, ("id", "outcome", *columns, "error", "message"), how)
+    def report(result: BatchResult[Value], format: Format = format) -> None:
+        rows = [outcome_to_row(outcome) for outcome in result.values()]
+        write_rows(rows, ("id", "outcome", *columns, "error", "message"), format)
         rest = len(ids) - len(result)
         print_message(f"{tally_of(result)}{f'; {rest:,} have no answer' if rest else ''}")
 
     result = await collected(title, ids, stream, report)
     # A large table takes a while to lay out; whoever interrupts that gets the rows as they are.
-    with current().patiently(lambda: report(result, "jsonl" if how == "table" else how)):
+    with current().patiently(lambda: report(result, "jsonl" if format == "table" else format)):
         report(result)
     return get_batch_exit_code(result.values())

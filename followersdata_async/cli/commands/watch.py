@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ...models import Change
 from ..exit_codes import get_batch_exit_code
 from ..live_view import Board, live
-from ..output import Format, row_of, row_of_outcome, write, write_line
+from ..output import Format, outcome_to_row, to_row, write_json_line, write_rows
 from ..progress import print_message
 from ..signals import current
 from .status import tally_of
@@ -27,20 +27,20 @@ CHANGE_COLUMNS = ("order", "before", "status", "charge", "start_count", "remains
 
 
 async def watched(
-    client: AsyncClient, ids: Sequence[Id], poll_policy: PollPolicy, how: Format, *, until_final: bool
+    client: AsyncClient, ids: Sequence[Id], poll_policy: PollPolicy, format: Format, *, until_final: bool
 ) -> int:
     """Watch orders to their end, tell what changes, and return the exit code."""
     board = Board({None: len(ids)})
-    tell = _teller(how)
+    tell = _teller(format)
     async with client.watch(ids, poll_policy=poll_policy, include_failures=True) as changes:
-        with live(board, how), current().stopped_here():
+        with live(board, format), current().stopped_here():
             async for event in changes:
                 board.note(event, changes.requests)
                 if isinstance(event, Change) and (event.after.is_final or not until_final):
                     tell(event)
     known = changes.known
-    if how in {"table", "json"}:
-        write([row_of_outcome(outcome) for outcome in known.values()], COLUMNS, how)
+    if format in {"table", "json"}:
+        write_rows([outcome_to_row(outcome) for outcome in known.values()], COLUMNS, format)
     else:
         for id_, error in known.errors.items():
             print_message(f"{id_}: {error}")
@@ -48,11 +48,11 @@ async def watched(
     return get_batch_exit_code(known.values())
 
 
-def _teller(how: Format) -> Callable[[Change], None]:
+def _teller(format: Format) -> Callable[[Change], None]:
     """What writes a change at once: a line of JSON or CSV; tables and JSON lists come at the end."""
-    if how == "jsonl":
-        return lambda change: _flushed(write_line, _nested(change))
-    if how == "csv":
+    if format == "jsonl":
+        return lambda change: _flushed(write_json_line, _nested(change))
+    if format == "csv":
         rows: csv.DictWriter[str] = csv.DictWriter(
             sys.stdout, CHANGE_COLUMNS, extrasaction="ignore", lineterminator="\n"
         )
@@ -69,8 +69,8 @@ def _flushed(write_row: Callable[[Row], object], row: Row) -> None:
 def _nested(change: Change) -> Row:
     return {
         "order": change.order,
-        "before": None if change.before is None else row_of(change.before),
-        "after": row_of(change.after),
+        "before": None if change.before is None else to_row(change.before),
+        "after": to_row(change.after),
     }
 
 
@@ -78,5 +78,5 @@ def _flat(change: Change) -> Row:
     return {
         "order": change.order,
         "before": None if change.before is None else change.before.status,
-        **row_of(change.after),
+        **to_row(change.after),
     }

@@ -162,16 +162,16 @@ def test_where_nobody_can_be_asked_nothing_is_sent(
 
 
 @pytest.mark.parametrize(
-    ("how", "read"),
+    ("output_format", "read"),
     [
         ("json", json.loads),
         ("jsonl", lambda out: [json.loads(line) for line in out.splitlines()]),
         ("csv", lambda out: list(csv.DictReader(io.StringIO(out)))),
     ],
 )
-def test_status_writes_a_row_for_each_id_in_the_order_asked(capsys: Captured, how: str, read: object) -> None:
+def test_status_writes_a_row_for_each_id_in_the_order_asked(capsys: Captured, output_format: str, read: object) -> None:
     """The same rows in every format; counts on standard error."""
-    assert main(["status", "3", "1", "99999", "3", "--format", how]) == 6
+    assert main(["status", "3", "1", "99999", "3", "--format", output_format]) == 6
     captured = capsys.readouterr()
     rows = read(captured.out)  # type: ignore[operator]
     assert [str(row["id"]) for row in rows] == ["3", "1", "99999"]

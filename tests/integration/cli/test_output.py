@@ -15,7 +15,7 @@ import pytest
 from followersdata_async import AsyncClient
 from followersdata_async.cli import main
 from followersdata_async.cli.commands.status import answered
-from followersdata_async.cli.output import write
+from followersdata_async.cli.output import write_rows
 from followersdata_async.cli.progress import escape_controls, print_message
 from followersdata_async.cli.signals import interruptible
 from followersdata_async.errors import AuthenticationError
@@ -115,14 +115,14 @@ def test_a_key_that_is_refused_in_the_middle_does_not_undo_what_came_before(pane
     assert "have no answer" in written.err
 
 
-@pytest.mark.parametrize("how", ["table", "json", "jsonl"])
-def test_what_a_panel_says_moves_no_cursor(how: Any, capsys: Captured) -> None:
+@pytest.mark.parametrize("output_format", ["table", "json", "jsonl"])
+def test_what_a_panel_says_moves_no_cursor(output_format: Any, capsys: Captured) -> None:
     """People read escapes; programs get the text as their format has it."""
-    write([{"id": 1, "message": "a\x1b[2Jb\nc"}], ("id", "message"), how)
+    write_rows([{"id": 1, "message": "a\x1b[2Jb\nc"}], ("id", "message"), output_format)
     out = capsys.readouterr().out
     assert "\x1b" not in out
-    if how != "table":
-        row = json.loads(out)[0] if how == "json" else json.loads(out)
+    if output_format != "table":
+        row = json.loads(out)[0] if output_format == "json" else json.loads(out)
         assert row["message"] == "a\x1b[2Jb\nc"
     print_message("no: a\x1b[2Jb\nc")
     assert capsys.readouterr().err == "no: a\\x1b[2Jb\\nc\n"

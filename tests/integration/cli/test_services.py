@@ -80,8 +80,10 @@ def test_the_command_says_how_many_there_are(capsys: Captured) -> None:
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("how", ["json", "jsonl"])
-def test_a_catalogue_is_compared_with_one_that_was_written(capsys: Captured, tmp_path: Path, how: str) -> None:
+@pytest.mark.parametrize("output_format", ["json", "jsonl"])
+def test_a_catalogue_is_compared_with_one_that_was_written(
+    capsys: Captured, tmp_path: Path, output_format: str
+) -> None:
     """A row for each fact that is another."""
     rows = written(capsys)
     assert rows[0]["service"] == 1
@@ -89,7 +91,7 @@ def test_a_catalogue_is_compared_with_one_that_was_written(capsys: Captured, tmp
     gone = rows.pop(1)
     rows.append({**rows[0], "service": 99, "name": "No longer sold"})
     file = tmp_path / "old"
-    file.write_text(json.dumps(rows) if how == "json" else "".join(json.dumps(row) + "\n" for row in rows))
+    file.write_text(json.dumps(rows) if output_format == "json" else "".join(json.dumps(row) + "\n" for row in rows))
     assert main(["services", "--diff", str(file), "--format", "json"]) == 0
     captured = capsys.readouterr()
     usual = {"what": None, "before": None, "after": None}
@@ -108,10 +110,10 @@ def test_a_catalogue_is_compared_with_one_that_was_written(capsys: Captured, tmp
 
 def test_what_was_written_a_moment_ago_has_not_changed(capsys: Captured, tmp_path: Path) -> None:
     """In both formats that can be read back."""
-    for how in ("json", "jsonl"):
-        assert main(["services", "--format", how]) == 0
-        (tmp_path / how).write_text(capsys.readouterr().out)
-        assert main(["services", "--diff", str(tmp_path / how), "--format", "json"]) == 0
+    for output_format in ("json", "jsonl"):
+        assert main(["services", "--format", output_format]) == 0
+        (tmp_path / output_format).write_text(capsys.readouterr().out)
+        assert main(["services", "--diff", str(tmp_path / output_format), "--format", "json"]) == 0
         captured = capsys.readouterr()
         assert (json.loads(captured.out), captured.err) == ([], "0 added, 0 removed, 0 repriced, 0 changed\n")
 

@@ -32,7 +32,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
     monkeypatch.setenv("FOLLOWERSDATA_API_URL", sandbox.url)
 
 
-def live_orders(how: Format, *, until_final: bool = False) -> int:
+def live_orders(output_format: Format, *, until_final: bool = False) -> int:
     """Place three orders and watch them to their end."""
     began = time.time()
 
@@ -45,7 +45,7 @@ def live_orders(how: Format, *, until_final: bool = False) -> int:
             form = {"service": "3", "link": "https://example.com/p", "key": panel.key, "action": "add"}
             ids = [(await http.post(panel.url, data=form)).json()["order"] for _ in range(3)]
             policy = PollPolicy(min_delay=0.005, max_delay=0.05)
-            return await watched(client, ids, policy, how, until_final=until_final)
+            return await watched(client, ids, policy, output_format, until_final=until_final)
 
     return anyio.run(run)
 
@@ -166,7 +166,7 @@ def text_of(board: Board) -> str:
 
 
 @pytest.mark.parametrize(
-    ("how", "talk", "data", "is_shown"),
+    ("output_format", "talk", "data", "is_shown"),
     [
         ("table", True, True, True),
         ("table", False, True, False),
@@ -176,14 +176,14 @@ def text_of(board: Board) -> str:
     ],
 )
 def test_the_view_is_for_terminals_that_no_rows_are_written_to(
-    how: Format, talk: bool, data: bool, is_shown: bool, monkeypatch: pytest.MonkeyPatch
+    output_format: Format, talk: bool, data: bool, is_shown: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On standard error."""
     screens = {"stderr": io.StringIO(), "stdout": io.StringIO()}
     for name, terminal in (("stderr", talk), ("stdout", data)):
         monkeypatch.setattr(screens[name], "isatty", lambda terminal=terminal: terminal)
         monkeypatch.setattr(f"sys.{name}", screens[name])
-    with live(Board({None: 3}), how):
+    with live(Board({None: 3}), output_format):
         pass
     assert ("0 of 3 final" in screens["stderr"].getvalue()) is is_shown
     assert screens["stdout"].getvalue() == ""

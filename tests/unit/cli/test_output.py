@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from followersdata_async.cli.output import plain, row_of_outcome
+from followersdata_async.cli.output import outcome_to_row, to_plain
 from followersdata_async.errors import NotSentError, OrderNotFoundError
 from followersdata_async.models import Failed, Ok, OrderState, OrderStatus, Outcome, Refill, Refused, Unreported
 
@@ -24,7 +24,7 @@ from followersdata_async.models import Failed, Ok, OrderState, OrderStatus, Outc
 )
 def test_a_value_is_shown_as_json_has_it(value: object, shown: object) -> None:
     """Amounts as texts, so that they stay exact."""
-    assert plain(value) == shown
+    assert to_plain(value) == shown
 
 
 @pytest.mark.parametrize(
@@ -41,4 +41,4 @@ def test_a_value_is_shown_as_json_has_it(value: object, shown: object) -> None:
 )
 def test_an_outcome_is_a_row(outcome: Outcome[OrderStatus], row: dict[str, object]) -> None:
     """Its id, what it is, and the value or the error."""
-    assert row_of_outcome(outcome) == row
+    assert outcome_to_row(outcome) == row

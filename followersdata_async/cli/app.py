@@ -40,7 +40,7 @@ from .options import (
 from .output import Format, to_row, write_row
 from .progress import print_message, show_spinner
 from .runner import run as run_command
-from .signals import current
+from .signals import get_interrupt_handler
 
 if TYPE_CHECKING:
     from attrs import AttrsInstance
@@ -149,7 +149,7 @@ async def add(
     async with panel.client() as client:
 
         async def send(order: Order, _: Decimal | None) -> int:
-            with show_spinner("ordering …"), current().patiently():
+            with show_spinner("ordering …"), get_interrupt_handler().finish_in_flight():
                 receipt = await client.add(order)
             # On standard error, too: standard output may be read by nobody.
             print_message(f"order {receipt.order} is placed")

@@ -18,7 +18,7 @@ from .commands.add import Consent, Fields
 from .input import read_ids
 from .profile_store import DEFAULT, credentials
 from .progress import print_message
-from .signals import current
+from .signals import get_interrupt_handler
 
 
 @final
@@ -62,7 +62,7 @@ class Panel:
         )
         if self.verbose:
             client.events.add(log_to(_logger()))
-        return current().watch(client)
+        return get_interrupt_handler().count_requests(client)
 
 
 def _logger() -> logging.Logger:

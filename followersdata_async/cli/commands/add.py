@@ -18,7 +18,7 @@ from ..exit_codes import INTERRUPTED, SUCCESS
 from ..input import UsageError, read_lines
 from ..output import Format, Row, write_row
 from ..progress import print_message, show_spinner
-from ..signals import current
+from ..signals import get_interrupt_handler
 
 _LISTS = ("comments", "usernames", "hashtags", "keywords", "groups")
 
@@ -205,7 +205,7 @@ def _price(order: TypedOrder | Raw, row: Service) -> Decimal | None:
 
 def _agreed(ask: Callable[[], str]) -> bool:
     try:
-        with current().asking():
+        with get_interrupt_handler().raise_at_once():
             sys.stderr.write("Place it? [y/N] ")
             sys.stderr.flush()
             return ask().strip().casefold() in {"y", "yes"}

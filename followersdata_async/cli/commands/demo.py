@@ -13,7 +13,7 @@ from ...sandbox import Sandbox
 from ..exit_codes import SOME_FAILED, SUCCESS
 from ..output import Format, write_row, write_rows
 from ..progress import print_message
-from ..signals import current
+from ..signals import get_interrupt_handler
 from .status import Tally, collected, tally_of
 
 if TYPE_CHECKING:
@@ -56,12 +56,12 @@ async def demo(orders: int, latency: float, dialect: str, format: Format) -> int
     """Run every step, and write what came; as JSON, the bulk status alone."""
     async with (
         Sandbox(seed=1, serve=True, latency=latency, dialect=dialect, past=orders) as sandbox,
-        current().watch(AsyncClient(sandbox.key, url=sandbox.url)) as panel,
+        get_interrupt_handler().count_requests(AsyncClient(sandbox.key, url=sandbox.url)) as panel,
     ):
         print_message(f"sandbox at {sandbox.url}")
         print_message(f"catalogue: {len(await panel.services())} services")
         before = (await panel.balance()).balance
-        with current().patiently():
+        with get_interrupt_handler().finish_in_flight():
             placed = [(await panel.add(order)).order for order in _ORDERS[:orders]]
         after = await panel.balance()
         print_message(f"placed {len(placed)} orders; balance {before} → {after.balance} {after.currency}")

@@ -15,7 +15,7 @@ from ..input import UsageError
 from ..live_view import Board, live
 from ..output import Format, Row, to_row, write_json_line, write_row, write_rows
 from ..progress import print_message, show_spinner
-from ..signals import current
+from ..signals import get_interrupt_handler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -50,7 +50,7 @@ _CODES = {
 
 async def recorded(client: AsyncClient, order: Order, cost: Decimal | None, place: Place, format: Format) -> int:
     """Place an order under a ref, write its receipt, and return the exit code that it stands for."""
-    with current().patiently():
+    with get_interrupt_handler().finish_in_flight():
         async with Ledger(place.db) as ledger:
             with show_spinner(f"ordering {place.ref} …"):
                 receipt = await ledger.place(client, order, ref=place.ref, name=place.panel, cost=cost)

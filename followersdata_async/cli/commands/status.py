@@ -12,7 +12,7 @@ from ...models import BatchResult, id_text
 from ..exit_codes import get_batch_exit_code
 from ..output import Format, outcome_to_row, write_rows
 from ..progress import print_message, show_bar
-from ..signals import current
+from ..signals import get_interrupt_handler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -70,7 +70,7 @@ async def collected(
     on its way and takes too long, ``report`` is given what is known.
     """
     found: dict[str, Outcome[Value]] = {}
-    outcomes = stream(current().until_interrupted(ids))
+    outcomes = stream(get_interrupt_handler().take_until_interrupted(ids))
 
     def known() -> BatchResult[Value]:
         texts = map(id_text, ids)
@@ -79,7 +79,7 @@ async def collected(
     try:
         with (
             show_bar(title, len(ids)) as advance,
-            current().patiently(None if report is None else lambda: report(known())),
+            get_interrupt_handler().finish_in_flight(None if report is None else lambda: report(known())),
         ):
             async with outcomes:
                 async for outcome in outcomes:
@@ -110,6 +110,6 @@ async def answered(
 
     result = await collected(title, ids, stream, report)
     # A large table takes a while to lay out; whoever interrupts that gets the rows as they are.
-    with current().patiently(lambda: report(result, "jsonl" if format == "table" else format)):
+    with get_interrupt_handler().finish_in_flight(lambda: report(result, "jsonl" if format == "table" else format)):
         report(result)
     return get_batch_exit_code(result.values())

@@ -11,7 +11,7 @@ from ..exit_codes import get_batch_exit_code
 from ..live_view import Board, live
 from ..output import Format, outcome_to_row, to_row, write_json_line, write_rows
 from ..progress import print_message
-from ..signals import current
+from ..signals import get_interrupt_handler
 from .status import tally_of
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ async def watched(
     board = Board({None: len(ids)})
     tell = _teller(format)
     async with client.watch(ids, poll_policy=poll_policy, include_failures=True) as changes:
-        with live(board, format), current().stopped_here():
+        with live(board, format), get_interrupt_handler().cancel_inside():
             async for event in changes:
                 board.note(event, changes.requests)
                 if isinstance(event, Change) and (event.after.is_final or not until_final):

@@ -17,7 +17,7 @@ from followersdata_async.cli import main
 from followersdata_async.cli.commands.status import answered
 from followersdata_async.cli.output import write_rows
 from followersdata_async.cli.progress import escape_controls, print_message
-from followersdata_async.cli.signals import interruptible
+from followersdata_async.cli.signals import run_interruptible
 from followersdata_async.errors import AuthenticationError
 from followersdata_async.events import RequestEnded
 from followersdata_async.sandbox import Sandbox
@@ -107,7 +107,7 @@ def test_a_key_that_is_refused_in_the_middle_does_not_undo_what_came_before(pane
             return await answered("cancel", range(1, 301), client.stream_cancel, ("accepted",), "jsonl")
 
     with pytest.raises(AuthenticationError):
-        interruptible(partial(command))
+        run_interruptible(partial(command))
     written = capsys.readouterr()
     rows = [json.loads(line) for line in written.out.splitlines()]
     known = {row["id"] for row in rows if row.get("error") != "AuthenticationError"}

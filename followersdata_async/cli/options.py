@@ -16,7 +16,7 @@ from ..integrations.logging import log_to
 from ..models import Id
 from .commands.add import Consent, Fields
 from .input import read_ids
-from .profile_store import DEFAULT, credentials
+from .profile_store import DEFAULT_PROFILE, resolve_credentials
 from .progress import print_message
 from .signals import get_interrupt_handler
 
@@ -52,11 +52,11 @@ class Panel:
     @property
     def name(self) -> str:
         """What a ledger calls the panel."""
-        return self.profile or DEFAULT
+        return self.profile or DEFAULT_PROFILE
 
     def client(self) -> AsyncClient:
         """A client with these settings; the key comes from the profile or the environment."""
-        key, url = credentials(self.profile, self.url, os.environ)
+        key, url = resolve_credentials(self.profile, self.url, os.environ)
         client = AsyncClient(
             key, url=url, concurrency=self.concurrency, timeout=self.timeout, chunk_size=self.chunk_size
         )

@@ -13,7 +13,7 @@ from .. import exit_codes
 from ..examples import EXAMPLES
 from ..input import UsageError
 from ..output import Format, write_rows
-from ..profile_store import Account, accounts, check_name
+from ..profile_store import Profile, check_name, open_store
 from ..progress import print_message
 
 profile: App = App(
@@ -50,7 +50,7 @@ def profile_add(
         msg = "no key was given: nothing is remembered"
         raise UsageError(msg) from error
     key = key_from(asked.strip(), {})
-    accounts().add(Account(name=name, url=address, key=key), keyring=keyring)
+    open_store().add(Profile(name=name, url=address, key=key), keyring=keyring)
     print_message(f"{name} is remembered: followersdata balance --profile {name}")
     return exit_codes.SUCCESS
 
@@ -64,10 +64,9 @@ def profile_list(*, format: Format = "table") -> int:
     format
         How it is written to standard output.
     """
-    known = accounts().all().values()
     rows = [
-        {"name": account.name, "url": account.url, "key": "keyring" if account.key is None else "file"}
-        for account in known
+        {"name": entry.name, "url": entry.url, "key": "keyring" if entry.key is None else "file"}
+        for entry in open_store().load_all().values()
     ]
     write_rows(rows, ("name", "url", "key"), format)
     return exit_codes.SUCCESS
@@ -82,6 +81,6 @@ def profile_remove(name: str) -> int:
     name
         What it is called.
     """
-    accounts().remove(name)
+    open_store().remove(name)
     print_message(f"{name} is forgotten")
     return exit_codes.SUCCESS

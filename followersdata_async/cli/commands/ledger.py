@@ -12,7 +12,7 @@ from attrs import frozen
 from ...ledger import Ledger, ReceiptState
 from ..exit_codes import NETWORK, REFUSED, SOME_FAILED, SUCCESS, UNKNOWN
 from ..input import UsageError
-from ..live_view import Board, live
+from ..live_view import LiveView, show_live_view
 from ..output import Format, Row, to_row, write_json_line, write_row, write_rows
 from ..progress import print_message, show_spinner
 from ..signals import get_interrupt_handler
@@ -87,10 +87,10 @@ async def polled_once(client: AsyncClient, db: str, name: str, batches: int, for
 async def polled(client: AsyncClient, db: str, name: str) -> int:
     """Write each change as a line of JSON, with a live view, until it is interrupted."""
     async with _existing(db) as ledger, ledger.poll(client, name=name) as changes:
-        board = Board(await ledger.counts(panel=name))
-        with live(board, "jsonl"):
+        view = LiveView(await ledger.counts(panel=name))
+        with show_live_view(view, "jsonl"):
             async for change in changes:
-                board.note_change(change, changes.requests)
+                view.record_change(change, changes.requests)
                 write_json_line(_row_of_change(change))
                 sys.stdout.flush()
     return SUCCESS

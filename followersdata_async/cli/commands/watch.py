@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...models import Change
 from ..exit_codes import get_batch_exit_code
-from ..live_view import Board, live
+from ..live_view import LiveView, show_live_view
 from ..output import Format, outcome_to_row, to_row, write_json_line, write_rows
 from ..progress import print_message
 from ..signals import get_interrupt_handler
@@ -30,12 +30,12 @@ async def watched(
     client: AsyncClient, ids: Sequence[Id], poll_policy: PollPolicy, format: Format, *, until_final: bool
 ) -> int:
     """Watch orders to their end, tell what changes, and return the exit code."""
-    board = Board({None: len(ids)})
+    view = LiveView({None: len(ids)})
     tell = _teller(format)
     async with client.watch(ids, poll_policy=poll_policy, include_failures=True) as changes:
-        with live(board, format), get_interrupt_handler().cancel_inside():
+        with show_live_view(view, format), get_interrupt_handler().cancel_inside():
             async for event in changes:
-                board.note(event, changes.requests)
+                view.record(event, changes.requests)
                 if isinstance(event, Change) and (event.after.is_final or not until_final):
                     tell(event)
     known = changes.known

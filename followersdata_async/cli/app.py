@@ -25,17 +25,16 @@ from .commands.status import answered
 from .examples import EXAMPLES
 from .input import check_amount
 from .options import (
+    DEFAULT_CONNECTION,
     DEFAULT_CONSENT,
-    DEFAULT_FIELDS,
-    DEFAULT_PACE,
-    DEFAULT_PANEL,
-    DEFAULT_SOURCE,
+    DEFAULT_IDS,
+    DEFAULT_ORDER,
+    DEFAULT_POLL_POLICY,
+    ConnectionOptions,
     ConsentOptions,
-    Ids,
-    OrderFields,
-    Panel,
-    PanelOptions,
-    SourceOptions,
+    IdArgument,
+    IdOptions,
+    OrderOptions,
 )
 from .output import Format, to_row, write_row
 from .progress import print_message, show_spinner
@@ -73,7 +72,7 @@ async def services(
     max_rate: Decimal | None = None,
     sort: Literal["service", "name", "type", "category", "rate", "min", "max"] | None = None,
     diff: Path | None = None,
-    panel: PanelOptions = DEFAULT_PANEL,
+    connection: ConnectionOptions = DEFAULT_CONNECTION,
     format: Format = "table",
 ) -> int:
     """Show the catalogue, or what has changed in it.
@@ -92,7 +91,7 @@ async def services(
         How it is written to standard output.
     """
     choice = Choice(search=search, max_rate=max_rate, sort=sort)
-    async with panel.client() as client:
+    async with connection.create_client() as client:
         with show_spinner("reading the catalogue …"):
             catalogue = await client.services()
     return listed(catalogue, choice, format) if diff is None else compared(diff, catalogue, choice, format)
@@ -104,7 +103,7 @@ async def balance(
     watch: Annotated[bool, Parameter(negative=())] = False,
     every: float = 60.0,
     alert_below: Decimal | None = None,
-    panel: PanelOptions = DEFAULT_PANEL,
+    connection: ConnectionOptions = DEFAULT_CONNECTION,
     format: Format = "table",
 ) -> int:
     """Show what the account has.
@@ -121,7 +120,7 @@ async def balance(
         How it is written to standard output, without --watch.
     """
     check_amount("--alert-below", alert_below)
-    async with panel.client() as client:
+    async with connection.create_client() as client:
         if watch:
             return await watched_balance(client, every, alert_below)
         return await shown_balance(client, alert_below, format)
@@ -131,9 +130,9 @@ async def balance(
 async def add(
     *,
     service: str,
-    order: OrderFields = DEFAULT_FIELDS,
+    order: OrderOptions = DEFAULT_ORDER,
     consent: ConsentOptions = DEFAULT_CONSENT,
-    panel: PanelOptions = DEFAULT_PANEL,
+    connection: ConnectionOptions = DEFAULT_CONNECTION,
     format: Format = "table",
 ) -> int:
     """Place an order. It is checked and priced first; it costs money, and is never sent twice.
@@ -146,7 +145,7 @@ async def add(
         How it is written to standard output.
     """
     consent.check()
-    async with panel.client() as client:
+    async with connection.create_client() as client:
 
         async def send(order: Order, _: Decimal | None) -> int:
             with show_spinner("ordering …"), get_interrupt_handler().finish_in_flight():
@@ -161,9 +160,9 @@ async def add(
 
 @app.command(help_epilogue=EXAMPLES["status"])
 async def status(
-    *ids: Ids,
-    source: SourceOptions = DEFAULT_SOURCE,
-    panel: PanelOptions = DEFAULT_PANEL,
+    *ids: IdArgument,
+    source: IdOptions = DEFAULT_IDS,
+    connection: ConnectionOptions = DEFAULT_CONNECTION,
     format: Format = "table",
 ) -> int:
     """Show how orders are doing.
@@ -176,17 +175,19 @@ async def status(
         How it is written to standard output.
     """
     columns = ("status", "charge", "start_count", "remains", "currency")
-    return await _batch("status", source.ids(ids), panel, lambda client: client.stream_status, columns, format)
+    return await _batch(
+        "status", source.read_ids(ids), connection, lambda client: client.stream_status, columns, format
+    )
 
 
 @app.command(help_epilogue=EXAMPLES["watch"])
 async def watch(
-    *ids: Ids,
-    source: SourceOptions = DEFAULT_SOURCE,
+    *ids: IdArgument,
+    source: IdOptions = DEFAULT_IDS,
     until_final: Annotated[bool, Parameter(negative=())] = False,
-    min_delay: float = DEFAULT_PACE.min_delay,
-    max_delay: float = DEFAULT_PACE.max_delay,
-    panel: PanelOptions = DEFAULT_PANEL,
+    min_delay: float = DEFAULT_POLL_POLICY.min_delay,
+    max_delay: float = DEFAULT_POLL_POLICY.max_delay,
+    connection: ConnectionOptions = DEFAULT_CONNECTION,
     format: Format = "table",
 ) -> int:
     """Watch orders until all are final: a live view on a terminal, then the last status of each.
@@ -207,16 +208,16 @@ async def watch(
     from .commands.watch import watched
 
     poll_policy = PollPolicy(min_delay=min_delay, max_delay=max_delay)
-    asked = source.ids(ids)
-    async with panel.client() as client:
+    asked = source.read_ids(ids)
+    async with connection.create_client() as client:
         return await watched(client, asked, poll_policy, format, until_final=until_final)
 
 
 @app.command(help_epilogue=EXAMPLES["refill"])
 async def refill(
-    *ids: Ids,
-    source: SourceOptions = DEFAULT_SOURCE,
-    panel: PanelOptions = DEFAULT_PANEL,
+    *ids: IdArgument,
+    source: IdOptions = DEFAULT_IDS,
+    connection: ConnectionOptions = DEFAULT_CONNECTION,
     format: Format = "table",
 ) -> int:
     """Ask for refills of orders. It is never sent twice.
@@ -228,14 +229,16 @@ async def refill(
     format
         How it is written to standard output.
     """
-    return await _batch("refill", source.ids(ids), panel, lambda client: client.stream_refill, ("refill",), format)
+    return await _batch(
+        "refill", source.read_ids(ids), connection, lambda client: client.stream_refill, ("refill",), format
+    )
 
 
 @app.command(help_epilogue=EXAMPLES["refill-status"])
 async def refill_status(
-    *ids: Ids,
-    source: SourceOptions = DEFAULT_SOURCE,
-    panel: PanelOptions = DEFAULT_PANEL,
+    *ids: IdArgument,
+    source: IdOptions = DEFAULT_IDS,
+    connection: ConnectionOptions = DEFAULT_CONNECTION,
     format: Format = "table",
 ) -> int:
     """Show how refills are doing.
@@ -248,15 +251,20 @@ async def refill_status(
         How it is written to standard output.
     """
     return await _batch(
-        "refill status", source.ids(ids), panel, lambda client: client.stream_refill_status, ("status",), format
+        "refill status",
+        source.read_ids(ids),
+        connection,
+        lambda client: client.stream_refill_status,
+        ("status",),
+        format,
     )
 
 
 @app.command(help_epilogue=EXAMPLES["cancel"])
 async def cancel(
-    *ids: Ids,
-    source: SourceOptions = DEFAULT_SOURCE,
-    panel: PanelOptions = DEFAULT_PANEL,
+    *ids: IdArgument,
+    source: IdOptions = DEFAULT_IDS,
+    connection: ConnectionOptions = DEFAULT_CONNECTION,
     format: Format = "table",
 ) -> int:
     """Ask to cancel orders. Accepted means asked for: their status tells whether it was done.
@@ -268,7 +276,9 @@ async def cancel(
     format
         How it is written to standard output.
     """
-    return await _batch("cancel", source.ids(ids), panel, lambda client: client.stream_cancel, ("accepted",), format)
+    return await _batch(
+        "cancel", source.read_ids(ids), connection, lambda client: client.stream_cancel, ("accepted",), format
+    )
 
 
 @app.command(help_epilogue=EXAMPLES["demo"])
@@ -324,12 +334,12 @@ _FEW = 200
 async def _batch(
     title: str,
     ids: Sequence[Id],
-    panel: Panel,
+    connection: ConnectionOptions,
     stream: Callable[[AsyncClient], Callable[[Iterable[Id]], Outcomes[Value]]],
     columns: Sequence[str],
     format: Format,
 ) -> int:
-    async with panel.client() as client:
+    async with connection.create_client() as client:
         return await answered(title, ids, stream(client), columns, format)
 
 

@@ -10,17 +10,17 @@ from cyclopts import App, Parameter
 from ...orders import Order
 from ..examples import EXAMPLES
 from ..options import (
+    DEFAULT_CONNECTION,
     DEFAULT_CONSENT,
     DEFAULT_DATABASE,
-    DEFAULT_FIELDS,
-    DEFAULT_PANEL,
-    DEFAULT_SOURCE,
+    DEFAULT_IDS,
+    DEFAULT_ORDER,
+    ConnectionOptions,
     ConsentOptions,
     Database,
-    Ids,
-    OrderFields,
-    PanelOptions,
-    SourceOptions,
+    IdArgument,
+    IdOptions,
+    OrderOptions,
 )
 from ..output import Format
 from .add import placed
@@ -30,10 +30,10 @@ async def place(
     *,
     ref: str,
     service: str,
-    order: OrderFields = DEFAULT_FIELDS,
+    order: OrderOptions = DEFAULT_ORDER,
     consent: ConsentOptions = DEFAULT_CONSENT,
     db: Database = DEFAULT_DATABASE,
-    panel: PanelOptions = DEFAULT_PANEL,
+    connection: ConnectionOptions = DEFAULT_CONNECTION,
     format: Format = "table",
 ) -> int:
     """Place an order under a name of yours, on record before it is sent: the same again sends nothing.
@@ -52,16 +52,16 @@ async def place(
     from .ledger import Place, recorded
 
     consent.check()
-    async with panel.client() as client:
+    async with connection.create_client() as client:
 
         async def send(order: Order, cost: Decimal | None) -> int:
-            return await recorded(client, order, cost, Place(ref=ref, db=db, panel=panel.name), format)
+            return await recorded(client, order, cost, Place(ref=ref, db=db, panel=connection.panel), format)
 
         return await placed(client, service, order, consent, format, send)
 
 
 async def track(
-    *ids: Ids, source: SourceOptions = DEFAULT_SOURCE, profile: str = "main", db: Database = DEFAULT_DATABASE
+    *ids: IdArgument, source: IdOptions = DEFAULT_IDS, profile: str = "main", db: Database = DEFAULT_DATABASE
 ) -> int:
     """Follow orders that were placed elsewhere; those of `place` are followed anyway.
 
@@ -76,7 +76,7 @@ async def track(
     """
     from .ledger import tracked
 
-    return await tracked(source.ids(ids), db, profile)
+    return await tracked(source.read_ids(ids), db, profile)
 
 
 async def poll(
@@ -84,7 +84,7 @@ async def poll(
     once: Annotated[bool, Parameter(negative=())] = False,
     max_requests: int = 10,
     db: Database = DEFAULT_DATABASE,
-    panel: PanelOptions = DEFAULT_PANEL,
+    connection: ConnectionOptions = DEFAULT_CONNECTION,
     format: Format = "table",
 ) -> int:
     """Look at the orders that a ledger follows, whenever they are due, and write a line of JSON for each change.
@@ -102,10 +102,10 @@ async def poll(
     """
     from .ledger import polled, polled_once
 
-    async with panel.client() as client:
+    async with connection.create_client() as client:
         if once:
-            return await polled_once(client, db, panel.name, max_requests, format)
-        return await polled(client, db, panel.name)
+            return await polled_once(client, db, connection.panel, max_requests, format)
+        return await polled(client, db, connection.panel)
 
 
 ledger: App = App(

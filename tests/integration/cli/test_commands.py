@@ -412,7 +412,7 @@ def test_an_interrupt_before_anything_was_sent_is_exit_130(capsys: Captured, mon
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("followersdata_async.cli.options.Panel.client", interrupt)
+    monkeypatch.setattr("followersdata_async.cli.options.ConnectionOptions.create_client", interrupt)
     assert main(["balance"]) == 130
     assert capsys.readouterr().err == "followersdata: interrupted; nothing was sent\n"
 

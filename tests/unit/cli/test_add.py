@@ -8,7 +8,8 @@ from decimal import Decimal
 import anyio
 import pytest
 
-from followersdata_async.cli.commands.add import Consent, Fields, placed
+from followersdata_async.cli.commands.add import placed
+from followersdata_async.cli.options import ConsentOptions, OrderOptions
 from followersdata_async.models import Service, ServiceKind
 
 
@@ -21,13 +22,15 @@ class FakeClient:
         return [Service(service=1, name="Spread", type="Likes spread", kind=kind, rate=Decimal("0.90"))]
 
 
-@pytest.mark.parametrize(("fields", "price"), [(Fields(link="a.b"), None), (Fields(link="a.b", quantity=1000), "0.9")])
+@pytest.mark.parametrize(
+    ("fields", "price"), [(OrderOptions(link="a.b"), None), (OrderOptions(link="a.b", quantity=1000), "0.9")]
+)
 def test_a_type_that_nobody_knows_is_sent_as_it_is(
-    fields: Fields, price: str | None, capsys: pytest.CaptureFixture[str]
+    fields: OrderOptions, price: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its price is said where the fields tell it, and said to be unknown where they do not."""
     client = FakeClient()
-    dry, wet = Consent(dry_run=True), Consent(yes=True)
+    dry, wet = ConsentOptions(dry_run=True), ConsentOptions(yes=True)
     sent: list[Decimal | None] = []
 
     async def send(_: object, cost: Decimal | None) -> int:

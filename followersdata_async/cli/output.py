@@ -23,10 +23,11 @@ from .progress import escape_controls
 if TYPE_CHECKING:
     from attrs import AttrsInstance
 
-    from ..models import Outcome
+    from ..models import Change, Outcome
 
 Format = Literal["table", "json", "jsonl", "csv"]
 Row = Mapping[str, object]
+CHANGE_COLUMNS = ("order", "before", "status", "charge", "start_count", "remains", "currency")
 
 _TEXT_COLUMNS = frozenset({"name", "type", "category", "link", "error", "message", "url", "before", "after"})
 _JOINED_COLUMNS = (("error", ": ", "message"), ("charge", " ", "currency"), ("balance", " ", "currency"))
@@ -62,6 +63,12 @@ def outcome_to_row(outcome: Outcome[AttrsInstance]) -> Row:
             return {"id": id_, "outcome": kind, "error": type(error).__name__, "message": error.message}
         case Unreported(id_):
             return {"id": id_, "outcome": "unreported"}
+
+
+def change_to_row(change: Change) -> Row:
+    """Return a change as a row: the order, the status before, and the fields of the status after."""
+    before = None if change.before is None else change.before.status
+    return {"order": change.order, "before": before, **to_row(change.after)}
 
 
 def write_rows(rows: Sequence[Row], columns: Sequence[str], format: Format) -> None:

@@ -1,4 +1,4 @@
-"""An order from the command line: checked against the catalogue, priced, and placed when somebody has said yes."""
+"""``add``: an order is checked against the catalogue, priced and confirmed before it is placed."""
 
 from __future__ import annotations
 
@@ -8,16 +8,54 @@ from decimal import Decimal
 
 from ...client import AsyncClient
 from ...models import Service, id_text
-from ...orders import Raw, TypedOrder, for_service
+from ...orders import Order, Raw, TypedOrder, for_service
 from ..exit_codes import INTERRUPTED, SUCCESS
 from ..input import UsageError
-from ..options import ConsentOptions, OrderOptions
-from ..output import Format, Row, write_row
+from ..options import (
+    DEFAULT_CONNECTION,
+    DEFAULT_CONSENT,
+    DEFAULT_ORDER,
+    ConnectionOptions,
+    ConsentOptions,
+    OrderOptions,
+)
+from ..output import Format, Row, to_row, write_row
 from ..progress import print_message, show_spinner
 from ..signals import get_interrupt_handler
 
 
-async def placed(
+async def add(
+    *,
+    service: str,
+    order: OrderOptions = DEFAULT_ORDER,
+    consent: ConsentOptions = DEFAULT_CONSENT,
+    connection: ConnectionOptions = DEFAULT_CONNECTION,
+    format: Format = "table",
+) -> int:
+    """Place an order. It is checked and priced first; it costs money, and is never sent twice.
+
+    Parameters
+    ----------
+    service
+        The service's id, from `followersdata services`.
+    format
+        How it is written to standard output.
+    """
+    consent.check()
+    async with connection.create_client() as client:
+
+        async def send(order: Order, _: Decimal | None) -> int:
+            with show_spinner("ordering …"), get_interrupt_handler().finish_in_flight():
+                receipt = await client.add(order)
+            # On standard error too, in case nothing reads standard output.
+            print_message(f"order {receipt.order} is placed")
+            write_row(to_row(receipt), ("order", "charge", "currency"), format)
+            return SUCCESS
+
+        return await submit_order(client, service, order, consent, format, send)
+
+
+async def submit_order(
     client: AsyncClient,
     service: str,
     fields: OrderOptions,
@@ -25,26 +63,26 @@ async def placed(
     format: Format,
     send: Callable[[TypedOrder | Raw, Decimal | None], Awaitable[int]],
 ) -> int:
-    """Check the order, show its price, ask, and send it."""
+    """Check an order against the catalogue, print its price, ask for consent, and place it with ``send``."""
     with show_spinner("reading the catalogue …"):
         catalogue = await client.services()
-    row = _row_of_service(catalogue, service)
+    row = _find_service(catalogue, service)
     order = for_service(row, **fields.read_fields())
     if problems := order.problems(row):
         raise UsageError("; ".join(problems))
-    price = _price(order, row)
+    price = _compute_price(order, row)
     if consent.dry_run:
-        shown: Row = {"name": row.name, "price": price and str(price), **order.fields()}
-        write_row(shown, tuple(shown), format)
+        preview: Row = {"name": row.name, "price": price and str(price), **order.fields()}
+        write_row(preview, tuple(preview), format)
         return SUCCESS
     print_message(f"{row.name} ({row.type}): the price is {'unknown' if price is None else price}")
-    if not (consent.yes or _agreed(input)):
+    if not (consent.yes or _confirm(input)):
         print_message("nothing was ordered")
         return INTERRUPTED
     return await send(order, price)
 
 
-def _row_of_service(catalogue: Sequence[Service], service: str) -> Service:
+def _find_service(catalogue: Sequence[Service], service: str) -> Service:
     for row in catalogue:
         if id_text(row.service) == service:
             return row
@@ -52,14 +90,14 @@ def _row_of_service(catalogue: Sequence[Service], service: str) -> Service:
     raise UsageError(msg)
 
 
-def _price(order: TypedOrder | Raw, row: Service) -> Decimal | None:
+def _compute_price(order: TypedOrder | Raw, row: Service) -> Decimal | None:
     try:
         return order.cost(row)
     except ValueError:
         return None
 
 
-def _agreed(ask: Callable[[], str]) -> bool:
+def _confirm(ask: Callable[[], str]) -> bool:
     try:
         with get_interrupt_handler().raise_at_once():
             sys.stderr.write("Place it? [y/N] ")

@@ -1,4 +1,4 @@
-"""The commands that remember panels by a name."""
+"""``profile``: commands that add, list and remove profiles."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def profile_add(
         Leave the key to the system's keyring (extra `keyring`), not to a file.
     """
     check_name(name)
-    address = url_from(url, {})
+    full_url = url_from(url, {})
     try:
-        asked = getpass.getpass(f"API key of {address}: ") if sys.stdin.isatty() else sys.stdin.readline()
+        text = getpass.getpass(f"API key of {full_url}: ") if sys.stdin.isatty() else sys.stdin.readline()
     except EOFError as error:
         msg = "no key was given: nothing is remembered"
         raise UsageError(msg) from error
-    key = key_from(asked.strip(), {})
-    open_store().add(Profile(name=name, url=address, key=key), keyring=keyring)
+    key = key_from(text.strip(), {})
+    open_store().add(Profile(name=name, url=full_url, key=key), keyring=keyring)
     print_message(f"{name} is remembered: followersdata balance --profile {name}")
     return exit_codes.SUCCESS
 

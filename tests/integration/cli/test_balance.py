@@ -12,7 +12,7 @@ import pytest
 
 from followersdata_async import AuthenticationError, Balance, NotSentError
 from followersdata_async.cli import main
-from followersdata_async.cli.commands.balance import watched
+from followersdata_async.cli.commands.balance import watch_balance
 
 if TYPE_CHECKING:
     from followersdata_async import FollowersDataError
@@ -51,8 +51,8 @@ class Account:
         raise look
 
 
-def told(monkeypatch: pytest.MonkeyPatch, account: Account, least: str | None = None) -> list[float]:
-    """Watch until the key is refused: how long it slept."""
+def watch_until_refused(monkeypatch: pytest.MonkeyPatch, account: Account, least: str | None = None) -> list[float]:
+    """Watch until the key is refused, and return the seconds that it slept."""
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -61,14 +61,14 @@ def told(monkeypatch: pytest.MonkeyPatch, account: Account, least: str | None = 
 
     monkeypatch.setattr("followersdata_async.cli.commands.balance.anyio.sleep", sleep)
     with pytest.raises(AuthenticationError):
-        anyio.run(watched, account, 60.0, None if least is None else Decimal(least))
+        anyio.run(watch_balance, account, 60.0, None if least is None else Decimal(least))
     return slept
 
 
 def test_a_watch_writes_what_changes(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     """As lines of JSON with their time; a look that fails is said, and made up for."""
     account = Account("10", "10", NotSentError("gone"), "10", "9.5")
-    assert told(monkeypatch, account) == [60.0] * 5
+    assert watch_until_refused(monkeypatch, account) == [60.0] * 5
     captured = capsys.readouterr()
     lines = [json.loads(line) for line in captured.out.splitlines()]
     assert [(line["balance"], line["currency"]) for line in lines] == [("10", "USD"), ("9.5", "USD")]
@@ -78,7 +78,7 @@ def test_a_watch_writes_what_changes(monkeypatch: pytest.MonkeyPatch, capsys: Ca
 
 def test_a_watch_says_each_time_that_it_falls_below(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     """Once for each fall, also for a balance that is low from the beginning."""
-    told(monkeypatch, Account("40", "30", "60", "50", "49"), "50")
+    watch_until_refused(monkeypatch, Account("40", "30", "60", "50", "49"), "50")
     assert capsys.readouterr().err.splitlines() == [
         "the balance is 40 USD, below 50: pay in soon",
         "the balance is 49 USD, below 50: pay in soon",
@@ -88,7 +88,7 @@ def test_a_watch_says_each_time_that_it_falls_below(monkeypatch: pytest.MonkeyPa
 def test_on_a_terminal_it_rings(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     """And only there."""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    told(monkeypatch, Account("40"), "50")
+    watch_until_refused(monkeypatch, Account("40"), "50")
     assert capsys.readouterr().err == "\athe balance is 40 USD, below 50: pay in soon\n"
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from followersdata_async import AsyncClient
 from followersdata_async.cli import main
-from followersdata_async.cli.commands.status import answered
+from followersdata_async.cli.commands.status import report_batch
 from followersdata_async.cli.output import write_rows
 from followersdata_async.cli.progress import escape_controls, print_message
 from followersdata_async.cli.signals import run_interruptible
@@ -104,7 +104,7 @@ def test_a_key_that_is_refused_in_the_middle_does_not_undo_what_came_before(pane
                     panel.next("refused", message="Incorrect API key", times=None)
 
             client.events.add(note)
-            return await answered("cancel", range(1, 301), client.stream_cancel, ("accepted",), "jsonl")
+            return await report_batch("cancel", range(1, 301), client.stream_cancel, ("accepted",), "jsonl")
 
     with pytest.raises(AuthenticationError):
         run_interruptible(partial(command))

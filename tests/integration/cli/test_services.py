@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from followersdata_async.cli import main
-from followersdata_async.cli.commands.services import Choice
+from followersdata_async.cli.commands.services import ServiceFilter
 from followersdata_async.models import Service, ServiceKind
 
 if TYPE_CHECKING:
@@ -48,25 +48,25 @@ CATALOGUE = [
 
 
 @pytest.mark.parametrize(
-    ("choice", "ids"),
+    ("selection", "ids"),
     [
-        (Choice(), [3, "b", 1, "A"]),
-        (Choice(search="INSTAGRAM"), [3, "b", 1]),
-        (Choice(search="likes insta"), ["b"]),
-        (Choice(search="package"), ["A"]),
-        (Choice(search="tiktok"), []),
-        (Choice(max_rate=Decimal(2)), [3, "b"]),
-        (Choice(search="instagram", max_rate=Decimal(1)), [3]),
-        (Choice(sort="rate"), [3, "b", "A", 1]),
-        (Choice(sort="service"), [1, 3, "A", "b"]),
-        (Choice(sort="name"), [3, "b", 1, "A"]),
-        (Choice(sort="category"), [1, 3, "b", "A"]),
-        (Choice(sort="max"), ["A", 3, "b", 1]),
+        (ServiceFilter(), [3, "b", 1, "A"]),
+        (ServiceFilter(search="INSTAGRAM"), [3, "b", 1]),
+        (ServiceFilter(search="likes insta"), ["b"]),
+        (ServiceFilter(search="package"), ["A"]),
+        (ServiceFilter(search="tiktok"), []),
+        (ServiceFilter(max_rate=Decimal(2)), [3, "b"]),
+        (ServiceFilter(search="instagram", max_rate=Decimal(1)), [3]),
+        (ServiceFilter(sort="rate"), [3, "b", "A", 1]),
+        (ServiceFilter(sort="service"), [1, 3, "A", "b"]),
+        (ServiceFilter(sort="name"), [3, "b", 1, "A"]),
+        (ServiceFilter(sort="category"), [1, 3, "b", "A"]),
+        (ServiceFilter(sort="max"), ["A", 3, "b", 1]),
     ],
 )
-def test_a_choice_of_services(choice: Choice, ids: list[int | str]) -> None:
+def test_a_choice_of_services(selection: ServiceFilter, ids: list[int | str]) -> None:
     """All words, in any order and case; sorted as people sort, and those without a value last."""
-    assert [service.service for service in choice.of(CATALOGUE)] == ids
+    assert [service.service for service in selection.apply(CATALOGUE)] == ids
 
 
 def test_the_command_says_how_many_there_are(capsys: Captured) -> None:

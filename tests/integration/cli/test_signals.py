@@ -17,7 +17,7 @@ import pytest
 
 from followersdata_async import AsyncClient, InvalidRequestError, NotSentError, orders
 from followersdata_async.cli import main
-from followersdata_async.cli.commands.status import answered
+from followersdata_async.cli.commands.status import report_batch
 from followersdata_async.cli.progress import print_message
 from followersdata_async.cli.signals import InterruptHandler, get_interrupt_handler, run_interruptible
 from followersdata_async.events import RequestEnded, RequestStarted
@@ -204,7 +204,7 @@ def test_an_answer_that_comes_in_time_is_written(panel: Sandbox, capsys: Capture
             AsyncClient(panel.key, url=panel.url, concurrency=1)
         ) as client:
             interrupt_at(client, RequestStarted)
-            return await answered("cancel", range(1, 1001), client.stream_cancel, ("accepted",), "jsonl")
+            return await report_batch("cancel", range(1, 1001), client.stream_cancel, ("accepted",), "jsonl")
 
     assert (run_interruptible(command, ended.append), ended) == (130, [])
     written = capsys.readouterr()
@@ -252,7 +252,7 @@ def test_what_takes_too_long_is_left(panel: Sandbox, capsys: Captured) -> None:
     async def command() -> int:
         async with get_interrupt_handler().count_requests(AsyncClient(panel.key, url=panel.url)) as client:
             interrupt_at(client, RequestStarted)
-            return await answered("status", [1, 2], client.stream_status, ("status",), "jsonl")
+            return await report_batch("status", [1, 2], client.stream_status, ("status",), "jsonl")
 
     anyio.run(until_it_exits, command)
     assert "requests; 2 have no answer\n" in capsys.readouterr().err

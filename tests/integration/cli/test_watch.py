@@ -14,7 +14,7 @@ from rich.console import Console
 
 from followersdata_async import AsyncClient, Change, Failed, OrderState, OrderStatus, PanelUnavailableError, PollPolicy
 from followersdata_async.cli import main
-from followersdata_async.cli.commands.watch import watched
+from followersdata_async.cli.commands.watch import watch_orders
 from followersdata_async.cli.live_view import LiveView, show_live_view
 from followersdata_async.sandbox import Sandbox
 
@@ -45,7 +45,7 @@ def live_orders(output_format: Format, *, until_final: bool = False) -> int:
             form = {"service": "3", "link": "https://example.com/p", "key": panel.key, "action": "add"}
             ids = [(await http.post(panel.url, data=form)).json()["order"] for _ in range(3)]
             policy = PollPolicy(min_delay=0.005, max_delay=0.05)
-            return await watched(client, ids, policy, output_format, until_final=until_final)
+            return await watch_orders(client, ids, policy, output_format, until_final=until_final)
 
     return anyio.run(run)
 

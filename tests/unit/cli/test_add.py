@@ -8,7 +8,7 @@ from decimal import Decimal
 import anyio
 import pytest
 
-from followersdata_async.cli.commands.add import placed
+from followersdata_async.cli.commands.add import submit_order
 from followersdata_async.cli.options import ConsentOptions, OrderOptions
 from followersdata_async.models import Service, ServiceKind
 
@@ -37,10 +37,10 @@ def test_a_type_that_nobody_knows_is_sent_as_it_is(
         sent.append(cost)
         return 5
 
-    assert anyio.run(placed, client, "1", fields, dry, "json", send) == 0
+    assert anyio.run(submit_order, client, "1", fields, dry, "json", send) == 0
     shown = json.loads(capsys.readouterr().out)["price"]
     assert shown is None if price is None else Decimal(shown) == Decimal(price)
     assert sent == []
-    assert anyio.run(placed, client, "1", fields, wet, "json", send) == 5
+    assert anyio.run(submit_order, client, "1", fields, wet, "json", send) == 5
     assert ("the price is unknown" in capsys.readouterr().err) is (price is None)
     assert sent == [price and Decimal(price)]

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from decimal import Decimal
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, final
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, final
 
 from attrs import frozen
 
 from ..._catalogue import services_diff
-from ..._wire import decoding as answers
-from ..._wire import encoding
-from ..._wire.error_phrases import Words
-from ..._wire.messages import Answer
-from ...errors import FollowersDataError
+from ...models import Service, ServiceKind, id_text
 from ..exit_codes import SUCCESS
 from ..input import UsageError, check_amount
 from ..options import DEFAULT_CONNECTION, ConnectionOptions
@@ -24,11 +21,22 @@ from ..progress import print_message, show_spinner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    from ...models import Service
+    from types import UnionType
 
 COLUMNS = ("service", "name", "type", "category", "rate", "min", "max", "refill", "cancel")
 DIFF_COLUMNS = ("change", "service", "name", "what", "before", "after")
+_FIELD_TYPES: Mapping[str, type | UnionType] = {
+    "name": str,
+    "type": str,
+    "category": str | None,
+    "min": int | None,
+    "max": int | None,
+    "refill": bool | None,
+    "cancel": bool | None,
+    "dripfeed": bool | None,
+    "extra": dict,
+}
+"""The fields of a service in a saved catalogue that are used as they are in JSON."""
 
 
 @final
@@ -145,23 +153,59 @@ def _read_catalogue(file: Path) -> list[Service]:
         if not text:
             msg = f"{file} is empty: what has written it did not come to its end"
             raise UsageError(msg)
-        rows = json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines()]
-        return _parse_services(rows)
+        rows = _load_json(text) if text.startswith("[") else [_load_json(line) for line in text.splitlines()]
+        return [_parse_service(row) for row in rows]
     except OSError as error:
         msg = f"{file}: {error.strerror or error}"
         raise UsageError(msg) from error
-    except (ValueError, TypeError, FollowersDataError) as error:
+    except (ValueError, TypeError, ArithmeticError) as error:
         msg = f"{file} is no catalogue that --format json or jsonl has written: {error}"
         raise UsageError(msg) from error
 
 
 def _normalize_catalogue(catalogue: Iterable[Service]) -> list[Service]:
     """Return the catalogue as it would be read from a file, where amounts are strings."""
-    return _parse_services([to_row(service) for service in catalogue])
+    return [_parse_service(to_row(service)) for service in catalogue]
 
 
-def _parse_services(rows: Iterable[Mapping[str, Any]]) -> list[Service]:
-    """Return the services of rows, read like the response of a panel."""
-    fields = [{name: row[name] for name in row if name not in {"kind", "extra"}} | row.get("extra", {}) for row in rows]
-    answer = Answer(status=200, body=json.dumps(fields).encode())
-    return answers.services(encoding.services_request(), answer, Words({}))
+def _load_json(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    return json.loads(text, parse_float=Decimal, parse_constant=_reject_constant)
+
+
+def _reject_constant(name: str) -> NoReturn:
+    msg = f"{name} is not a number in JSON"
+    raise ValueError(msg)
+
+
+def _parse_service(row: Any) -> Service:  # noqa: ANN401 - any JSON value
+    """Return the service in a row. Its kind is left out, because it follows from the type.
+
+    Raises:
+        TypeError: the row, the id or another field has the wrong type.
+        ValueError: the id or the rate is invalid.
+    """
+    if not isinstance(row, dict):
+        msg = f"a service is an object, and not {str(row)[:40]!r}"
+        raise TypeError(msg)
+    fields: dict[str, Any] = {name: row.get(name) for name in _FIELD_TYPES} | {"extra": row.get("extra", {})}
+    for name, value in fields.items():
+        if not isinstance(value, _FIELD_TYPES[name]):
+            msg = f"the {name} of a service cannot be {str(value)[:40]!r}"
+            raise TypeError(msg)
+    id_text(row.get("service"))
+    return Service(service=row["service"], kind=ServiceKind.UNKNOWN, rate=_parse_rate(row.get("rate")), **fields)
+
+
+def _parse_rate(value: object) -> Decimal:
+    """Return the rate that a string or a number in JSON stands for.
+
+    Raises:
+        ValueError: the value is not a finite number.
+    """
+    with suppress(ArithmeticError):
+        if isinstance(value, str | int | Decimal) and not isinstance(value, bool):
+            amount = Decimal(value)
+            if amount.is_finite():
+                return amount
+    msg = f"the rate of a service cannot be {str(value)[:40]!r}"
+    raise ValueError(msg)

@@ -118,6 +118,18 @@ def test_what_was_written_a_moment_ago_has_not_changed(capsys: Captured, tmp_pat
         assert (json.loads(captured.out), captured.err) == ([], "0 added, 0 removed, 0 repriced, 0 changed\n")
 
 
+def test_a_rate_that_is_a_number_is_read_exactly(capsys: Captured, tmp_path: Path) -> None:
+    """A float would round it. The kind of a service is not compared, because it follows from the type."""
+    rows = written(capsys)
+    file = tmp_path / "old.json"
+    text = json.dumps([rows[0] | {"kind": "of a later version"}, *rows[1:]])
+    file.write_text(text.replace('"rate": "0.90"', '"rate": 0.9000000000000000000000000000000000000001', 1))
+    capsys.readouterr()
+    assert main(["services", "--diff", str(file), "--format", "json"]) == 0
+    (change,) = json.loads(capsys.readouterr().out)
+    assert (change["before"], change["after"]) == ("0.9000000000000000000000000000000000000001", "0.90")
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -125,6 +137,19 @@ def test_what_was_written_a_moment_ago_has_not_changed(capsys: Captured, tmp_pat
         (b"service,name\n1,a\n", "is no catalogue that --format json or jsonl has written"),
         (b'[{"id": 1}]', "is no catalogue"),
         (b'{"error": "x"}', "is no catalogue"),
+        (b"[1]", "is no catalogue that --format json or jsonl has written: a service is an object, and not '1'"),
+        (b'[{"service": true, "name": "A", "type": "B", "rate": "1"}]', "an id is an int or a str, not bool"),
+        (b'[{"service": "1 2", "name": "A", "type": "B", "rate": "1"}]', "the id '1 2' has a comma, a blank"),
+        (b'[{"service": 1, "type": "B", "rate": "1"}]', "the name of a service cannot be 'None'"),
+        (b'[{"service": 1, "name": "A", "type": "B"}]', "the rate of a service cannot be 'None'"),
+        (b'[{"service": 1, "name": "A", "type": "B", "rate": "NaN"}]', "the rate of a service cannot be 'NaN'"),
+        (b'[{"service": 1, "name": "A", "type": "B", "rate": "one"}]', "the rate of a service cannot be 'one'"),
+        (b'[{"service": 1, "name": "A", "type": "B", "rate": NaN}]', "NaN is not a number in JSON"),
+        (b'[{"service": 1, "name": "A", "type": "B", "rate": "1", "min": "9"}]', "the min of a service cannot be '9'"),
+        (
+            b'[{"service": 1, "name": "A", "type": "B", "rate": "1", "extra": 9}]',
+            "the extra of a service cannot be '9'",
+        ),
         (b"\xff", "is no catalogue"),
     ],
 )

@@ -54,7 +54,7 @@ def to_json(value: object) -> Json:
         case None | bool() | int() | float() | str():
             return value
         case Decimal():
-            return format(value, "f")
+            return format_amount(value)
         case Enum():
             return to_json(value.value)
         case Exception():
@@ -67,6 +67,11 @@ def to_json(value: object) -> Json:
             return [to_json(part) for part in value]
     msg = f"{type(value).__name__} has no form in JSON: give a value of this library, or plain ones"
     raise TypeError(msg)
+
+
+def format_amount(value: Decimal) -> str:
+    """Return an amount in plain decimal notation, without an exponent: ``0.0000001``, not ``1E-7``."""
+    return format(value, "f")
 
 
 def parts_of(value: Plain) -> list[tuple[str, object]]:

@@ -6,8 +6,6 @@ import csv
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
 from attrs import asdict
@@ -17,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .._serialization import to_json
 from ..models import Failed, Ok, Refused, Unreported
 from .progress import escape_controls
 
@@ -35,22 +34,9 @@ _MIN_TEXT_WIDTH = 6
 """How narrow a column of text may become, in characters."""
 
 
-def to_plain(value: object) -> object:
-    """Return a value in the form that JSON has for it: amounts are strings, so that they stay exact."""
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, Mapping):
-        return {str(name): to_plain(part) for name, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [to_plain(part) for part in value]
-    return value
-
-
 def to_row(value: AttrsInstance) -> Row:
-    """Return the fields of a model as a row."""
-    return {name: to_plain(part) for name, part in asdict(value, recurse=False).items()}
+    """Return the fields of a model as a row, each in the form that JSON has for it."""
+    return {name: to_json(part) for name, part in asdict(value, recurse=False).items()}
 
 
 def outcome_to_row(outcome: Outcome[AttrsInstance]) -> Row:
@@ -74,7 +60,7 @@ def change_to_row(change: Change) -> Row:
 def write_rows(rows: Sequence[Row], columns: Sequence[str], format: Format) -> None:
     """Write rows to standard output. Tables and CSV have only the given columns."""
     if format == "json":
-        sys.stdout.write(json.dumps(rows, indent=2, default=str) + "\n")
+        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
     elif format == "jsonl":
         for row in rows:
             write_json_line(row)
@@ -89,14 +75,16 @@ def write_rows(rows: Sequence[Row], columns: Sequence[str], format: Format) -> N
 def write_row(row: Row, columns: Sequence[str], format: Format) -> None:
     """Write a single row: in JSON as an object instead of a list."""
     if format == "json":
-        sys.stdout.write(json.dumps(row, indent=2, default=str) + "\n")
+        sys.stdout.write(json.dumps(row, indent=2) + "\n")
     else:
         write_rows([row], columns, format)
 
 
-def write_json_line(row: Row) -> None:
-    """Write one row as a line of JSON."""
-    sys.stdout.write(json.dumps(row, default=str) + "\n")
+def write_json_line(row: Row, *, flush: bool = False) -> None:
+    """Write one row as a line of JSON. With ``flush``, a reader gets it at once."""
+    sys.stdout.write(json.dumps(row) + "\n")
+    if flush:
+        sys.stdout.flush()
 
 
 def write_table(rows: Sequence[Row], columns: Sequence[str]) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 
+from ..._serialization import format_amount
 from ...client import AsyncClient
 from ...models import Service, id_text
 from ...orders import Order, Raw, TypedOrder, for_service
@@ -71,11 +72,12 @@ async def submit_order(
     if problems := order.problems(row):
         raise UsageError("; ".join(problems))
     price = _compute_price(order, row)
+    price_text = None if price is None else format_amount(price)
     if consent.dry_run:
-        preview: Row = {"name": row.name, "price": price and str(price), **order.fields()}
+        preview: Row = {"name": row.name, "price": price_text, **order.fields()}
         write_row(preview, tuple(preview), format)
         return SUCCESS
-    print_message(f"{row.name} ({row.type}): the price is {'unknown' if price is None else price}")
+    print_message(f"{row.name} ({row.type}): the price is {price_text or 'unknown'}")
     if not (consent.yes or _confirm(input)):
         print_message("nothing was ordered")
         return INTERRUPTED

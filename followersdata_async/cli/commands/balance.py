@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from decimal import Decimal
 from typing import Annotated
@@ -10,6 +9,7 @@ from typing import Annotated
 import anyio
 from cyclopts import Parameter
 
+from ..._serialization import format_amount
 from ..._validators import check_seconds
 from ...client import AsyncClient
 from ...errors import AuthenticationError, FollowersDataError
@@ -76,8 +76,9 @@ async def watch_balance(client: AsyncClient, interval: float, alert_below: Decim
             print_message(f"followersdata: {error}")
         else:
             if balance != before:
-                write_json_line({"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **to_row(balance)})
-                sys.stdout.flush()
+                write_json_line(
+                    {"at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), **to_row(balance)}, flush=True
+                )
             if (
                 alert_below is not None
                 and balance.balance < alert_below
@@ -90,6 +91,5 @@ async def watch_balance(client: AsyncClient, interval: float, alert_below: Decim
 
 def _print_alert(balance: Balance, alert_below: Decimal) -> None:
     ring_bell()
-    print_message(
-        f"the balance is {balance.balance} {balance.currency or ''}".rstrip() + f", below {alert_below}: pay in soon"
-    )
+    amount = f"{format_amount(balance.balance)} {balance.currency or ''}".rstrip()
+    print_message(f"the balance is {amount}, below {format_amount(alert_below)}: pay in soon")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, final
 from attrs import asdict, frozen
 from cyclopts import Parameter
 
+from ..._serialization import format_amount
 from ...client import AsyncClient
 from ...orders import CustomComments, Default, Package
 from ..exit_codes import SOME_FAILED, SUCCESS
@@ -98,11 +99,12 @@ async def run_bulk_demo(orders: int, latency: float, dialect: str, format: Forma
     ):
         print_message(f"sandbox at {sandbox.url}")
         print_message(f"catalogue: {len(await client.services())} services")
-        before = (await client.balance()).balance
+        before = await client.balance()
         with get_interrupt_handler().finish_in_flight():
             placed = [(await client.add(order)).order for order in _ORDERS[:orders]]
         after = await client.balance()
-        print_message(f"placed {len(placed)} orders; balance {before} → {after.balance} {after.currency}")
+        amounts = f"{format_amount(before.balance)} → {format_amount(after.balance)} {after.currency}"
+        print_message(f"placed {len(placed)} orders; balance {amounts}")
         ids: list[Id] = [*range(1, orders - len(placed) + 1), *placed]
         status = await _time_step("status", ids, client)
         steps = [status, *[await _time_step(step, ids[-_WRITTEN_ORDERS:], client) for step in ("refill", "cancel")]]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from ..._serialization import format_amount
 from ...client import AsyncClient
 from ...orders import Order
 from ..examples import EXAMPLES
@@ -169,8 +169,7 @@ async def _poll_until_interrupted(client: AsyncClient, db: str, panel: str) -> i
         with show_live_view(view, "jsonl"):
             async for change in changes:
                 view.record_change(change, changes.requests)
-                write_json_line(change_to_row(change))
-                sys.stdout.flush()
+                write_json_line(change_to_row(change), flush=True)
     return SUCCESS
 
 
@@ -216,7 +215,8 @@ async def ledger_unknown(*, db: Database = DEFAULT_DATABASE, format: Format = "t
         receipts = [receipt async for receipt in ledger.unknown()]
     write_rows([to_row(receipt) for receipt in receipts], RECEIPT_COLUMNS, format)
     costs = [receipt.cost for receipt in receipts if receipt.cost is not None]
-    print_message(f"{len(receipts):,} unknown" + (f", {sum(costs)} at risk" if costs else ""))
+    risk = f", {format_amount(sum(costs, Decimal(0)))} at risk" if costs else ""
+    print_message(f"{len(receipts):,} unknown{risk}")
     return UNKNOWN if receipts else SUCCESS
 
 

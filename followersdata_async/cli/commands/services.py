@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, final
 from attrs import frozen
 
 from ..._catalogue import services_diff
+from ..._serialization import format_amount
 from ...models import Service, ServiceKind, id_text
 from ..exit_codes import SUCCESS
 from ..input import UsageError, check_amount
@@ -122,7 +123,10 @@ def _write_changes(file: Path, catalogue: Sequence[Service], selection: ServiceF
     diff = services_diff(old, new)
     rows = [_create_row("added", service) for service in diff.added]
     rows += [_create_row("removed", service) for service in diff.removed]
-    rows += [_create_row("repriced", after, "rate", before.rate, after.rate) for before, after in diff.repriced]
+    rows += [
+        _create_row("repriced", after, "rate", format_amount(before.rate), format_amount(after.rate))
+        for before, after in diff.repriced
+    ]
     for old_service, new_service in diff.changed:
         before, after = to_row(old_service), to_row(new_service)
         names = [name for name in after if name not in {"service", "rate", "kind"} and before[name] != after[name]]

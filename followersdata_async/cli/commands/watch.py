@@ -90,19 +90,17 @@ async def watch_orders(
 def _create_change_writer(format: Format) -> Callable[[Change], None]:
     """Return a function that writes a change at once as JSON or CSV. Tables and JSON lists are written at the end."""
     if format == "jsonl":
-        return lambda change: _write_and_flush(write_json_line, _to_nested_row(change))
-    if format == "csv":
-        rows: csv.DictWriter[str] = csv.DictWriter(
-            sys.stdout, CHANGE_COLUMNS, extrasaction="ignore", lineterminator="\n"
-        )
-        rows.writeheader()
-        return lambda change: _write_and_flush(rows.writerow, change_to_row(change))
-    return lambda _: None
+        return lambda change: write_json_line(_to_nested_row(change), flush=True)
+    if format != "csv":
+        return lambda _: None
+    rows: csv.DictWriter[str] = csv.DictWriter(sys.stdout, CHANGE_COLUMNS, extrasaction="ignore", lineterminator="\n")
+    rows.writeheader()
 
+    def write_csv_row(change: Change) -> None:
+        rows.writerow(change_to_row(change))
+        sys.stdout.flush()
 
-def _write_and_flush(write_row: Callable[[Row], object], row: Row) -> None:
-    write_row(row)
-    sys.stdout.flush()
+    return write_csv_row
 
 
 def _to_nested_row(change: Change) -> Row:

@@ -85,6 +85,14 @@ def test_a_watch_says_each_time_that_it_falls_below(monkeypatch: pytest.MonkeyPa
     ]
 
 
+def test_amounts_have_no_exponent(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """However small they are."""
+    watch_until_refused(monkeypatch, Account("1E-7"), "1E-6")
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["balance"] == "0.0000001"
+    assert captured.err == "the balance is 0.0000001 USD, below 0.000001: pay in soon\n"
+
+
 def test_on_a_terminal_it_rings(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
     """And only there."""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)

@@ -16,10 +16,26 @@ from followersdata_async.models import Service, ServiceKind
 class FakeClient:
     """A panel whose only service is of a type that nobody knows."""
 
+    def __init__(self, rate: str = "0.90") -> None:
+        self._rate = Decimal(rate)
+
     async def services(self) -> list[Service]:
         """The catalogue."""
         kind = ServiceKind.UNKNOWN
-        return [Service(service=1, name="Spread", type="Likes spread", kind=kind, rate=Decimal("0.90"))]
+        return [Service(service=1, name="Spread", type="Likes spread", kind=kind, rate=self._rate)]
+
+
+def test_a_price_has_no_exponent(capsys: pytest.CaptureFixture[str]) -> None:
+    """However low the rate is."""
+    client, order = FakeClient(rate="1E-7"), OrderOptions(link="a.b", quantity=1000)
+
+    async def send(*_: object) -> int:
+        return 0
+
+    assert anyio.run(submit_order, client, "1", order, ConsentOptions(dry_run=True), "json", send) == 0
+    assert json.loads(capsys.readouterr().out)["price"] == "0.0000001"
+    assert anyio.run(submit_order, client, "1", order, ConsentOptions(yes=True), "json", send) == 0
+    assert capsys.readouterr().err == "Spread (Likes spread): the price is 0.0000001\n"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from followersdata_async.cli.output import outcome_to_row, to_plain
+from followersdata_async.cli.output import outcome_to_row, to_row
 from followersdata_async.errors import NotSentError, OrderNotFoundError
 from followersdata_async.models import Failed, Ok, OrderState, OrderStatus, Outcome, Refill, Refused, Unreported
 
@@ -15,6 +15,9 @@ from followersdata_async.models import Failed, Ok, OrderState, OrderStatus, Outc
     ("value", "shown"),
     [
         (Decimal("0.27819"), "0.27819"),
+        (Decimal("1E-7"), "0.0000001"),
+        (Decimal("0E-8"), "0.00000000"),
+        (Decimal("1.5E+3"), "1500"),
         (OrderState.PARTIAL, "partial"),
         ((1, "a"), [1, "a"]),
         ({"a": Decimal(1)}, {"a": "1"}),
@@ -24,7 +27,7 @@ from followersdata_async.models import Failed, Ok, OrderState, OrderStatus, Outc
 )
 def test_a_value_is_shown_as_json_has_it(value: object, shown: object) -> None:
     """Amounts as texts, so that they stay exact."""
-    assert to_plain(value) == shown
+    assert to_row(Refill(extra={"value": value}))["extra"] == {"value": shown}
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,8 @@ def watch_until_refused(monkeypatch: pytest.MonkeyPatch, account: Account, least
     return slept
 
 
-def test_a_watch_writes_what_changes(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
-    """As lines of JSON with their time; a look that fails is said, and made up for."""
+def test_watch_writes_each_change(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """As lines of JSON with a time. A failed request is printed, and the next one follows."""
     account = Account("10", "10", NotSentError("gone"), "10", "9.5")
     assert watch_until_refused(monkeypatch, account) == [60.0] * 5
     captured = capsys.readouterr()
@@ -76,8 +76,8 @@ def test_a_watch_writes_what_changes(monkeypatch: pytest.MonkeyPatch, capsys: Ca
     assert captured.err.startswith("followersdata: gone")
 
 
-def test_a_watch_says_each_time_that_it_falls_below(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
-    """Once for each fall, also for a balance that is low from the beginning."""
+def test_watch_alerts_each_time_the_balance_falls_below(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """Once for each fall, and also for a balance that is low from the start."""
     watch_until_refused(monkeypatch, Account("40", "30", "60", "50", "49"), "50")
     assert capsys.readouterr().err.splitlines() == [
         "the balance is 40 USD, below 50: pay in soon",
@@ -93,8 +93,8 @@ def test_amounts_have_no_exponent(monkeypatch: pytest.MonkeyPatch, capsys: Captu
     assert captured.err == "the balance is 0.0000001 USD, below 0.000001: pay in soon\n"
 
 
-def test_on_a_terminal_it_rings(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
-    """And only there."""
+def test_alert_rings_the_bell_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """And nowhere else."""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     watch_until_refused(monkeypatch, Account("40"), "50")
     assert capsys.readouterr().err == "\athe balance is 40 USD, below 50: pay in soon\n"

@@ -93,8 +93,8 @@ def test_what_an_encoding_does_not_have_is_an_escape() -> None:
     assert done.stdout == b"\\u20bd \\ud800\n"
 
 
-def test_a_key_that_is_refused_in_the_middle_does_not_undo_what_came_before(panel: Sandbox, capsys: Captured) -> None:
-    """A hundred cancellations were asked for: their rows are written, and then the error ends it."""
+def test_outcomes_before_a_rejected_key_are_written(panel: Sandbox, capsys: Captured) -> None:
+    """A hundred cancellations were sent: their rows are written, and then the error ends the command."""
 
     async def command() -> int:
         async with AsyncClient(panel.key, url=panel.url, concurrency=1) as client:
@@ -116,8 +116,8 @@ def test_a_key_that_is_refused_in_the_middle_does_not_undo_what_came_before(pane
 
 
 @pytest.mark.parametrize("output_format", ["table", "json", "jsonl"])
-def test_what_a_panel_says_moves_no_cursor(output_format: Any, capsys: Captured) -> None:
-    """People read escapes; programs get the text as their format has it."""
+def test_control_characters_from_a_panel_are_escaped(output_format: Any, capsys: Captured) -> None:
+    """In tables and messages. The formats for programs keep the text."""
     write_rows([{"id": 1, "message": "a\x1b[2Jb\nc"}], ("id", "message"), output_format)
     out = capsys.readouterr().out
     assert "\x1b" not in out

@@ -64,8 +64,8 @@ CATALOGUE = [
         (ServiceFilter(sort="max"), ["A", 3, "b", 1]),
     ],
 )
-def test_a_choice_of_services(selection: ServiceFilter, ids: list[int | str]) -> None:
-    """All words, in any order and case; sorted as people sort, and those without a value last."""
+def test_services_are_filtered_and_sorted(selection: ServiceFilter, ids: list[int | str]) -> None:
+    """By all words, in any order and case. Services without a value to sort by come last."""
     assert [service.service for service in selection.apply(CATALOGUE)] == ids
 
 
@@ -81,10 +81,8 @@ def test_the_command_says_how_many_there_are(capsys: Captured) -> None:
 
 
 @pytest.mark.parametrize("output_format", ["json", "jsonl"])
-def test_a_catalogue_is_compared_with_one_that_was_written(
-    capsys: Captured, tmp_path: Path, output_format: str
-) -> None:
-    """A row for each fact that is another."""
+def test_catalogue_is_compared_with_a_saved_one(capsys: Captured, tmp_path: Path, output_format: str) -> None:
+    """There is a row for each difference."""
     rows = written(capsys)
     assert rows[0]["service"] == 1
     rows[0] |= {"rate": "0.80", "name": "Old name"}
@@ -108,8 +106,8 @@ def test_a_catalogue_is_compared_with_one_that_was_written(
     assert [row["service"] for row in json.loads(capsys.readouterr().out)] == [99]
 
 
-def test_what_was_written_a_moment_ago_has_not_changed(capsys: Captured, tmp_path: Path) -> None:
-    """In both formats that can be read back."""
+def test_catalogue_saved_a_moment_ago_has_not_changed(capsys: Captured, tmp_path: Path) -> None:
+    """In both formats that can be read again."""
     for output_format in ("json", "jsonl"):
         assert main(["services", "--format", output_format]) == 0
         (tmp_path / output_format).write_text(capsys.readouterr().out)
@@ -118,7 +116,7 @@ def test_what_was_written_a_moment_ago_has_not_changed(capsys: Captured, tmp_pat
         assert (json.loads(captured.out), captured.err) == ([], "0 added, 0 removed, 0 repriced, 0 changed\n")
 
 
-def test_a_rate_that_is_a_number_is_read_exactly(capsys: Captured, tmp_path: Path) -> None:
+def test_rate_in_a_saved_catalogue_is_read_exactly(capsys: Captured, tmp_path: Path) -> None:
     """A float would round it. The kind of a service is not compared, because it follows from the type."""
     rows = written(capsys)
     file = tmp_path / "old.json"
@@ -153,10 +151,10 @@ def test_a_rate_that_is_a_number_is_read_exactly(capsys: Captured, tmp_path: Pat
         (b"\xff", "is no catalogue"),
     ],
 )
-def test_a_file_that_is_no_catalogue_is_exit_2(
+def test_file_that_is_not_a_catalogue_is_exit_2(
     capsys: Captured, tmp_path: Path, content: bytes | None, says: str
 ) -> None:
-    """With its name."""
+    """The message has the name of the file."""
     if content is not None:
         (tmp_path / "old").write_bytes(content)
     assert main(["services", "--diff", str(tmp_path / "old")]) == 2

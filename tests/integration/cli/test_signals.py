@@ -195,8 +195,8 @@ def interrupt_at(client: AsyncClient, moment: type[ClientEvent]) -> None:
     client.events.add(lambda event: pending.pop()() if isinstance(event, moment) and pending else None)
 
 
-def test_an_answer_that_comes_in_time_is_written(panel: Sandbox, capsys: Captured) -> None:
-    """And what was not sent yet is not sent."""
+def test_answer_within_the_grace_period_is_written(panel: Sandbox, capsys: Captured) -> None:
+    """Requests that were not sent yet are not sent."""
     ended: list[int] = []
 
     async def command() -> int:
@@ -213,8 +213,8 @@ def test_an_answer_that_comes_in_time_is_written(panel: Sandbox, capsys: Capture
     assert written.err.endswith("interrupted; 1 requests were answered; nothing else was sent\n")
 
 
-def test_an_order_that_is_answered_in_time_is_written(panel: Sandbox, capsys: Captured) -> None:
-    """With its id; what would come after it is not done."""
+def test_order_answered_within_the_grace_period_is_written(panel: Sandbox, capsys: Captured) -> None:
+    """With its id. The commands after it are not run."""
 
     async def command() -> int:
         async with get_interrupt_handler().count_requests(AsyncClient(panel.key, url=panel.url)) as client:
@@ -245,8 +245,8 @@ async def until_it_exits(command: Callable[[], Awaitable[int]]) -> None:
         group.cancel_scope.cancel()
 
 
-def test_what_takes_too_long_is_left(panel: Sandbox, capsys: Captured) -> None:
-    """What is known is written, and the process would end."""
+def test_requests_beyond_the_grace_period_are_abandoned(panel: Sandbox, capsys: Captured) -> None:
+    """The known outcomes are written, and the process would exit."""
     panel.next("late", seconds=3600.0)
 
     async def command() -> int:
@@ -258,8 +258,8 @@ def test_what_takes_too_long_is_left(panel: Sandbox, capsys: Captured) -> None:
     assert "requests; 2 have no answer\n" in capsys.readouterr().err
 
 
-def test_writes_under_way_are_named(panel: Sandbox) -> None:
-    """And those that were answered are counted, also with a refusal; what failed was not answered."""
+def test_summary_names_the_writes_in_flight(panel: Sandbox) -> None:
+    """Requests that were answered are counted, also those with a refusal. Requests that failed are not."""
     handler = InterruptHandler()
     client = handler.count_requests(AsyncClient(panel.key, url=panel.url))
     common: Any = {"call": 1, "ids": 1, "attempt": 1}

@@ -25,7 +25,7 @@ class FakeClient:
         return [Service(service=1, name="Spread", type="Likes spread", kind=kind, rate=self._rate)]
 
 
-def test_a_price_has_no_exponent(capsys: pytest.CaptureFixture[str]) -> None:
+def test_price_has_no_exponent(capsys: pytest.CaptureFixture[str]) -> None:
     """However low the rate is."""
     client, order = FakeClient(rate="1E-7"), OrderOptions(link="a.b", quantity=1000)
 
@@ -41,10 +41,10 @@ def test_a_price_has_no_exponent(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("fields", "price"), [(OrderOptions(link="a.b"), None), (OrderOptions(link="a.b", quantity=1000), "0.9")]
 )
-def test_a_type_that_nobody_knows_is_sent_as_it_is(
+def test_order_of_an_unknown_type_is_sent_unchanged(
     fields: OrderOptions, price: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its price is said where the fields tell it, and said to be unknown where they do not."""
+    """Its price is printed if the fields determine it, and as unknown if they do not."""
     client = FakeClient()
     dry, wet = ConsentOptions(dry_run=True), ConsentOptions(yes=True)
     sent: list[Decimal | None] = []

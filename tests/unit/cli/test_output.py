@@ -25,8 +25,8 @@ from followersdata_async.models import Failed, Ok, OrderState, OrderStatus, Outc
         (True, True),
     ],
 )
-def test_a_value_is_shown_as_json_has_it(value: object, shown: object) -> None:
-    """Amounts as texts, so that they stay exact."""
+def test_value_in_a_row_has_its_json_form(value: object, shown: object) -> None:
+    """Amounts are strings without an exponent, so that they stay exact."""
     assert to_row(Refill(extra={"value": value}))["extra"] == {"value": shown}
 
 
@@ -42,6 +42,6 @@ def test_a_value_is_shown_as_json_has_it(value: object, shown: object) -> None:
         (Failed(1, NotSentError("gone")), {"id": 1, "outcome": "failed", "error": "NotSentError", "message": "gone"}),
     ],
 )
-def test_an_outcome_is_a_row(outcome: Outcome[OrderStatus], row: dict[str, object]) -> None:
-    """Its id, what it is, and the value or the error."""
+def test_outcome_becomes_a_row(outcome: Outcome[OrderStatus], row: dict[str, object]) -> None:
+    """It has the id, the outcome, and the value or the error."""
     assert outcome_to_row(outcome) == row

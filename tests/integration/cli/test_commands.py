@@ -526,6 +526,13 @@ def test_the_module_runs_as_the_command(tmp_path: Path) -> None:
     assert done.stdout.strip()
 
 
+def test_app_imports_no_library_of_another_extra() -> None:
+    """A command imports what it alone needs when it runs, so that every other command starts fast."""
+    code = "import followersdata_async.cli.app, sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) & {"sqlalchemy", "alembic", "starlette", "uvicorn", "keyring"} == set()
+
+
 def test_without_its_extra_the_command_says_what_to_install(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     """And nothing else."""
     monkeypatch.delitem(sys.modules, "followersdata_async.cli.app")

@@ -69,7 +69,7 @@ def to_json(value: object) -> Json:
 
 
 def format_amount(amount: Decimal) -> str:
-    """Return an amount in plain decimal notation, exact and without an exponent."""
+    """Return an amount in plain decimal notation, exact and without an exponent: ``0.0000001``, not ``1E-7``."""
     return format(amount, "f")
 
 

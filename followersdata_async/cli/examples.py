@@ -1,4 +1,4 @@
-"""What people type, at the end of each command's help."""
+"""Examples of use, at the end of the help of each command."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ _LINES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def _shown(lines: tuple[str, ...]) -> str:
+def _format_examples(lines: tuple[str, ...]) -> str:
     return "Examples:\n\n" + "\n".join(f"  {line if '|' in line else 'followersdata ' + line}" for line in lines)
 
 
-EXAMPLES: Mapping[str, str] = {command: _shown(lines) for command, lines in _LINES.items()}
+EXAMPLES: Mapping[str, str] = {command: _format_examples(lines) for command, lines in _LINES.items()}

@@ -1,4 +1,4 @@
-"""What happened, as an exit code (docs/command-line.md)."""
+"""Exit codes, and which one an error or the outcomes of a batch stand for (docs/command-line.md)."""
 
 from __future__ import annotations
 
@@ -20,35 +20,38 @@ if TYPE_CHECKING:
 
     from ..models import Outcome
 
-WELL = 0
+SUCCESS = 0
 REFUSED = 1
 USAGE = 2
 CONFIGURATION = 3
 NETWORK = 4
 UNKNOWN = 5
 SOME_FAILED = 6
-BELOW = 7
+BALANCE_LOW = 7
 INTERRUPTED = 130
 
 
-def exit_code_of(error: FollowersDataError) -> int:
-    """The code for a command that ended in an error."""
+def get_exit_code(error: FollowersDataError) -> int:
+    """Return the exit code of a command that ended with an error."""
     if isinstance(error, (ConfigurationError, AuthenticationError)):
         return CONFIGURATION
-    # With a receipt, an order was being sent, and its record does not say what became of it.
+    # An error with a receipt means that an order was being sent and that its outcome is not on record.
     if is_unknown(error) or (isinstance(error, LedgerError) and error.receipt is not None):
         return UNKNOWN
     return REFUSED if isinstance(error, PanelError) else NETWORK
 
 
-def exit_code_of_batch(outcomes: Iterable[Outcome[object]]) -> int:
-    """The code for a command over many ids: an unknown outcome outweighs all others; 4 where nothing has left."""
-    code = WELL
-    has_left = False
+def get_batch_exit_code(outcomes: Iterable[Outcome[object]]) -> int:
+    """Return the exit code of a command over many ids.
+
+    One unknown outcome decides it. It is ``NETWORK`` if every id failed before its request was sent.
+    """
+    code = SUCCESS
+    is_any_sent = False
     for outcome in outcomes:
-        has_left = has_left or not (isinstance(outcome, Failed) and isinstance(outcome.error, NotSentError))
+        is_any_sent = is_any_sent or not (isinstance(outcome, Failed) and isinstance(outcome.error, NotSentError))
         if isinstance(outcome, Failed) and is_unknown(outcome.error):
             return UNKNOWN
         if not isinstance(outcome, Ok):
             code = SOME_FAILED
-    return code if has_left or code is WELL else NETWORK
+    return code if is_any_sent or code == SUCCESS else NETWORK

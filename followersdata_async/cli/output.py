@@ -6,8 +6,6 @@ import csv
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from enum import Enum
 from typing import TYPE_CHECKING, Literal
 
 from attrs import asdict
@@ -17,46 +15,35 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from .._serialization import to_json
 from ..models import Failed, Ok, Refused, Unreported
-from .progress import printable
+from .progress import escape_controls
 
 if TYPE_CHECKING:
     from attrs import AttrsInstance
 
-    from ..models import Outcome
+    from ..models import Change, Outcome
 
 Format = Literal["table", "json", "jsonl", "csv"]
 Row = Mapping[str, object]
+CHANGE_COLUMNS = ("order", "before", "status", "charge", "start_count", "remains", "currency")
 
-_TEXTS = frozenset({"name", "type", "category", "link", "error", "message", "url", "before", "after"})
-_JOINED = (("error", ": ", "message"), ("charge", " ", "currency"), ("balance", " ", "currency"))
-_LEAST_OF_A_TEXT = 6
-"""How narrow a text's column may get."""
-
-
-def plain(value: object) -> object:
-    """A value as JSON has it: amounts as texts, so that they stay exact."""
-    if isinstance(value, Decimal):
-        return str(value)
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, Mapping):
-        return {str(name): plain(part) for name, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(part) for part in value]
-    return value
+_TEXT_COLUMNS = frozenset({"name", "type", "category", "link", "error", "message", "url", "before", "after"})
+_JOINED_COLUMNS = (("error", ": ", "message"), ("charge", " ", "currency"), ("balance", " ", "currency"))
+_MIN_TEXT_WIDTH = 6
+"""How narrow a column of text may become, in characters."""
 
 
-def row_of(value: AttrsInstance) -> Row:
-    """A model's fields as a row."""
-    return {name: plain(part) for name, part in asdict(value, recurse=False).items()}
+def to_row(value: AttrsInstance) -> Row:
+    """Return the fields of a model as a row, each in the form that JSON has for it."""
+    return {name: to_json(part) for name, part in asdict(value, recurse=False).items()}
 
 
-def row_of_outcome(outcome: Outcome[AttrsInstance]) -> Row:
-    """An outcome as a row: its id, what it is, and the value's fields or the error."""
+def outcome_to_row(outcome: Outcome[AttrsInstance]) -> Row:
+    """Return an outcome as a row: its id, its name, and the fields of the value or the error."""
     match outcome:
         case Ok(id_, value):
-            return {"id": id_, "outcome": "ok", **row_of(value)}
+            return {"id": id_, "outcome": "ok", **to_row(value)}
         case Refused(id_, error) | Failed(id_, error):
             kind = "refused" if isinstance(outcome, Refused) else "failed"
             return {"id": id_, "outcome": kind, "error": type(error).__name__, "message": error.message}
@@ -64,14 +51,20 @@ def row_of_outcome(outcome: Outcome[AttrsInstance]) -> Row:
             return {"id": id_, "outcome": "unreported"}
 
 
-def write(rows: Sequence[Row], columns: Sequence[str], how: Format) -> None:
-    """Write rows to standard output; tables and CSV have the given columns alone."""
-    if how == "json":
-        sys.stdout.write(json.dumps(rows, indent=2, default=str) + "\n")
-    elif how == "jsonl":
+def change_to_row(change: Change) -> Row:
+    """Return a change as a row: the order, the status before, and the fields of the status after."""
+    before = None if change.before is None else change.before.status
+    return {"order": change.order, "before": before, **to_row(change.after)}
+
+
+def write_rows(rows: Sequence[Row], columns: Sequence[str], format: Format) -> None:
+    """Write rows to standard output. Tables and CSV have only the given columns."""
+    if format == "json":
+        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+    elif format == "jsonl":
         for row in rows:
-            write_line(row)
-    elif how == "csv":
+            write_json_line(row)
+    elif format == "csv":
         writer = csv.DictWriter(sys.stdout, columns, extrasaction="ignore", lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
@@ -79,72 +72,74 @@ def write(rows: Sequence[Row], columns: Sequence[str], how: Format) -> None:
         write_table(rows, columns)
 
 
-def write_one(row: Row, columns: Sequence[str], how: Format) -> None:
-    """Write a single value: as JSON an object, not a list."""
-    if how == "json":
-        sys.stdout.write(json.dumps(row, indent=2, default=str) + "\n")
+def write_row(row: Row, columns: Sequence[str], format: Format) -> None:
+    """Write a single row: in JSON as an object instead of a list."""
+    if format == "json":
+        sys.stdout.write(json.dumps(row, indent=2) + "\n")
     else:
-        write([row], columns, how)
+        write_rows([row], columns, format)
 
 
-def write_line(row: Row) -> None:
-    """Write one row as a line of JSON."""
-    sys.stdout.write(json.dumps(row, default=str) + "\n")
+def write_json_line(row: Row, *, flush: bool = False) -> None:
+    """Write one row as a line of JSON. With ``flush``, a reader gets it at once."""
+    sys.stdout.write(json.dumps(row) + "\n")
+    if flush:
+        sys.stdout.flush()
 
 
 def write_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
-    """Write a table: fitted to a terminal, with every column and uncut for everything else."""
+    """Write a table: fitted to the width of a terminal, or with whole cells if the output is not a terminal."""
     if not sys.stdout.isatty():
         _write_plain_table(rows, columns)
         return
-    rows, columns = [_joined(row) for row in rows], _used(columns, rows)
+    rows, columns = [_join_columns(row) for row in rows], _select_columns(columns, rows)
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    narrowest = 1
+    total_width = 1
     for column in columns:
-        # Whatever is short is whole, ids and amounts above all; texts take the room that is left.
-        is_whole = column not in _TEXTS
-        least = max((len(_cell(row, column)) for row in rows), default=0) if is_whole else _LEAST_OF_A_TEXT
-        narrowest += least + 2
-        table.add_column(column.replace("_", "\n"), no_wrap=is_whole, min_width=least, overflow="fold")
+        # Ids, amounts and other short values are never cut or wrapped. Columns of text share the remaining width.
+        is_short = column not in _TEXT_COLUMNS
+        min_width = max((len(_format_cell(row, column)) for row in rows), default=0) if is_short else _MIN_TEXT_WIDTH
+        total_width += min_width + 2
+        table.add_column(column.replace("_", "\n"), no_wrap=is_short, min_width=min_width, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(_cell(row, column)) for column in columns))
+        table.add_row(*(Text(_format_cell(row, column)) for column in columns))
     console = Console(file=sys.stdout, highlight=False)
-    console.width = max(console.width, narrowest)
+    console.width = max(console.width, total_width)
     console.print(table)
 
 
 def _write_plain_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
-    """The same for programs, without a terminal's cost: every column, and no cell cut."""
-    cells = [[_cell(row, column) for column in columns] for row in rows]
+    """Write a table with every column and no cell cut, without the cost of measuring a terminal."""
+    cells = [[_format_cell(row, column) for column in columns] for row in rows]
     heads = [column.replace("_", " ") for column in columns]
     widths = [max(map(cell_len, column)) for column in zip(heads, *cells, strict=True)]
-    lines = ["", _line(heads, widths), " " + "─" * (sum(widths) + 2 * len(widths) - 2) + " "]
-    lines += [_line(row, widths) for row in cells]
+    lines = ["", _format_line(heads, widths), " " + "─" * (sum(widths) + 2 * len(widths) - 2) + " "]
+    lines += [_format_line(row, widths) for row in cells]
     sys.stdout.write("\n".join([*lines, "", ""]))
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+def _format_line(cells: Sequence[str], widths: Sequence[int]) -> str:
     padded = (cell + " " * (width - cell_len(cell)) for cell, width in zip(cells, widths, strict=True))
     return f" {'  '.join(padded)} "
 
 
-def _cell(row: Row, column: str) -> str:
+def _format_cell(row: Row, column: str) -> str:
     value = row.get(column)
-    return "" if value is None else printable(str(value))
+    return "" if value is None else escape_controls(str(value))
 
 
-def _joined(row: Row) -> Row:
-    """A row with an error's words behind its class, and the currency behind the amount."""
+def _join_columns(row: Row) -> Row:
+    """Return the row with the error's message appended to its class, and the currency to the amount."""
     joined = {
-        first: f"{row[first]}{between}{row[second]}"
-        for first, between, second in _JOINED
+        first: f"{row[first]}{separator}{row[second]}"
+        for first, separator, second in _JOINED_COLUMNS
         if row.get(first) is not None and row.get(second) is not None
     }
     return {**row, **joined}
 
 
-def _used(columns: Sequence[str], rows: Sequence[Row]) -> list[str]:
-    """The columns that some row has something in and that are not joined to another; of no rows, all."""
+def _select_columns(columns: Sequence[str], rows: Sequence[Row]) -> list[str]:
+    """Return the columns that have a value in some row and are not appended to another; without rows, all."""
     used = [column for column in columns if any(row.get(column) is not None for row in rows)] or columns
-    behind = {second for first, _, second in _JOINED if first in used}
-    return [column for column in used if column not in behind]
+    appended = {second for first, _, second in _JOINED_COLUMNS if first in used}
+    return [column for column in used if column not in appended]

@@ -1,4 +1,4 @@
-"""Panels that are remembered by a name: their address, and their key in a file that nobody else can read."""
+"""Profiles: panels with a name, an address and a key, in a file that only its user can read."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ..errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-DEFAULT = "main"
-_SERVICE = "followersdata"
+DEFAULT_PROFILE = "main"
+_APP_NAME = "followersdata"
 
 
 @final
 @frozen(kw_only=True)
-class Account:
-    """A panel under a name. ``key`` is ``None`` where the system's keyring has it."""
+class Profile:
+    """A panel with a name. ``key`` is ``None`` if it is in the system's keyring."""
 
     name: str
     url: str
@@ -36,79 +36,79 @@ class Account:
 
 @final
 @frozen
-class Accounts:
-    """The file of them."""
+class ProfileStore:
+    """The file that keeps the profiles of a user."""
 
     file: Path
 
-    def all(self) -> dict[str, Account]:
-        """Each by its name.
+    def load_all(self) -> dict[str, Profile]:
+        """Return every profile by its name.
 
         Raises:
-            ConfigurationError: others can read the file, or it cannot be read.
+            ConfigurationError: other users can read the file, or a profile is invalid.
         """
-        return {name: _account(name, entry, self.file) for name, entry in self._entries().items()}
+        return {name: _parse_profile(name, entry, self.file) for name, entry in self._read_entries().items()}
 
-    def names(self) -> list[str]:
-        """The names alone, also of what cannot be read.
+    def load_names(self) -> list[str]:
+        """Return the names of all profiles, including invalid ones.
 
         Raises:
-            ConfigurationError: others can read the file, or it cannot be read.
+            ConfigurationError: other users can read the file, or it is not a file of profiles.
         """
-        return list(self._entries())
+        return list(self._read_entries())
 
-    def account(self, name: str) -> Account:
-        """One of them, with its key.
+    def load(self, name: str) -> Profile:
+        """Return the profile of a name, with its key.
 
         Raises:
-            ConfigurationError: there is none of this name, or the keyring has no key for it.
+            ConfigurationError: no profile has this name, or the keyring has no key for it.
         """
-        entries = self._entries()
+        entries = self._read_entries()
         if name not in entries:
             names = ", ".join(sorted(entries)) or "none"
             msg = f"there is no profile {name!r}, but {names}: add it with `followersdata profile add {name}`"
             raise ConfigurationError(msg)
-        account = _account(name, entries[name], self.file)
-        if account.key is not None:
-            return account
-        return Account(name=name, url=account.url, key=_key_in_keyring(name))
+        profile = _parse_profile(name, entries[name], self.file)
+        if profile.key is not None:
+            return profile
+        return Profile(name=name, url=profile.url, key=_load_key_from_keyring(name))
 
-    def add(self, account: Account, *, keyring: bool) -> None:
-        """Remember one, in place of another of its name; with ``keyring``, its key is there and not in the file.
+    def add(self, profile: Profile, *, keyring: bool) -> None:
+        """Save a profile, and replace one of the same name. With ``keyring``, its key is not in the file.
 
         Raises:
-            ConfigurationError: the file cannot be written, or there is no keyring.
+            ConfigurationError: the file cannot be written, or the system has no keyring.
         """
-        entries = self._entries()
+        entries = self._read_entries()
         if keyring:
-            with _keyring() as ring:
-                ring.set_password(_SERVICE, account.name, account.key)
-                if ring.get_password(_SERVICE, account.name) != account.key:
+            with _open_keyring() as system_keyring:
+                system_keyring.set_password(_APP_NAME, profile.name, profile.key)
+                if system_keyring.get_password(_APP_NAME, profile.name) != profile.key:
                     msg = "the system's keyring keeps nothing here; leave --keyring out to keep the key in a file"
                     raise ConfigurationError(msg)
-        elif _is_in_keyring(entries.get(account.name)):
-            _forget_in_keyring(account.name)
-        entries[account.name] = {"url": account.url, "key": None if keyring else account.key}
-        self._write(entries)
+        elif _is_in_keyring(entries.get(profile.name)):
+            _delete_from_keyring(profile.name)
+        entries[profile.name] = {"url": profile.url, "key": None if keyring else profile.key}
+        self._write_entries(entries)
 
     def remove(self, name: str) -> None:
-        """Forget one, and its key.
+        """Delete a profile and its key.
 
         Raises:
-            ConfigurationError: there is none of this name, or the file cannot be written.
+            ConfigurationError: no profile has this name, or the file cannot be written.
         """
-        entries = self._entries()
+        entries = self._read_entries()
         if name not in entries:
-            self.account(name)
+            self.load(name)
         if _is_in_keyring(entries[name]):
-            _forget_in_keyring(name)
-        self._write({key: entry for key, entry in entries.items() if key != name})
+            _delete_from_keyring(name)
+        self._write_entries({key: entry for key, entry in entries.items() if key != name})
 
-    def _entries(self) -> dict[str, Any]:
+    def _read_entries(self) -> dict[str, Any]:
         try:
-            with self.file.open(encoding="utf-8") as opened:
-                _check_private(opened.fileno(), self.file)
-                entries = json.load(opened)
+            with self.file.open(encoding="utf-8") as file:
+                _check_private(file.fileno(), self.file)
+                entries = json.load(file)
         except FileNotFoundError:
             return {}
         except (OSError, ValueError) as error:
@@ -119,56 +119,62 @@ class Accounts:
             raise ConfigurationError(msg)
         return entries
 
-    def _write(self, entries: Mapping[str, Any]) -> None:
-        """All at once, and never with a moment in which others could read it."""
+    def _write_entries(self, entries: Mapping[str, Any]) -> None:
+        """Replace the file at once. Other users can never read it, not even while it is written."""
         try:
             self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             number, name = tempfile.mkstemp(dir=self.file.parent)
-            with os.fdopen(number, "w", encoding="utf-8") as opened:
-                json.dump(entries, opened, indent=2)
+            with os.fdopen(number, "w", encoding="utf-8") as file:
+                json.dump(entries, file, indent=2)
             Path(name).replace(self.file)
         except OSError as error:
             msg = f"the profiles cannot be written to {self.file}: {error.strerror or error}"
             raise ConfigurationError(msg) from error
 
 
-def accounts() -> Accounts:
-    """Those of this user."""
-    return Accounts(user_config_path(_SERVICE) / "profiles.json")
+def open_store() -> ProfileStore:
+    """Return the store of the current user."""
+    return ProfileStore(user_config_path(_APP_NAME) / "profiles.json")
 
 
-def credentials(profile: str | None, url: str | None, environment: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """Key and address for a client, ``None`` for what it reads from the environment.
+def resolve_credentials(
+    name: str | None, url: str | None, environment: Mapping[str, str]
+) -> tuple[str | None, str | None]:
+    """Return the key and the address for a client, or ``None`` for those that it reads from the environment.
 
-    A named profile comes first, then the environment, then the profile
-    ``main``. A profile's key is never sent to the environment's address.
+    The profile with this name comes first, then the environment, then the
+    profile ``main``. The key of a profile is never sent to the address in the
+    environment.
+
+    Raises:
+        ConfigurationError: there is no key, or it belongs to another address.
     """
-    if profile is not None:
-        check_name(profile)
-    elif any(environment.get(name) for name in (KEY_VARIABLE, KEY_FILE_VARIABLE)):
+    if name is not None:
+        check_name(name)
+    elif any(environment.get(variable) for variable in (KEY_VARIABLE, KEY_FILE_VARIABLE)):
         return None, url
-    elif DEFAULT not in accounts().names():
+    elif DEFAULT_PROFILE not in open_store().load_names():
         msg = (
             "no API key: remember one with `followersdata profile add main`, "
             f"or set {KEY_VARIABLE} or {KEY_FILE_VARIABLE} (the key is on the panel's API page)"
         )
         raise ConfigurationError(msg)
-    account = accounts().account(profile or DEFAULT)
-    elsewhere = environment.get(URL_VARIABLE)
-    if profile is None and url is None and elsewhere and resolve_url(elsewhere, {}) != account.url:
+    profile = open_store().load(name or DEFAULT_PROFILE)
+    other_url = environment.get(URL_VARIABLE)
+    if name is None and url is None and other_url and resolve_url(other_url, {}) != profile.url:
         msg = (
-            f"{URL_VARIABLE} is not the address of the profile {DEFAULT}, whose key is not sent there: "
-            f"set {KEY_VARIABLE} as well, or say --profile {DEFAULT}"
+            f"{URL_VARIABLE} is not the address of the profile {DEFAULT_PROFILE}, whose key is not sent there: "
+            f"set {KEY_VARIABLE} as well, or say --profile {DEFAULT_PROFILE}"
         )
         raise ConfigurationError(msg)
-    return account.key, url or account.url
+    return profile.key, url or profile.url
 
 
 def check_name(name: str) -> None:
-    """Refuse a name that is none, as that of a variable that is not set.
+    """Check that the name of a profile is not empty, as it is if a shell variable is not set.
 
     Raises:
-        ConfigurationError: it is empty.
+        ConfigurationError: the name is empty.
     """
     if not name.strip():
         msg = "the profile's name is empty: was a variable not set?"
@@ -182,18 +188,22 @@ def _check_private(number: int, file: Path) -> None:
         raise ConfigurationError(msg)
 
 
-def _account(name: str, entry: object, file: Path) -> Account:
+def _parse_profile(name: str, entry: object, file: Path) -> Profile:
     if isinstance(entry, dict):
         url, key = entry.get("url"), entry.get("key")
         if isinstance(url, str) and isinstance(key, str | None):
-            return Account(name=name, url=resolve_url(url, {}), key=key)
+            return Profile(name=name, url=resolve_url(url, {}), key=key)
     msg = f"the profile {name!r} in {file} has no url and key: add it again"
     raise ConfigurationError(msg)
 
 
 @contextmanager
-def _keyring() -> Iterator[Any]:
-    """The system's keyring, a library that need not be there."""
+def _open_keyring() -> Iterator[Any]:
+    """Yield the system's keyring.
+
+    Raises:
+        ConfigurationError: the library is not installed, or the keyring does not work.
+    """
     try:
         import keyring
         from keyring.errors import KeyringError
@@ -211,15 +221,15 @@ def _is_in_keyring(entry: object) -> bool:
     return isinstance(entry, dict) and entry.get("key", "") is None
 
 
-def _forget_in_keyring(name: str) -> None:
-    with _keyring() as ring:
-        if ring.get_password(_SERVICE, name) is not None:
-            ring.delete_password(_SERVICE, name)
+def _delete_from_keyring(name: str) -> None:
+    with _open_keyring() as system_keyring:
+        if system_keyring.get_password(_APP_NAME, name) is not None:
+            system_keyring.delete_password(_APP_NAME, name)
 
 
-def _key_in_keyring(name: str) -> str:
-    with _keyring() as ring:
-        key = ring.get_password(_SERVICE, name)
+def _load_key_from_keyring(name: str) -> str:
+    with _open_keyring() as system_keyring:
+        key = system_keyring.get_password(_APP_NAME, name)
     if not isinstance(key, str):
         msg = f"the keyring has no key for the profile {name!r}: add it again with `followersdata profile add {name}`"
         raise ConfigurationError(msg)

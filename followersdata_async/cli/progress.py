@@ -1,4 +1,4 @@
-"""What is said while it works: on standard error, and a bar only where that is a terminal and it takes a while."""
+"""Messages, progress bars and spinners on standard error; bars and spinners only on a terminal."""
 
 from __future__ import annotations
 
@@ -26,88 +26,93 @@ if TYPE_CHECKING:
 
     from rich.live import Live
 
-PATIENCE = 0.5
-"""Seconds for which nobody needs to see that it works."""
-_SHOWN: list[Progress | Live] = []
-"""What moves on the process's terminal."""
+DISPLAY_DELAY = 0.5
+"""Seconds before a bar or a spinner is shown; most commands are done by then."""
+_DISPLAYS: list[Progress | Live] = []
+"""What is shown on the terminal now."""
 
 
-class _Rate(ProgressColumn):
+class _RateColumn(ProgressColumn):
+    """The column of a progress bar that shows steps per second."""
+
     def render(self, task: Task) -> Text:
-        """How many a second."""
+        """Return the rate, or nothing while it is not known."""
         return Text("" if task.speed is None else f"{task.speed:,.0f}/s")
 
 
-def _title() -> TextColumn:
-    """As it is: a ref may look like markup."""
+def _make_title_column() -> TextColumn:
+    """Return the column of the title. It is not markup, although an order's ref may look like it."""
     return TextColumn("{task.description}", markup=False)
 
 
 @contextmanager
-def bar(title: str, total: int) -> Iterator[Callable[[], None]]:
-    """A progress bar; call what it gives once for each id that is done."""
-    columns = (_title(), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+def show_bar(title: str, total: int) -> Iterator[Callable[[], None]]:
+    """Show a progress bar, and yield a function that advances it by one id."""
+    columns = (_make_title_column(), BarColumn(), MofNCompleteColumn(), _RateColumn(), TimeRemainingColumn())
     progress = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
     task = progress.add_task(title, total=total)
-    with shown(progress, after=PATIENCE):
+    with show_display(progress, after=DISPLAY_DELAY):
         yield lambda: progress.advance(task)
 
 
 @contextmanager
-def working(title: str) -> Iterator[None]:
-    """A sign of life, for what cannot tell how far it is."""
-    columns = (SpinnerColumn(), _title())
+def show_spinner(title: str) -> Iterator[None]:
+    """Show a spinner while work of unknown length is done."""
+    columns = (SpinnerColumn(), _make_title_column())
     progress = Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False)
     progress.add_task(title, total=None)
-    with shown(progress, after=PATIENCE):
+    with show_display(progress, after=DISPLAY_DELAY):
         yield
 
 
 @contextmanager
-def shown(display: Progress | Live, *, after: float = 0.0) -> Iterator[None]:
-    """Show something that moves, on a terminal alone, and not for what is over in a moment."""
+def show_display(display: Progress | Live, *, after: float = 0.0) -> Iterator[None]:
+    """Show a live display, if standard error is a terminal and the work takes longer than ``after`` seconds."""
     if not sys.stderr.isatty():
         yield
         return
-    _SHOWN.append(display)
-    late = threading.Timer(after, display.start)
-    late.daemon = True
-    late.start()
+    _DISPLAYS.append(display)
+    timer = threading.Timer(after, display.start)
+    timer.daemon = True
+    timer.start()
     if not after:
-        late.join()
+        timer.join()
     try:
         yield
     finally:
-        late.cancel()
-        late.join()
+        timer.cancel()
+        timer.join()
         display.stop()
-        _SHOWN.remove(display)
+        _DISPLAYS.remove(display)
 
 
-def cleared() -> None:
-    """Take away what moves, and give the terminal its cursor back."""
-    for display in _SHOWN:
+def clear_displays() -> None:
+    """Stop all live displays and show the cursor again."""
+    for display in _DISPLAYS:
         display.stop()
 
 
-def say(text: str) -> None:
-    """Say a line on standard error; what a panel says moves no cursor and breaks no line."""
-    sys.stderr.write(printable(text) + "\n")
+def print_message(text: str) -> None:
+    """Print one line to standard error, with control characters escaped: a panel's message must not move the cursor."""
+    sys.stderr.write(escape_controls(text) + "\n")
 
 
-def ring() -> None:
-    """Call whoever sits at a terminal."""
+def ring_bell() -> None:
+    """Ring the bell, if standard error is a terminal."""
     if sys.stderr.isatty():
         sys.stderr.write("\a")
 
 
-def printable(text: str) -> str:
-    """The text with what controls a terminal, or turns the way of its letters, as escapes."""
-    return text if text.isprintable() else "".join(repr(sign)[1:-1] if _controls(sign) else sign for sign in text)
+def escape_controls(text: str) -> str:
+    """Return the text with the characters escaped that control a terminal or change the direction of writing."""
+    if text.isprintable():
+        return text
+    return "".join(repr(character)[1:-1] if _is_control(character) else character for character in text)
 
 
-def _controls(sign: str) -> bool:
-    return unicodedata.category(sign) in {"Cc", "Cs", "Zl", "Zp"} or unicodedata.bidirectional(sign) in _TURNS
+def _is_control(character: str) -> bool:
+    is_directional = unicodedata.bidirectional(character) in _BIDI_CLASSES
+    return is_directional or unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
 
 
-_TURNS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+_BIDI_CLASSES = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})

@@ -1,4 +1,4 @@
-"""One command, from its arguments to its exit code; every error becomes a line on standard error."""
+"""Runs one command, from its arguments to its exit code. Every error is one line on standard error."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from cyclopts import CycloptsError
 
 from ..errors import FollowersDataError
-from . import exit_codes as exits
+from . import exit_codes
 from .input import UsageError
-from .progress import say
-from .signals import SentError, interruptible
+from .progress import print_message
+from .signals import FailedAfterWriteError, run_interruptible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,49 +27,49 @@ if TYPE_CHECKING:
 
 
 def run(app: App, arguments: Sequence[str]) -> int:  # noqa: C901 - a clause for each kind of error
-    """Run one command."""
+    """Run the command that the arguments name and return its exit code."""
     try:
         _prepare_streams()
-        code = _code_of(app, arguments)
+        result = _run_command(app, arguments)
         sys.stdout.flush()
     except CycloptsError as error:
-        return _failed(f"{error} See followersdata --help.", exits.USAGE)
+        return _print_error(f"{error} See followersdata --help.", exit_codes.USAGE)
     except (UsageError, ValueError, TypeError) as error:
-        return _failed(str(error), exits.USAGE)
+        return _print_error(str(error), exit_codes.USAGE)
     except ImportError as error:
         if "needs its extra" not in str(error):
             raise
-        return _failed(str(error), exits.CONFIGURATION)
+        return _print_error(str(error), exit_codes.CONFIGURATION)
     except FollowersDataError as error:
         if not {"--verbose", "-v"}.isdisjoint(arguments):
             traceback.print_exc()
-        return _failed(str(error), exits.exit_code_of(error))
+        return _print_error(str(error), exit_codes.get_exit_code(error))
     except KeyboardInterrupt:
-        return _failed("interrupted; nothing was sent", exits.INTERRUPTED)
-    except SentError as error:
-        _abandon_output()
-        return _failed(f"{error}; what was sent is sent: look before you repeat it", exits.UNKNOWN)
+        return _print_error("interrupted; nothing was sent", exit_codes.INTERRUPTED)
+    except FailedAfterWriteError as error:
+        _discard_output()
+        return _print_error(f"{error}; what was sent is sent: look before you repeat it", exit_codes.UNKNOWN)
     except BrokenPipeError:
-        _abandon_output()
-        return exits.REFUSED
+        _discard_output()
+        return exit_codes.REFUSED
     except OSError as error:
-        _abandon_output()
-        return _failed(f"the output cannot be written: {error.strerror or error}", exits.REFUSED)
-    return code if isinstance(code, int) else exits.WELL
+        _discard_output()
+        return _print_error(f"the output cannot be written: {error.strerror or error}", exit_codes.REFUSED)
+    return result if isinstance(result, int) else exit_codes.SUCCESS
 
 
-def _code_of(app: App, arguments: Sequence[str]) -> Any:  # noqa: ANN401 - help and version are commands, too
+def _run_command(app: App, arguments: Sequence[str]) -> Any:  # noqa: ANN401 - --help and --version return nothing
     command, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
     if not inspect.iscoroutinefunction(command):
         return command(*bound.args, **bound.kwargs)
-    return interruptible(partial(command, *bound.args, **bound.kwargs))
+    return run_interruptible(partial(command, *bound.args, **bound.kwargs))
 
 
 def _prepare_streams() -> None:
-    """Write what a terminal's encoding does not have as an escape, and refuse to work where nobody could read it.
+    """Escape characters that the encoding of the terminal does not have, and replace closed streams.
 
     Raises:
-        UsageError: standard output is closed.
+        UsageError: standard output is closed, so that nobody could read the result.
     """
     if sys.stderr is None:
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - for as long as the process runs
@@ -83,12 +83,13 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _abandon_output() -> None:
-    """Whoever read the output has left; Python would complain again when it flushes at exit."""
+def _discard_output() -> None:
+    """Replace standard output by the null device: its reader is gone, and Python would fail when it flushes at exit."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _failed(text: str, code: int) -> int:
-    say(f"followersdata: {text}")
+def _print_error(text: str, code: int) -> int:
+    """Print an error and return the exit code it was called with."""
+    print_message(f"followersdata: {text}")
     return code

@@ -1,4 +1,4 @@
-"""Ctrl-C: what is on its way gets a moment to come back, and what was and was not sent is said."""
+"""Ctrl-C: requests in flight have a moment to be answered, then a message says what was sent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import anyio.lowlevel
 from ..errors import PanelError
 from ..events import RequestEnded, RequestStarted
 from .exit_codes import INTERRUPTED
-from .progress import cleared, say
+from .progress import clear_displays, print_message
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -30,109 +30,112 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_GRACE = 0.7
-"""Seconds for what is on its way."""
-_LAST_MOMENT = 0.95
-"""Seconds until it ends without a word, where even saying something takes too long."""
-_WRITES = frozenset({"add", "refill", "cancel"})
+_GRACE_PERIOD = 0.7
+"""Seconds for the requests in flight."""
+_EXIT_AFTER = 0.95
+"""Seconds until the process exits in any case, even if the report could not be written."""
+_WRITE_ACTIONS = frozenset({"add", "refill", "cancel"})
 
 
-class SentError(Exception):
-    """A command broke after it had sent what costs money."""
+class FailedAfterWriteError(Exception):
+    """A command failed after it had sent an order, a refill or a cancellation."""
 
 
 @final
-class Interrupts:
-    """What one command does when it is interrupted, and what it has sent by then."""
+class InterruptHandler:
+    """The reaction of one command to Ctrl-C. It counts requests, to say at the end what was sent."""
 
     def __init__(self, exit_now: Callable[[int], object] = os._exit) -> None:
-        self.came: bool = False
-        self.has_written: bool = False
+        self.is_interrupted: bool = False
+        self.has_sent_write: bool = False
         self._exit_now = exit_now
         self._scopes: list[anyio.CancelScope] = []
-        self._patient = 0
+        self._protected = 0
         self._reports: list[Callable[[], object]] = []
         self._answered = 0
-        self._on_their_way: Counter[str] = Counter()
-        self._grace = threading.Timer(_GRACE, self._give_up)
-        self._last_moment = threading.Timer(_LAST_MOMENT, self._exit)
-        self._grace.daemon = self._last_moment.daemon = True
+        self._in_flight: Counter[str] = Counter()
+        self._grace_timer = threading.Timer(_GRACE_PERIOD, self._report_and_exit)
+        self._exit_timer = threading.Timer(_EXIT_AFTER, self._exit)
+        self._grace_timer.daemon = self._exit_timer.daemon = True
 
-    def watch(self, client: AsyncClient) -> AsyncClient:
-        """Note what a client sends."""
-        client.events.add(self._note)
+    def count_requests(self, client: AsyncClient) -> AsyncClient:
+        """Count the requests that a client sends, and return the client."""
+        client.events.add(self._count_event)
         return client
 
-    def _note(self, event: ClientEvent) -> None:
+    def _count_event(self, event: ClientEvent) -> None:
         if isinstance(event, RequestStarted):
-            self.has_written = self.has_written or event.action in _WRITES
-            self._on_their_way[event.action] += 1
+            self.has_sent_write = self.has_sent_write or event.action in _WRITE_ACTIONS
+            self._in_flight[event.action] += 1
         elif isinstance(event, RequestEnded):
-            self._on_their_way[event.action] -= 1
+            self._in_flight[event.action] -= 1
             self._answered += isinstance(event.error, PanelError | None)
 
     async def run(self, command: Callable[[], Awaitable[int]]) -> int:
-        """Run a command. An interrupted one ends with its code, and says what it had sent."""
-        _CURRENT.set(self)
+        """Run a command and return its exit code.
+
+        If it is interrupted, print what was sent and return ``INTERRUPTED``.
+        """
+        _HANDLER.set(self)
         code = INTERRUPTED
-        with self._heard():
-            with self.stopped_here():
+        with self._handle_signals():
+            with self.cancel_inside():
                 code = await command()
-            # Here, where an interrupt is heard: whoever reads it may have stopped reading.
+            # Flush while interrupts are handled: a reader that has stopped reading blocks this.
             sys.stdout.flush()
-        if self.came:
-            say(self.told)
-        return INTERRUPTED if self.came else code
+        if self.is_interrupted:
+            print_message(self.summary)
+        return INTERRUPTED if self.is_interrupted else code
 
     @contextmanager
-    def _heard(self) -> Iterator[None]:
-        """Take the signal from the event loop, which would wait for a write for as long as it takes."""
-        if not _hears():
+    def _handle_signals(self) -> Iterator[None]:
+        """Handle SIGINT instead of the event loop, which would wait for a write without a limit."""
+        if not _can_handle_signals():
             yield
             return
         token = anyio.lowlevel.current_token()
 
-        def interrupted(_number: int, _frame: FrameType | None) -> None:
-            if self.came:
-                self._give_up()
+        def handle_signal(_number: int, _frame: FrameType | None) -> None:
+            if self.is_interrupted:
+                self._report_and_exit()
                 return
-            self.came = True
-            self._grace.start()
-            self._last_moment.start()
-            # Whatever the loop does, it is not done in the middle of it.
+            self.is_interrupted = True
+            self._grace_timer.start()
+            self._exit_timer.start()
+            # From another thread, so that nothing is cancelled in the middle of a step of the loop.
             threading.Thread(
-                target=anyio.from_thread.run_sync, args=(self._stop,), kwargs={"token": token}, daemon=True
+                target=anyio.from_thread.run_sync, args=(self._cancel_innermost,), kwargs={"token": token}, daemon=True
             ).start()
 
-        before = signal.signal(signal.SIGINT, interrupted)
+        before = signal.signal(signal.SIGINT, handle_signal)
         try:
             yield
         finally:
             signal.signal(signal.SIGINT, before)
-            self._grace.cancel()
+            self._grace_timer.cancel()
 
-    def _stop(self) -> None:
-        if self._scopes and not self._patient:
+    def _cancel_innermost(self) -> None:
+        if self._scopes and not self._protected:
             self._scopes[-1].cancel()
 
-    def _give_up(self) -> None:
-        cleared()
+    def _report_and_exit(self) -> None:
+        clear_displays()
         for report in self._reports:
             report()
-        say(self.told)
+        print_message(self.summary)
         sys.stdout.flush()
         self._exit()
 
     def _exit(self) -> None:
         self._exit_now(INTERRUPTED)
 
-    def done(self) -> None:
-        """The event loop has ended, too."""
-        self._last_moment.cancel()
+    def stop_timers(self) -> None:
+        """Stop the timer that exits the process, once the event loop has ended."""
+        self._exit_timer.cancel()
 
     @contextmanager
-    def stopped_here(self) -> Iterator[None]:
-        """Let an interrupt end what is in here, and go on with what comes after it."""
+    def cancel_inside(self) -> Iterator[None]:
+        """Cancel the block when it is interrupted; the code after it still runs."""
         with anyio.CancelScope() as scope:
             self._scopes.append(scope)
             try:
@@ -141,28 +144,29 @@ class Interrupts:
                 self._scopes.pop()
 
     @contextmanager
-    def patiently(self, report: Callable[[], object] | None = None) -> Iterator[None]:
-        """Do not drop what is under way.
+    def finish_in_flight(self, report: Callable[[], object] | None = None) -> Iterator[None]:
+        """Let the requests of the block finish when it is interrupted.
 
-        Where that takes too long, ``report`` writes what is known of it. Who
-        has none is stopped at the end.
+        If they take longer than the grace period, ``report`` writes what is
+        known so far and the process exits. A block without a report is
+        cancelled when it ends.
         """
-        self._patient += 1
+        self._protected += 1
         if report is not None:
             self._reports.append(report)
         try:
             yield
         finally:
-            self._patient -= 1
+            self._protected -= 1
             if report is not None:
                 self._reports.remove(report)
-        if self.came and report is None:
-            self._stop()
+        if self.is_interrupted and report is None:
+            self._cancel_innermost()
 
     @contextmanager
-    def asking(self) -> Iterator[None]:
-        """At a prompt, which blocks everything: an interrupt is a ``KeyboardInterrupt``, at once."""
-        if not _hears():
+    def raise_at_once(self) -> Iterator[None]:
+        """Raise ``KeyboardInterrupt`` in the block at once, for a prompt that blocks the event loop."""
+        if not _can_handle_signals():
             yield
             return
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -171,55 +175,55 @@ class Interrupts:
         finally:
             signal.signal(signal.SIGINT, before)
 
-    def until_interrupted(self, ids: Iterable[Id]) -> Iterator[Id]:
-        """These ids, as long as nobody interrupts."""
+    def take_until_interrupted(self, ids: Iterable[Id]) -> Iterator[Id]:
+        """Yield the ids until the command is interrupted."""
         for id_ in ids:
-            if self.came:
+            if self.is_interrupted:
                 return
             yield id_
 
     @property
-    def told(self) -> str:
-        """What was and was not sent."""
-        under_way = +self._on_their_way
-        unknown = ", ".join(f"{count:,} {action}" for action, count in under_way.items() if action in _WRITES)
-        words = f"followersdata: interrupted; {self._answered:,} requests were answered"
+    def summary(self) -> str:
+        """The message that says what was sent and what was not."""
+        in_flight = +self._in_flight
+        unknown = ", ".join(f"{count:,} {action}" for action, count in in_flight.items() if action in _WRITE_ACTIONS)
+        text = f"followersdata: interrupted; {self._answered:,} requests were answered"
         if unknown:
-            return f"{words}, and nobody knows what became of {unknown}: look at the panel before you repeat it"
-        if under_way:
-            words += f", {under_way.total():,} that only read were dropped"
-        return f"{words}; nothing else was sent"
+            return f"{text}, and nobody knows what became of {unknown}: look at the panel before you repeat it"
+        if in_flight:
+            text += f", {in_flight.total():,} that only read were dropped"
+        return f"{text}; nothing else was sent"
 
 
-def _hears() -> bool:
-    """Whether interrupts are for us: not in a thread, nor where whoever started us wants them ignored."""
+def _can_handle_signals() -> bool:
+    """Return whether SIGINT can be handled: only in the main thread, and not if the parent process has it ignored."""
     return (
         threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
     )
 
 
-_CURRENT: ContextVar[Interrupts | None] = ContextVar("followersdata_interrupts", default=None)
+_HANDLER: ContextVar[InterruptHandler | None] = ContextVar("followersdata_interrupts", default=None)
 
 
-def current() -> Interrupts:
-    """Those of the command that runs; of none, some that never come."""
-    return _CURRENT.get() or Interrupts()
+def get_interrupt_handler() -> InterruptHandler:
+    """Return the handler of the running command; outside of one, a handler that is never interrupted."""
+    return _HANDLER.get() or InterruptHandler()
 
 
-def interruptible(command: Callable[[], Awaitable[int]], exit_now: Callable[[int], object] = os._exit) -> int:
-    """Run a command in an event loop, and its exit code.
+def run_interruptible(command: Callable[[], Awaitable[int]], exit_now: Callable[[int], object] = os._exit) -> int:
+    """Run a command in an event loop and return its exit code.
 
     Raises:
-        SentError: something broke after an order, a refill or a cancellation was sent.
+        FailedAfterWriteError: it failed after it had sent an order, a refill or a cancellation.
     """
-    interrupts = Interrupts(exit_now)
+    handler = InterruptHandler(exit_now)
     try:
-        return anyio.run(interrupts.run, command)
+        return anyio.run(handler.run, command)
     except (OSError, ValueError, TypeError) as error:
-        if not interrupts.has_written:
+        if not handler.has_sent_write:
             raise
-        what = "the output cannot be written" if isinstance(error, OSError) else type(error).__name__
-        msg = f"{what}: {getattr(error, 'strerror', None) or error}"
-        raise SentError(msg) from error
+        reason = "the output cannot be written" if isinstance(error, OSError) else type(error).__name__
+        msg = f"{reason}: {getattr(error, 'strerror', None) or error}"
+        raise FailedAfterWriteError(msg) from error
     finally:
-        interrupts.done()
+        handler.stop_timers()

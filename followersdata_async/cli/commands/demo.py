@@ -1,27 +1,32 @@
-"""The main job, shown: a sandbox on a loopback port, and everything the client does with it."""
+"""``demo``: a sandbox on a loopback port, and what a client does with many orders."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Annotated, final
 
 from attrs import asdict, frozen
+from cyclopts import Parameter
 
+from ..._serialization import format_amount
 from ...client import AsyncClient
 from ...orders import CustomComments, Default, Package
-from ...sandbox import Sandbox
-from ..exit_codes import SOME_FAILED, WELL
-from ..output import Format, write, write_one
-from ..progress import say
-from ..signals import current
-from .status import Tally, collected, tally_of
+from ..exit_codes import SOME_FAILED, SUCCESS
+from ..output import Format, write_row, write_rows
+from ..progress import print_message
+from ..signals import get_interrupt_handler
+from .sandbox import check_sandbox_options
+from .status import Tally, collect_outcomes, count_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ...models import Id, OrderInput
 
-_FEW_HUNDRED = 300
+_BULK_ORDERS = 10_000
+_DURABLE_ORDERS = 200
+_WRITTEN_ORDERS = 300
+"""The number of orders to refill and to cancel."""
 _LINK = "https://example.com/p/1"
 _NAMES = ("orders", "requests", "ok", "refused", "unreported", "failed", "seconds", "orders_per_second")
 
@@ -32,17 +37,49 @@ _ORDERS: Sequence[OrderInput] = (
 )
 
 
+async def demo(
+    *,
+    durable: Annotated[bool, Parameter(negative=())] = False,
+    orders: int | None = None,
+    latency: float = 0.05,
+    dialect: str = "documented",
+    format: Format = "table",
+) -> int:
+    """Show the main job against an embedded sandbox: no account, no money, no network.
+
+    Parameters
+    ----------
+    durable
+        Place orders on record by a program that is killed half-way, and show that none is placed twice or lost.
+    orders
+        How many orders' status to ask, 10000 unless you say so; with --durable how many to place, 200.
+    latency
+        Seconds that the sandbox takes to answer.
+    dialect
+        Whose shapes its answers have, one of docs/dialects.md.
+    format
+        How the result is written to standard output; json is the bulk status alone, or with --durable the last step.
+    """
+    if durable:
+        from .demo_durable import run_durable_demo as run_demo
+    else:
+        run_demo = run_bulk_demo
+    count = (_DURABLE_ORDERS if durable else _BULK_ORDERS) if orders is None else orders
+    check_sandbox_options(count, latency)
+    return await run_demo(count, latency, dialect, format)
+
+
 @final
 @frozen(kw_only=True)
 class Step:
-    """One step's counts and how long it took."""
+    """One step of the demo: its outcomes and its duration."""
 
     step: str
     tally: Tally
     seconds: float
 
-    def row(self) -> dict[str, object]:
-        """The step as a row of the table; its seconds to the millisecond."""
+    def to_row(self) -> dict[str, object]:
+        """Return the step as a row, its seconds rounded to milliseconds."""
         return {
             "step": self.step,
             **asdict(self.tally),
@@ -51,36 +88,39 @@ class Step:
         }
 
 
-async def demo(orders: int, latency: float, dialect: str, how: Format) -> int:
-    """Run every step, and write what came; as JSON, the bulk status alone."""
+async def run_bulk_demo(orders: int, latency: float, dialect: str, format: Format) -> int:
+    """Run every step against a sandbox and write the results; as JSON, only that of the bulk status."""
+    from ...sandbox import Sandbox
+
     async with (
         Sandbox(seed=1, serve=True, latency=latency, dialect=dialect, past=orders) as sandbox,
-        current().watch(AsyncClient(sandbox.key, url=sandbox.url)) as panel,
+        get_interrupt_handler().count_requests(AsyncClient(sandbox.key, url=sandbox.url)) as client,
     ):
-        say(f"sandbox at {sandbox.url}")
-        say(f"catalogue: {len(await panel.services())} services")
-        before = (await panel.balance()).balance
-        with current().patiently():
-            placed = [(await panel.add(order)).order for order in _ORDERS[:orders]]
-        after = await panel.balance()
-        say(f"placed {len(placed)} orders; balance {before} → {after.balance} {after.currency}")
+        print_message(f"sandbox at {sandbox.url}")
+        print_message(f"catalogue: {len(await client.services())} services")
+        before = await client.balance()
+        with get_interrupt_handler().finish_in_flight():
+            placed = [(await client.add(order)).order for order in _ORDERS[:orders]]
+        after = await client.balance()
+        amounts = f"{format_amount(before.balance)} → {format_amount(after.balance)} {after.currency}"
+        print_message(f"placed {len(placed)} orders; balance {amounts}")
         ids: list[Id] = [*range(1, orders - len(placed) + 1), *placed]
-        status = await _timed("status", ids, panel)
-        steps = [status, *[await _timed(step, ids[-_FEW_HUNDRED:], panel) for step in ("refill", "cancel")]]
-    if how == "json":
-        row = status.row()
-        write_one({name: row[name] for name in _NAMES}, _NAMES, how)
+        status = await _time_step("status", ids, client)
+        steps = [status, *[await _time_step(step, ids[-_WRITTEN_ORDERS:], client) for step in ("refill", "cancel")]]
+    if format == "json":
+        row = status.to_row()
+        write_row({name: row[name] for name in _NAMES}, _NAMES, format)
     else:
-        write([step.row() for step in steps], ("step", *_NAMES), how)
-    return SOME_FAILED if status.tally.ok < status.tally.orders else WELL
+        write_rows([step.to_row() for step in steps], ("step", *_NAMES), format)
+    return SOME_FAILED if status.tally.ok < status.tally.orders else SUCCESS
 
 
-async def _timed(step: str, ids: list[Id], panel: AsyncClient) -> Step:
-    began = time.perf_counter()
+async def _time_step(step: str, ids: list[Id], client: AsyncClient) -> Step:
+    started_at = time.perf_counter()
     if step == "status":
-        tally = tally_of(await collected("status", ids, panel.stream_status))
+        tally = count_outcomes(await collect_outcomes("status", ids, client.stream_status))
     elif step == "refill":
-        tally = tally_of(await collected("refill", ids, panel.stream_refill))
+        tally = count_outcomes(await collect_outcomes("refill", ids, client.stream_refill))
     else:
-        tally = tally_of(await collected("cancel", ids, panel.stream_cancel))
-    return Step(step=step, tally=tally, seconds=time.perf_counter() - began)
+        tally = count_outcomes(await collect_outcomes("cancel", ids, client.stream_cancel))
+    return Step(step=step, tally=tally, seconds=time.perf_counter() - started_at)

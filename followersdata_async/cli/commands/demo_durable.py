@@ -1,4 +1,4 @@
-"""``demo --durable``: orders placed by a program that is killed half-way, and what becomes of them."""
+"""``demo --durable``: a program that places orders is killed half-way, and no order is lost or placed twice."""
 
 from __future__ import annotations
 
@@ -16,98 +16,100 @@ from ..._settings import KEY_VARIABLE, URL_VARIABLE
 from ...client import AsyncClient
 from ...ledger import Ledger
 from ...sandbox import Sandbox
-from ..exit_codes import SOME_FAILED, WELL
+from ..exit_codes import SOME_FAILED, SUCCESS
 from ..input import UsageError
-from ..output import Format, write, write_one
-from ..progress import say
-from .demo_worker import link_of, ref_of
+from ..output import Format, write_row, write_rows
+from ..progress import print_message
+from .demo_worker import make_link, make_ref
 
-_FASTER = 2000.0
-"""How much faster than ours the sandbox's time goes: orders end within seconds."""
-_PACE = PollPolicy(min_delay=0.1, max_delay=1.0)
+_SPEED = 2000.0
+"""How many times faster than real time the sandbox runs, so that orders end within seconds."""
+_POLL_POLICY = PollPolicy(min_delay=0.1, max_delay=1.0)
 _COLUMNS = ("step", "placed", "unknown", "on_the_panel", "twice", "final")
 
 
-async def demo(orders: int, latency: float, dialect: str, how: Format) -> int:
-    """Run it, and write what was where after each step; as JSON, the last step alone."""
-    began = time.time()
+async def run_durable_demo(orders: int, latency: float, dialect: str, format: Format) -> int:
+    """Run every step and write what is on record and at the panel after it; as JSON, only the last step."""
+    started_at = time.time()
     with tempfile.TemporaryDirectory() as folder:
-        where = f"sqlite:///{Path(folder) / 'orders.db'}"
+        url = f"sqlite:///{Path(folder) / 'orders.db'}"
         async with (
             Sandbox(
                 seed=1,
                 serve=True,
                 latency=latency,
                 dialect=dialect,
-                clock=lambda: began + (time.time() - began) * _FASTER,
+                clock=lambda: started_at + (time.time() - started_at) * _SPEED,
             ) as sandbox,
-            AsyncClient(sandbox.key, url=sandbox.url) as panel,
-            Ledger(where) as ledger,
+            AsyncClient(sandbox.key, url=sandbox.url) as client,
+            Ledger(url) as ledger,
         ):
-            show = _Show(orders, sandbox, panel, ledger, where)
-            await show.kill_a_program_half_way()
-            await show.run_it_again()
-            await show.look_at_the_panel()
-            await show.follow_them()
-    if how == "json":
-        write_one(show.steps[-1], _COLUMNS, how)
+            demo = _DurableDemo(orders, sandbox, client, ledger, url)
+            await demo.kill_worker_half_way()
+            await demo.run_worker_again()
+            await demo.settle_unknown_orders()
+            await demo.poll_until_final()
+    if format == "json":
+        write_row(demo.steps[-1], _COLUMNS, format)
     else:
-        write(show.steps, _COLUMNS, how)
-    last = show.steps[-1]
-    return WELL if (last["twice"], last["final"]) == (0, orders) else SOME_FAILED
+        write_rows(demo.steps, _COLUMNS, format)
+    last = demo.steps[-1]
+    return SUCCESS if (last["twice"], last["final"]) == (0, orders) else SOME_FAILED
 
 
 @define
-class _Show:
+class _DurableDemo:
+    """The steps of the demo, and a row for each that was run."""
+
     orders: int
     sandbox: Sandbox
-    panel: AsyncClient
+    client: AsyncClient
     ledger: Ledger
-    where: str
+    url: str
     steps: list[dict[str, object]] = field(factory=list)
 
-    async def kill_a_program_half_way(self) -> None:
-        """While some of its orders are on their way."""
+    async def kill_worker_half_way(self) -> None:
+        """Run the worker and kill it while some of its orders are in flight."""
         half = max(1, self.orders // 2)
-        say(f"a program places {self.orders:,} orders, and is killed when the panel has taken {half:,}")
-        await self._run(until=half)
-        await self._note("killed half-way")
+        print_message(f"a program places {self.orders:,} orders, and is killed when the panel has taken {half:,}")
+        await self._run_worker(until=half)
+        await self._record_step("killed half-way")
 
-    async def run_it_again(self) -> None:
-        """The same program, which knows nothing of the first one but what is on record."""
-        say("the same program runs again: what is on record is not sent again")
-        await self._run()
-        await self._note("run again")
+    async def run_worker_again(self) -> None:
+        """Run the worker again. It knows only what the first one left on record."""
+        print_message("the same program runs again: what is on record is not sent again")
+        await self._run_worker()
+        await self._record_step("run again")
 
-    async def look_at_the_panel(self) -> None:
-        """What a person has to do for the orders of which nobody knows; it is the panel's list that tells."""
-        taken = {str(row["link"]): row["order"] for row in self.sandbox.orders()}
-        refs = {ref_of(number): link_of(number) for number in range(1, self.orders + 1)}
+    async def settle_unknown_orders(self) -> None:
+        """Settle the unknown orders from the panel's list, as a person would, and run the worker again."""
+        orders = {str(row["link"]): row["order"] for row in self.sandbox.orders()}
+        links = {make_ref(number): make_link(number) for number in range(1, self.orders + 1)}
         async for receipt in self.ledger.unknown():
-            order = taken.get(refs[receipt.ref])
+            order = orders.get(links[receipt.ref])
             if isinstance(order, int | str):
-                say(f"nobody knew of {receipt.ref}: on the panel's list it is {order}")
+                print_message(f"nobody knew of {receipt.ref}: on the panel's list it is {order}")
                 await self.ledger.resolve(receipt.ref, order=order)
             else:
-                say(f"nobody knew of {receipt.ref}: it is not on the panel's list, and is placed again")
+                print_message(f"nobody knew of {receipt.ref}: it is not on the panel's list, and is placed again")
                 await self.ledger.resolve(receipt.ref, placed=False)
-        await self._run()
-        await self._note("looked at the panel, and run again")
+        await self._run_worker()
+        await self._record_step("looked at the panel, and run again")
 
-    async def follow_them(self) -> None:
-        """All that were placed, to their end."""
-        async with self.ledger.poll(self.panel, poll_policy=_PACE, until_final=True) as changes:
+    async def poll_until_final(self) -> None:
+        """Poll every order until it is final."""
+        async with self.ledger.poll(self.client, poll_policy=_POLL_POLICY, until_final=True) as changes:
             async for _ in changes:
                 pass
-        await self._note("followed to their end")
+        await self._record_step("followed to their end")
 
-    async def _run(self, *, until: int | None = None) -> None:
-        """Run the program to its end, or until the panel was asked so often, and then kill it."""
-        command = [sys.executable, "-m", f"{__package__}.demo_worker", self.where, str(self.orders)]
+    async def _run_worker(self, *, until: int | None = None) -> None:
+        """Run the worker to its end, or kill it when the panel has received ``until`` requests."""
+        command = [sys.executable, "-m", f"{__package__}.demo_worker", self.url, str(self.orders)]
         environment = os.environ | {KEY_VARIABLE: self.sandbox.key, URL_VARIABLE: self.sandbox.url}
         async with await anyio.open_process(command, env=environment, stdin=None, stdout=None, stderr=None) as program:
             while until is not None and program.returncode is None and self.sandbox.requests < until:  # noqa: ASYNC110
-                # A panel in another thread sets no event of ours.
+                # The sandbox runs in another thread and has no event to wait for.
                 await anyio.sleep(0.001)
             if until is not None and program.returncode is None:
                 program.kill()
@@ -115,8 +117,9 @@ class _Show:
             msg = f"the program that places orders ended with {program.returncode}; it said why"
             raise UsageError(msg)
 
-    async def _note(self, step: str) -> None:
-        taken = [row["link"] for row in self.sandbox.orders()]
+    async def _record_step(self, step: str) -> None:
+        """Add a row with the numbers of orders on record and at the panel."""
+        links = [row["link"] for row in self.sandbox.orders()]
         counts = await self.ledger.counts()
         unknown = [receipt.ref async for receipt in self.ledger.unknown()]
         self.steps.append(
@@ -124,8 +127,8 @@ class _Show:
                 "step": step,
                 "placed": sum(counts.values()),
                 "unknown": len(unknown),
-                "on_the_panel": len(taken),
-                "twice": len(taken) - len(set(taken)),
+                "on_the_panel": len(links),
+                "twice": len(links) - len(set(links)),
                 "final": sum(count for state, count in counts.items() if state is not None and state.is_final),
             }
         )

@@ -1,6 +1,7 @@
-"""The program that ``demo --durable`` kills: it places orders, each under a ref of its own.
+"""The program that ``demo --durable`` kills. It places orders, each under its own ref.
 
-``python -m followersdata_async.cli.commands.demo_worker DATABASE COUNT``; key and address are those of the environment.
+``python -m followersdata_async.cli.commands.demo_worker DATABASE COUNT``; the key and the address of the panel come
+from the environment.
 """
 
 from __future__ import annotations
@@ -13,30 +14,30 @@ from ...client import AsyncClient
 from ...ledger import Ledger
 from ...orders import Package
 
-_AT_ONCE = 8
+_CONCURRENCY = 8
 
 
-def ref_of(number: int) -> str:
-    """The name of an order."""
+def make_ref(number: int) -> str:
+    """Return the ref of an order."""
     return f"demo-{number}"
 
 
-def link_of(number: int) -> str:
-    """What it is for: different for each, so that the panel's list tells them apart."""
+def make_link(number: int) -> str:
+    """Return the link of an order. Each is different, so that orders can be found in the panel's list."""
     return f"https://example.com/p/{number}"
 
 
-async def place_all(where: str, count: int) -> None:
-    """Place orders from the first to the last; those that are on record already send nothing."""
+async def place_all(url: str, count: int) -> None:
+    """Place orders 1 to ``count``. Orders that are already on record are not sent again."""
     numbers = iter(range(1, count + 1))
-    async with AsyncClient() as panel, Ledger(where) as ledger:
+    async with AsyncClient() as client, Ledger(url) as ledger:
 
         async def place() -> None:
             for number in numbers:
-                await ledger.place(panel, Package(service=3, link=link_of(number)), ref=ref_of(number))
+                await ledger.place(client, Package(service=3, link=make_link(number)), ref=make_ref(number))
 
         async with anyio.create_task_group() as group:
-            for _ in range(_AT_ONCE):
+            for _ in range(_CONCURRENCY):
                 group.start_soon(place)
 
 

@@ -1,145 +1,286 @@
-"""Orders on record: placed once under a ref, looked up, and settled when nobody knew."""
+"""``place``, ``track``, ``poll`` and ``ledger``: orders on record in a database."""
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, final
+from typing import TYPE_CHECKING, Annotated
 
-from attrs import frozen
+from cyclopts import App, Parameter
 
-from ...ledger import Ledger, ReceiptState
-from ..exit_codes import NETWORK, REFUSED, SOME_FAILED, UNKNOWN, WELL
+from ..._serialization import format_amount
+from ...client import AsyncClient
+from ...models import OrderInput
+from ..examples import EXAMPLES
+from ..exit_codes import NETWORK, REFUSED, SOME_FAILED, SUCCESS, UNKNOWN
 from ..input import UsageError
-from ..live_view import Board, live
-from ..output import Format, Row, row_of, write, write_line, write_one
-from ..progress import say, working
-from ..signals import current
+from ..live_view import LiveView, show_live_view
+from ..options import (
+    DEFAULT_CONNECTION,
+    DEFAULT_CONSENT,
+    DEFAULT_DATABASE,
+    DEFAULT_IDS,
+    DEFAULT_ORDER,
+    ConnectionOptions,
+    ConsentOptions,
+    Database,
+    IdArgument,
+    IdOptions,
+    OrderOptions,
+)
+from ..output import CHANGE_COLUMNS, Format, change_to_row, to_row, write_json_line, write_row, write_rows
+from ..progress import print_message, show_spinner
+from ..signals import get_interrupt_handler
+from .add import submit_order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-    from decimal import Decimal
+    from collections.abc import Iterator
 
-    from ...client import AsyncClient
-    from ...ledger import Receipt
-    from ...models import Change, Id, OrderInput
+    from ...ledger import Ledger, Receipt
 
-
-@final
-@frozen(kw_only=True)
-class Place:
-    """Where an order is written down: under which ref, in which ledger, as whose."""
-
-    ref: str
-    db: str
-    panel: str
+RECEIPT_COLUMNS = ("ref", "state", "order", "charge", "currency", "cost", "error", "message")
 
 
-CHANGE_COLUMNS = ("order", "before", "status", "charge", "start_count", "remains", "currency")
-COLUMNS = ("ref", "state", "order", "charge", "currency", "cost", "error", "message")
-_CODES = {
-    ReceiptState.INTENDED: WELL,
-    ReceiptState.PLACED: WELL,
-    ReceiptState.REFUSED: REFUSED,
-    ReceiptState.NOT_SENT: NETWORK,
-    ReceiptState.UNKNOWN: UNKNOWN,
-}
+async def place(
+    *,
+    ref: str,
+    service: str,
+    order: OrderOptions = DEFAULT_ORDER,
+    consent: ConsentOptions = DEFAULT_CONSENT,
+    db: Database = DEFAULT_DATABASE,
+    connection: ConnectionOptions = DEFAULT_CONNECTION,
+    format: Format = "table",
+) -> int:
+    """Place an order under a name of yours, on record before it is sent: the same again sends nothing.
+
+    Parameters
+    ----------
+    ref
+        The order's name, e.g. of a cart. One that is not known to have left is placed again, any other never.
+    service
+        The service's id, from `followersdata services`.
+    db
+        The ledger: sqlite:///file.db or postgresql://user@host/database.
+    format
+        How it is written to standard output.
+    """
+    from ...ledger import Ledger
+
+    consent.check()
+    async with connection.create_client() as client:
+
+        async def send(order: OrderInput, cost: Decimal | None) -> int:
+            with get_interrupt_handler().finish_in_flight():
+                async with Ledger(db) as ledger:
+                    with show_spinner(f"ordering {ref} …"):
+                        receipt = await ledger.place(client, order, ref=ref, panel=connection.panel, cost=cost)
+            write_row(to_row(receipt), RECEIPT_COLUMNS, format)
+            return _report_receipt(receipt)
+
+        return await submit_order(client, service, order, consent, format, send)
 
 
-async def recorded(client: AsyncClient, order: OrderInput, cost: Decimal | None, place: Place, how: Format) -> int:
-    """Place an order under a ref, write its receipt, and return the exit code that it stands for."""
-    with current().patiently():
-        async with Ledger(place.db) as ledger:
-            with working(f"ordering {place.ref} …"):
-                receipt = await ledger.place(client, order, ref=place.ref, panel=place.panel, cost=cost)
-    write_one(row_of(receipt), COLUMNS, how)
-    if receipt.state is ReceiptState.UNKNOWN:
-        say(f"nobody knows whether it was placed: look at the panel, then `followersdata ledger resolve {place.ref} …`")
-    return _CODES[receipt.state]
+def _report_receipt(receipt: Receipt) -> int:
+    """Return the exit code of a receipt. If the outcome is unknown, print what to do."""
+    from ...ledger import ReceiptState
+
+    match receipt.state:
+        case ReceiptState.INTENDED | ReceiptState.PLACED:
+            return SUCCESS
+        case ReceiptState.REFUSED:
+            return REFUSED
+        case ReceiptState.NOT_SENT:
+            return NETWORK
+        case ReceiptState.UNKNOWN:
+            command = f"followersdata ledger resolve {receipt.ref} …"
+            print_message(f"nobody knows whether it was placed: look at the panel, then `{command}`")
+            return UNKNOWN
 
 
-async def tracked(ids: Sequence[Id], db: str, name: str) -> int:
-    """Follow orders that were placed elsewhere, at the panel of this name."""
+async def track(
+    *ids: IdArgument, source: IdOptions = DEFAULT_IDS, profile: str = "main", db: Database = DEFAULT_DATABASE
+) -> int:
+    """Follow orders that were placed elsewhere; those of `place` are followed anyway.
+
+    Parameters
+    ----------
+    ids
+        The orders' ids; - reads them from standard input.
+    profile
+        Whose orders they are: the name with which `poll` looks at them.
+    db
+        The ledger: sqlite:///file.db or postgresql://user@host/database.
+    """
+    from ...ledger import Ledger
+
+    order_ids = source.read_ids(ids)
     async with Ledger(db) as ledger:
-        with working(f"writing {len(ids):,} ids down …"):
-            new = await ledger.track(ids, panel=name)
-    say(f"{new:,} of {len(ids):,} are new")
-    return WELL
+        with show_spinner(f"writing {len(order_ids):,} ids down …"):
+            added = await ledger.track(order_ids, panel=profile)
+    print_message(f"{added:,} of {len(order_ids):,} are new")
+    return SUCCESS
 
 
-async def polled_once(client: AsyncClient, db: str, name: str, batches: int, how: Format) -> int:
-    """Look at what is due at the panel of this name, and write what changed."""
-    async with _existing(db) as ledger:
-        with working("looking at what is due …"):
-            report = await ledger.poll_once(client, panel=name, max_requests=batches)
-    write([_row_of_change(change) for change in report.changes], CHANGE_COLUMNS, how)
-    say(
+async def poll(
+    *,
+    once: Annotated[bool, Parameter(negative=())] = False,
+    max_requests: int = 10,
+    db: Database = DEFAULT_DATABASE,
+    connection: ConnectionOptions = DEFAULT_CONNECTION,
+    format: Format = "table",
+) -> int:
+    """Look at the orders that a ledger follows, whenever they are due, and write a line of JSON for each change.
+
+    Parameters
+    ----------
+    once
+        Look at what is due now, write what changed, and end.
+    max_requests
+        With --once: how many requests at the most.
+    db
+        The ledger: sqlite:///file.db or postgresql://user@host/database.
+    format
+        With --once: how it is written to standard output.
+    """
+    async with connection.create_client() as client:
+        if once:
+            return await _poll_once(client, db, connection.panel, max_requests, format)
+        return await _poll_until_interrupted(client, db, connection.panel)
+
+
+async def _poll_once(client: AsyncClient, db: str, panel: str, max_requests: int, format: Format) -> int:
+    """Poll the orders of a panel that are due now, and write their changes."""
+    async with _open_ledger(db) as ledger:
+        with show_spinner("looking at what is due …"):
+            report = await ledger.poll_once(client, panel=panel, max_requests=max_requests)
+    write_rows([change_to_row(change) for change in report.changes], CHANGE_COLUMNS, format)
+    print_message(
         f"{report.orders:,} orders: {len(report.changes):,} changed, {report.final:,} final, "
         f"{report.failed:,} failed; {report.requests:,} requests"
     )
-    return SOME_FAILED if report.failed else WELL
+    return SOME_FAILED if report.failed else SUCCESS
 
 
-async def polled(client: AsyncClient, db: str, name: str) -> int:
-    """Write each change as a line of JSON, with a live view, until it is interrupted."""
-    async with _existing(db) as ledger, ledger.poll(client, panel=name) as changes:
-        board = Board(await ledger.counts(panel=name))
-        with live(board, "jsonl"):
+async def _poll_until_interrupted(client: AsyncClient, db: str, panel: str) -> int:
+    """Poll the orders of a panel, write each change as a line of JSON, and show a live view."""
+    async with _open_ledger(db) as ledger, ledger.poll(client, panel=panel) as changes:
+        view = LiveView(await ledger.counts(panel=panel))
+        with show_live_view(view, "jsonl"):
             async for change in changes:
-                board.note_change(change, changes.requests)
-                write_line(_row_of_change(change))
-                sys.stdout.flush()
-    return WELL
+                view.record_change(change, changes.requests)
+                write_json_line(change_to_row(change), flush=True)
+    return SUCCESS
 
 
-def _row_of_change(change: Change) -> Row:
-    before = None if change.before is None else change.before.status
-    return {"order": change.order, "before": before, **row_of(change.after)}
+ledger: App = App(
+    name="ledger",
+    help="Orders on record: look, and settle what nobody knew.",
+    help_format="plaintext",
+    help_epilogue=EXAMPLES["ledger"],
+)
 
 
-async def shown(ref: str, db: str, how: Format) -> int:
-    """Write what is on record for a ref."""
-    async with _existing(db) as ledger:
-        with _a_ref_on_record():
-            write_one(row_of(await ledger.receipt(ref)), COLUMNS, how)
-    return WELL
+@ledger.command(name="show", help_epilogue=EXAMPLES["ledger show"])
+async def ledger_show(ref: str, *, db: Database = DEFAULT_DATABASE, format: Format = "table") -> int:
+    """Show what is on record for a ref.
+
+    Parameters
+    ----------
+    ref
+        The order's name.
+    db
+        The ledger: sqlite:///file.db or postgresql://user@host/database.
+    format
+        How it is written to standard output.
+    """
+    async with _open_ledger(db) as ledger:
+        with _report_missing_ref():
+            write_row(to_row(await ledger.receipt(ref)), RECEIPT_COLUMNS, format)
+    return SUCCESS
 
 
-async def listed(db: str, how: Format) -> int:
-    """Write the orders of which nobody knows whether they were placed, and say what they may have cost."""
-    async with _existing(db) as ledger:
+@ledger.command(name="unknown", help_epilogue=EXAMPLES["ledger unknown"])
+async def ledger_unknown(*, db: Database = DEFAULT_DATABASE, format: Format = "table") -> int:
+    """List the orders of which nobody knows whether they were placed, with the money at risk.
+
+    Parameters
+    ----------
+    db
+        The ledger: sqlite:///file.db or postgresql://user@host/database.
+    format
+        How it is written to standard output.
+    """
+    async with _open_ledger(db) as ledger:
         receipts = [receipt async for receipt in ledger.unknown()]
-    write([row_of(receipt) for receipt in receipts], COLUMNS, how)
-    say(f"{len(receipts):,} unknown{_risk_of(receipts)}")
-    return UNKNOWN if receipts else WELL
-
-
-def _risk_of(receipts: list[Receipt]) -> str:
+    write_rows([to_row(receipt) for receipt in receipts], RECEIPT_COLUMNS, format)
     costs = [receipt.cost for receipt in receipts if receipt.cost is not None]
-    return f", {sum(costs)} at risk" if costs else ""
+    risk = f", {format_amount(sum(costs, Decimal(0)))} at risk" if costs else ""
+    print_message(f"{len(receipts):,} unknown{risk}")
+    return UNKNOWN if receipts else SUCCESS
 
 
-async def settled(ref: str, order: Id | None, db: str, how: Format, *, placed: bool) -> int:
-    """Settle an unknown order, and write its receipt."""
-    if (order is None) is placed:
+@ledger.command(name="resolve", help_epilogue=EXAMPLES["ledger resolve"])
+async def ledger_resolve(
+    ref: str,
+    *,
+    order: str | None = None,
+    not_placed: Annotated[bool, Parameter(negative=())] = False,
+    db: Database = DEFAULT_DATABASE,
+    format: Format = "table",
+) -> int:
+    """Settle an order whose outcome was unknown, after you have looked at the panel.
+
+    Parameters
+    ----------
+    ref
+        The order's name.
+    order
+        It was placed: its id at the panel.
+    not_placed
+        It was not placed, and may be placed again.
+    db
+        The ledger: sqlite:///file.db or postgresql://user@host/database.
+    format
+        How it is written to standard output.
+    """
+    if (order is None) != not_placed:
         msg = "say what you found: --order with its id at the panel, or --not-placed"
         raise UsageError(msg)
-    async with _existing(db) as ledger:
-        with _a_ref_on_record():
-            write_one(row_of(await ledger.resolve(ref, order=order, placed=placed)), COLUMNS, how)
-    return WELL
+    async with _open_ledger(db) as ledger:
+        with _report_missing_ref():
+            receipt = await ledger.resolve(ref, order=order, placed=not not_placed)
+            write_row(to_row(receipt), RECEIPT_COLUMNS, format)
+    return SUCCESS
 
 
-def _existing(db: str) -> Ledger:
-    """A ledger that is there: who looks into an empty one by mistake would take it for an all-clear.
+@ledger.command(name="upgrade", help_epilogue=EXAMPLES["ledger upgrade"])
+async def ledger_upgrade(*, db: Database = DEFAULT_DATABASE) -> int:
+    """Bring a ledger of an older version to this one's schema.
+
+    Parameters
+    ----------
+    db
+        The ledger: sqlite:///file.db or postgresql://user@host/database.
+    """
+    from ...ledger import Ledger
+
+    print_message(f"the ledger has the schema {await Ledger(db).upgrade()}")
+    return SUCCESS
+
+
+def _open_ledger(db: str) -> Ledger:
+    """Return a ledger that exists already. An empty one, made by mistake, would look like an all-clear.
 
     Raises:
-        UsageError: there is no such file.
+        UsageError: the file does not exist.
     """
-    from sqlalchemy import make_url
+    from ...ledger import Ledger
 
     ledger = Ledger(db)
+    # Imported after the ledger, whose import says which extra is missing.
+    from sqlalchemy import make_url
+
     url = make_url(db)
     file = url.database or ""
     is_file = url.get_backend_name() == "sqlite" and file not in {"", ":memory:"} and "uri" not in url.query
@@ -150,14 +291,9 @@ def _existing(db: str) -> Ledger:
 
 
 @contextmanager
-def _a_ref_on_record() -> Iterator[None]:
+def _report_missing_ref() -> Iterator[None]:
+    """Turn the error for a ref that is not on record into a mistake in the command line."""
     try:
         yield
     except LookupError as error:
         raise UsageError(*error.args) from error
-
-
-async def upgraded(db: str) -> int:
-    """Bring a ledger to this version's schema."""
-    say(f"the ledger has the schema {await Ledger(db).upgrade()}")
-    return WELL

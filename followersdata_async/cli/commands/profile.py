@@ -1,4 +1,4 @@
-"""The commands that remember panels by a name."""
+"""``profile``: commands that add, list and remove profiles."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from ..._settings import DEFAULT_URL, resolve_api_key, resolve_url
-from .. import exit_codes as exits
+from .. import exit_codes
 from ..examples import EXAMPLES
 from ..input import UsageError
-from ..output import Format, write
-from ..profile_store import Account, accounts, check_name
-from ..progress import say
+from ..output import Format, write_rows
+from ..profile_store import Profile, check_name, open_store
+from ..progress import print_message
 
 profile: App = App(
     name="profile",
@@ -43,16 +43,16 @@ def profile_add(
         Leave the key to the system's keyring (extra `keyring`), not to a file.
     """
     check_name(name)
-    address = resolve_url(url, {})
+    full_url = resolve_url(url, {})
     try:
-        asked = getpass.getpass(f"API key of {address}: ") if sys.stdin.isatty() else sys.stdin.readline()
+        text = getpass.getpass(f"API key of {full_url}: ") if sys.stdin.isatty() else sys.stdin.readline()
     except EOFError as error:
         msg = "no key was given: nothing is remembered"
         raise UsageError(msg) from error
-    key = resolve_api_key(asked.strip(), {})
-    accounts().add(Account(name=name, url=address, key=key), keyring=keyring)
-    say(f"{name} is remembered: followersdata balance --profile {name}")
-    return exits.WELL
+    key = resolve_api_key(text.strip(), {})
+    open_store().add(Profile(name=name, url=full_url, key=key), keyring=keyring)
+    print_message(f"{name} is remembered: followersdata balance --profile {name}")
+    return exit_codes.SUCCESS
 
 
 @profile.command(name="list", help_epilogue=EXAMPLES["profile list"])
@@ -64,13 +64,12 @@ def profile_list(*, format: Format = "table") -> int:
     format
         How it is written to standard output.
     """
-    known = accounts().all().values()
     rows = [
-        {"name": account.name, "url": account.url, "key": "keyring" if account.key is None else "file"}
-        for account in known
+        {"name": entry.name, "url": entry.url, "key": "keyring" if entry.key is None else "file"}
+        for entry in open_store().load_all().values()
     ]
-    write(rows, ("name", "url", "key"), format)
-    return exits.WELL
+    write_rows(rows, ("name", "url", "key"), format)
+    return exit_codes.SUCCESS
 
 
 @profile.command(name="remove", help_epilogue=EXAMPLES["profile remove"])
@@ -82,6 +81,6 @@ def profile_remove(name: str) -> int:
     name
         What it is called.
     """
-    accounts().remove(name)
-    say(f"{name} is forgotten")
-    return exits.WELL
+    open_store().remove(name)
+    print_message(f"{name} is forgotten")
+    return exit_codes.SUCCESS

@@ -1,4 +1,4 @@
-"""``sandbox``: a panel served on this machine, with what can be said of it on the command line."""
+"""``sandbox``: serves a sandbox panel on this machine."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 import anyio
 from cyclopts import Parameter
 
-from .. import exit_codes as exits
+from .. import exit_codes
 from ..input import UsageError
-from ..progress import say
+from ..progress import print_message
 
-_LAST_PORT = 65535
-_MOST_LATENCY = 3600
+_MAX_PORT = 65535
+_MAX_LATENCY = 3600
 
 
 async def sandbox(
@@ -69,9 +69,9 @@ async def sandbox(
     """
     from ...sandbox import Quota, Sandbox
 
-    check_sandbox(past, latency)
-    if not 0 <= port <= _LAST_PORT:
-        msg = f"--port is {port}, but must be from 0 to {_LAST_PORT}"
+    check_sandbox_options(past, latency)
+    if not 0 <= port <= _MAX_PORT:
+        msg = f"--port is {port}, but must be from 0 to {_MAX_PORT}"
         raise UsageError(msg)
     try:
         panel = Sandbox(
@@ -83,43 +83,43 @@ async def sandbox(
             past=past,
             services=services,
             speed=speed,
-            balances=dict(map(_balance, balance)),
+            balances=dict(map(_parse_balance, balance)),
             quota=None if quota is None else Quota(requests=quota, per=quota_per, says=quota_says),
             one_per_link=one_per_link,
-            faults=[] if faults is None else _faults(faults),
+            faults=[] if faults is None else _read_faults(faults),
             state=state,
         )
     except OSError as error:
         raise UsageError(str(error)) from error
     try:
         async with panel:
-            say("A sandbox panel: no money, no real orders; keys start with sandbox-. Ctrl-C ends it.")
-            say(f"See what happens, and break it, at {panel.page}. In another terminal:")
-            say(f"  export FOLLOWERSDATA_API_KEY={panel.key}")
-            say(f"  export FOLLOWERSDATA_API_URL={panel.url}")
-            say("  followersdata balance")
+            print_message("A sandbox panel: no money, no real orders; keys start with sandbox-. Ctrl-C ends it.")
+            print_message(f"See what happens, and break it, at {panel.page}. In another terminal:")
+            print_message(f"  export FOLLOWERSDATA_API_KEY={panel.key}")
+            print_message(f"  export FOLLOWERSDATA_API_URL={panel.url}")
+            print_message("  followersdata balance")
             await anyio.sleep_forever()
     except OSError as error:
         msg = f"--port {port} cannot be used: {error.strerror}; take another, or 0 for a free one"
         raise UsageError(msg) from error
-    return exits.WELL
+    return exit_codes.SUCCESS
 
 
-def check_sandbox(orders: int, latency: float) -> None:
-    """Refuse numbers that no sandbox can have.
+def check_sandbox_options(orders: int, latency: float) -> None:
+    """Check the options that every sandbox of the command line has.
 
     Raises:
-        UsageError: one of them is out of its bounds.
+        UsageError: one of them is out of range.
     """
     if orders < 1:
         msg = f"the number of orders is {orders}, but must be at least 1"
         raise UsageError(msg)
-    if not 0 <= latency <= _MOST_LATENCY:
-        msg = f"--latency is {latency}, but must be from 0 to {_MOST_LATENCY} seconds"
+    if not 0 <= latency <= _MAX_LATENCY:
+        msg = f"--latency is {latency}, but must be from 0 to {_MAX_LATENCY} seconds"
         raise UsageError(msg)
 
 
-def _balance(text: str) -> tuple[str, str]:
+def _parse_balance(text: str) -> tuple[str, str]:
     key, separator, amount = text.partition("=")
     if not separator:
         msg = f"--balance is {text!r}, but must be like sandbox-key=12.50"
@@ -127,15 +127,15 @@ def _balance(text: str) -> tuple[str, str]:
     return key, amount
 
 
-def _faults(path: Path) -> list[object]:
-    """What the file has, as a list.
+def _read_faults(path: Path) -> list[object]:
+    """Return the faults in a file as a list, also if it has only one.
 
     Raises:
-        UsageError: it cannot be read, or is no JSON.
+        UsageError: the file cannot be read, or is not JSON.
     """
     try:
-        said = json.loads(path.read_text("utf-8"))
+        content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         msg = f"--faults {path} cannot be read: {error}"
         raise UsageError(msg) from error
-    return said if isinstance(said, list) else [said]
+    return content if isinstance(content, list) else [content]

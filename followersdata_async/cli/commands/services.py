@@ -1,128 +1,215 @@
-"""The catalogue on the command line: a choice of it, and what has changed since it was last written."""
+"""``services``: the catalogue, filtered and sorted, or how it differs from a saved one."""
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from decimal import Decimal
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, final
 
 from attrs import frozen
 
 from ..._catalogue import services_diff
-from ..._wire.decoding import decode_services
-from ..._wire.encoding import encode_services
-from ..._wire.error_phrases import ErrorPhrases
-from ..._wire.messages import Response
-from ...errors import FollowersDataError
-from ..exit_codes import WELL
+from ..._serialization import format_amount
+from ...models import Service, ServiceKind, format_id
+from ..exit_codes import SUCCESS
 from ..input import UsageError, check_amount
-from ..output import Format, row_of, write
-from ..progress import say
+from ..options import DEFAULT_CONNECTION, ConnectionOptions
+from ..output import Format, Row, to_row, write_rows
+from ..progress import print_message, show_spinner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-    from pathlib import Path
-
-    from ...models import Service
+    from types import UnionType
 
 COLUMNS = ("service", "name", "type", "category", "rate", "min", "max", "refill", "cancel")
 DIFF_COLUMNS = ("change", "service", "name", "what", "before", "after")
+_FIELD_TYPES: Mapping[str, type | UnionType] = {
+    "name": str,
+    "type": str,
+    "category": str | None,
+    "min": int | None,
+    "max": int | None,
+    "refill": bool | None,
+    "cancel": bool | None,
+    "dripfeed": bool | None,
+    "extra": dict,
+}
+"""The fields of a service in a saved catalogue that are used as they are in JSON."""
 
 
 @final
 @frozen(kw_only=True)
-class Choice:
-    """Which services to show, and in which order."""
+class ServiceFilter:
+    """A filter of services, and the field to sort them by."""
 
     search: str | None = None
     max_rate: Decimal | None = None
     sort: str | None = None
 
     def __attrs_post_init__(self) -> None:
-        """Refuse what is no amount."""
+        """Check that the rate is an amount."""
         check_amount("--max-rate", self.max_rate)
 
-    def of(self, services: Iterable[Service]) -> list[Service]:
-        """Those that fit; where some have no value to sort by, they come last."""
-        chosen = [service for service in services if self._fits(service)]
+    def apply(self, services: Iterable[Service]) -> list[Service]:
+        """Return the services that match, sorted; those without a value to sort by come last."""
+        selected = [service for service in services if self._matches(service)]
         if self.sort is None:
-            return chosen
-        value = attrgetter(self.sort)
-        return [
-            *sorted((one for one in chosen if value(one) is not None), key=lambda one: _key(value(one))),
-            *(one for one in chosen if value(one) is None),
-        ]
+            return selected
+        get_value = attrgetter(self.sort)
+        with_value = [service for service in selected if get_value(service) is not None]
+        without_value = [service for service in selected if get_value(service) is None]
+        return [*sorted(with_value, key=lambda service: _get_sort_key(get_value(service))), *without_value]
 
-    def _fits(self, service: Service) -> bool:
+    def _matches(self, service: Service) -> bool:
         if self.max_rate is not None and service.rate > self.max_rate:
             return False
         text = f"{service.name} {service.category or ''} {service.type}".casefold()
         return all(word in text for word in (self.search or "").casefold().split())
 
 
-def _key(value: object) -> tuple[bool, object]:
-    """Numbers by their size, before texts by their letters."""
+def _get_sort_key(value: object) -> tuple[bool, object]:
+    """Return a key that sorts numbers by value, before strings without regard to case."""
     return (True, value.casefold()) if isinstance(value, str) else (False, value)
 
 
-def listed(catalogue: Sequence[Service], choice: Choice, how: Format) -> int:
-    """Write the services that were chosen."""
-    chosen = choice.of(catalogue)
-    write([row_of(service) for service in chosen], COLUMNS, how)
-    if len(chosen) < len(catalogue):
-        say(f"{len(chosen):,} of {len(catalogue):,} services")
-    return WELL
+async def services(
+    *,
+    search: str | None = None,
+    max_rate: Decimal | None = None,
+    sort: Literal["service", "name", "type", "category", "rate", "min", "max"] | None = None,
+    diff: Path | None = None,
+    connection: ConnectionOptions = DEFAULT_CONNECTION,
+    format: Format = "table",
+) -> int:
+    """Show the catalogue, or what has changed in it.
+
+    Parameters
+    ----------
+    search
+        Only services whose name, category or type has all of these words.
+    max_rate
+        Only services that cost at most this for a thousand.
+    sort
+        By what to sort; without it as the panel does.
+    diff
+        Show what is different from this file, which --format json or jsonl has written.
+    format
+        How it is written to standard output.
+    """
+    selection = ServiceFilter(search=search, max_rate=max_rate, sort=sort)
+    async with connection.create_client() as client:
+        with show_spinner("reading the catalogue …"):
+            catalogue = await client.services()
+    if diff is None:
+        return _write_services(catalogue, selection, format)
+    return _write_changes(diff, catalogue, selection, format)
 
 
-def compared(file: Path, catalogue: Sequence[Service], choice: Choice, how: Format) -> int:
-    """Write what has changed since a file was written: a row for each fact."""
-    old, new = choice.of(_catalogue_in(file)), choice.of(_as_written(catalogue))
+def _write_services(catalogue: Sequence[Service], selection: ServiceFilter, format: Format) -> int:
+    """Write the services that match, and print how many there are."""
+    selected = selection.apply(catalogue)
+    write_rows([to_row(service) for service in selected], COLUMNS, format)
+    if len(selected) < len(catalogue):
+        print_message(f"{len(selected):,} of {len(catalogue):,} services")
+    return SUCCESS
+
+
+def _write_changes(file: Path, catalogue: Sequence[Service], selection: ServiceFilter, format: Format) -> int:
+    """Write a row for each difference from the catalogue in a file, and print how many there are."""
+    old, new = selection.apply(_read_catalogue(file)), selection.apply(_normalize_catalogue(catalogue))
     diff = services_diff(old, new)
-    rows = [_row("added", one, None, None, None) for one in diff.added]
-    rows += [_row("removed", one, None, None, None) for one in diff.removed]
-    rows += [_row("repriced", is_, "rate", was.rate, is_.rate) for was, is_ in diff.repriced]
-    for was, is_ in diff.changed:
-        before, after = row_of(was), row_of(is_)
-        facts = [name for name in after if name not in {"service", "rate", "kind"} and before[name] != after[name]]
-        rows += [_row("changed", is_, name, before[name], after[name]) for name in facts]
-    write(rows, DIFF_COLUMNS, how)
-    say(
+    rows = [_create_row("added", service) for service in diff.added]
+    rows += [_create_row("removed", service) for service in diff.removed]
+    rows += [
+        _create_row("repriced", after, "rate", format_amount(before.rate), format_amount(after.rate))
+        for before, after in diff.repriced
+    ]
+    for old_service, new_service in diff.changed:
+        before, after = to_row(old_service), to_row(new_service)
+        names = [name for name in after if name not in {"service", "rate", "kind"} and before[name] != after[name]]
+        rows += [_create_row("changed", new_service, name, before[name], after[name]) for name in names]
+    write_rows(rows, DIFF_COLUMNS, format)
+    print_message(
         f"{len(diff.added):,} added, {len(diff.removed):,} removed, "
         f"{len(diff.repriced):,} repriced, {len(diff.changed):,} changed"
     )
-    return WELL
+    return SUCCESS
 
 
-def _row(change: str, service: Service, what: str | None, before: object, after: object) -> dict[str, object]:
-    facts = {"change": change, "service": service.service, "name": service.name, "what": what}
-    return facts | {"before": before, "after": after}
+def _create_row(
+    change: str, service: Service, field: str | None = None, before: object = None, after: object = None
+) -> Row:
+    row = {"change": change, "service": service.service, "name": service.name, "what": field}
+    return row | {"before": before, "after": after}
 
 
-def _catalogue_in(file: Path) -> list[Service]:
-    """What a file has: a list, or an object on each line."""
+def _read_catalogue(file: Path) -> list[Service]:
+    """Return the services in a file: one JSON list, or an object on each line.
+
+    Raises:
+        UsageError: the file cannot be read, or is not a saved catalogue.
+    """
     try:
         text = file.read_text("utf-8").strip()
         if not text:
             msg = f"{file} is empty: what has written it did not come to its end"
             raise UsageError(msg)
-        rows = json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines()]
-        return _services_of(rows)
+        rows = _load_json(text) if text.startswith("[") else [_load_json(line) for line in text.splitlines()]
+        return [_parse_service(row) for row in rows]
     except OSError as error:
         msg = f"{file}: {error.strerror or error}"
         raise UsageError(msg) from error
-    except (ValueError, TypeError, FollowersDataError) as error:
+    except (ValueError, TypeError, ArithmeticError) as error:
         msg = f"{file} is no catalogue that --format json or jsonl has written: {error}"
         raise UsageError(msg) from error
 
 
-def _as_written(catalogue: Iterable[Service]) -> list[Service]:
-    """A catalogue as a file would have it, which knows no numbers with a point but texts."""
-    return _services_of([row_of(service) for service in catalogue])
+def _normalize_catalogue(catalogue: Iterable[Service]) -> list[Service]:
+    """Return the catalogue as it would be read from a file, where amounts are strings."""
+    return [_parse_service(to_row(service)) for service in catalogue]
 
 
-def _services_of(rows: Iterable[Mapping[str, Any]]) -> list[Service]:
-    """Services from their rows, read like a panel's answer."""
-    told = [{name: row[name] for name in row if name not in {"kind", "extra"}} | row.get("extra", {}) for row in rows]
-    response = Response(status=200, body=json.dumps(told).encode())
-    return decode_services(encode_services(), response, ErrorPhrases({}))
+def _load_json(text: str) -> Any:  # noqa: ANN401 - any JSON value
+    return json.loads(text, parse_float=Decimal, parse_constant=_reject_constant)
+
+
+def _reject_constant(name: str) -> NoReturn:
+    msg = f"{name} is not a number in JSON"
+    raise ValueError(msg)
+
+
+def _parse_service(row: Any) -> Service:  # noqa: ANN401 - any JSON value
+    """Return the service in a row. Its kind is left out, because it follows from the type.
+
+    Raises:
+        TypeError: the row, the id or another field has the wrong type.
+        ValueError: the id or the rate is invalid.
+    """
+    if not isinstance(row, dict):
+        msg = f"a service is an object, and not {str(row)[:40]!r}"
+        raise TypeError(msg)
+    fields: dict[str, Any] = {name: row.get(name) for name in _FIELD_TYPES} | {"extra": row.get("extra", {})}
+    for name, value in fields.items():
+        if not isinstance(value, _FIELD_TYPES[name]):
+            msg = f"the {name} of a service cannot be {str(value)[:40]!r}"
+            raise TypeError(msg)
+    format_id(row.get("service"))
+    return Service(service=row["service"], kind=ServiceKind.UNKNOWN, rate=_parse_rate(row.get("rate")), **fields)
+
+
+def _parse_rate(value: object) -> Decimal:
+    """Return the rate that a string or a number in JSON stands for.
+
+    Raises:
+        ValueError: the value is not a finite number.
+    """
+    with suppress(ArithmeticError):
+        if isinstance(value, str | int | Decimal) and not isinstance(value, bool):
+            amount = Decimal(value)
+            if amount.is_finite():
+                return amount
+    msg = f"the rate of a service cannot be {str(value)[:40]!r}"
+    raise ValueError(msg)

@@ -1,4 +1,4 @@
-"""A command over many ids: ask with a bar, write the outcomes, count them, pick the exit code."""
+"""``status``, ``refill``, ``refill-status`` and ``cancel``: commands over many ids, with one outcome for each id."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from attrs import frozen
 
 from ...errors import FollowersDataError
 from ...models import BatchResult, format_id
-from ..exit_codes import exit_code_of_batch
-from ..output import Format, row_of_outcome, write
-from ..progress import bar, say
-from ..signals import current
+from ..exit_codes import get_batch_exit_code
+from ..options import DEFAULT_CONNECTION, DEFAULT_IDS, ConnectionOptions, IdArgument, IdOptions
+from ..output import Format, outcome_to_row, write_rows
+from ..progress import print_message, show_bar
+from ..signals import get_interrupt_handler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -23,12 +24,93 @@ if TYPE_CHECKING:
     from ...models import Id, Outcome
 
 Value = TypeVar("Value", bound="AttrsInstance")
+_STATUS_COLUMNS = ("status", "charge", "start_count", "remains", "currency")
+
+
+async def status(
+    *ids: IdArgument,
+    source: IdOptions = DEFAULT_IDS,
+    connection: ConnectionOptions = DEFAULT_CONNECTION,
+    format: Format = "table",
+) -> int:
+    """Show how orders are doing.
+
+    Parameters
+    ----------
+    ids
+        The orders' ids; - reads them from standard input.
+    format
+        How it is written to standard output.
+    """
+    order_ids = source.read_ids(ids)
+    async with connection.create_client() as client:
+        return await report_batch("status", order_ids, client.stream_status, _STATUS_COLUMNS, format)
+
+
+async def refill(
+    *ids: IdArgument,
+    source: IdOptions = DEFAULT_IDS,
+    connection: ConnectionOptions = DEFAULT_CONNECTION,
+    format: Format = "table",
+) -> int:
+    """Ask for refills of orders. It is never sent twice.
+
+    Parameters
+    ----------
+    ids
+        The orders' ids; - reads them from standard input.
+    format
+        How it is written to standard output.
+    """
+    order_ids = source.read_ids(ids)
+    async with connection.create_client() as client:
+        return await report_batch("refill", order_ids, client.stream_refill, ("refill",), format)
+
+
+async def refill_status(
+    *ids: IdArgument,
+    source: IdOptions = DEFAULT_IDS,
+    connection: ConnectionOptions = DEFAULT_CONNECTION,
+    format: Format = "table",
+) -> int:
+    """Show how refills are doing.
+
+    Parameters
+    ----------
+    ids
+        The refills' ids, not the orders'; - reads them from standard input.
+    format
+        How it is written to standard output.
+    """
+    refill_ids = source.read_ids(ids)
+    async with connection.create_client() as client:
+        return await report_batch("refill status", refill_ids, client.stream_refill_status, ("status",), format)
+
+
+async def cancel(
+    *ids: IdArgument,
+    source: IdOptions = DEFAULT_IDS,
+    connection: ConnectionOptions = DEFAULT_CONNECTION,
+    format: Format = "table",
+) -> int:
+    """Ask to cancel orders. Accepted means asked for: their status tells whether it was done.
+
+    Parameters
+    ----------
+    ids
+        The orders' ids; - reads them from standard input.
+    format
+        How it is written to standard output.
+    """
+    order_ids = source.read_ids(ids)
+    async with connection.create_client() as client:
+        return await report_batch("cancel", order_ids, client.stream_cancel, ("accepted",), format)
 
 
 @final
 @frozen(kw_only=True)
 class Tally:
-    """How many ids came to what, under the names that the demo reports."""
+    """The number of ids with each outcome, under the names that the demo reports."""
 
     orders: int
     requests: int
@@ -38,15 +120,15 @@ class Tally:
     failed: int
 
     def __str__(self) -> str:
-        """One line to say."""
+        """Return the numbers as one line of text."""
         return (
             f"{self.orders:,} ids: {self.ok:,} ok, {self.refused:,} refused, {self.unreported:,} unreported, "
             f"{self.failed:,} failed; {self.requests:,} requests"
         )
 
 
-def tally_of(result: BatchResult[object]) -> Tally:
-    """Count a result's outcomes."""
+def count_outcomes(result: BatchResult[object]) -> Tally:
+    """Return the number of outcomes of each kind in a result."""
     kinds = Counter(type(outcome).__name__ for outcome in result.values())
     return Tally(
         orders=len(result),
@@ -58,55 +140,61 @@ def tally_of(result: BatchResult[object]) -> Tally:
     )
 
 
-async def collected(
+async def collect_outcomes(
     title: str,
     ids: Sequence[Id],
     stream: Callable[[Iterable[Id]], Outcomes[Value]],
     report: Callable[[BatchResult[Value]], object] | None = None,
 ) -> BatchResult[Value]:
-    """Every outcome, in the order asked, with a bar while they come.
+    """Return the outcome of every id, in the order of the ids, and show a progress bar meanwhile.
 
-    Interrupted, it asks no more, and has what is known; where that is still
-    on its way and takes too long, ``report`` is given what is known.
+    If it is interrupted, it sends no further request and returns the outcomes
+    that are known. If the requests in flight take too long then, ``report``
+    is called with those outcomes instead.
     """
-    found: dict[str, Outcome[Value]] = {}
-    outcomes = stream(current().until_interrupted(ids))
+    outcomes_by_id: dict[str, Outcome[Value]] = {}
+    outcomes = stream(get_interrupt_handler().take_until_interrupted(ids))
 
-    def known() -> BatchResult[Value]:
+    def build_result() -> BatchResult[Value]:
         texts = map(format_id, ids)
-        return BatchResult((found[text] for text in texts if text in found), requests=outcomes.requests)
+        return BatchResult(
+            (outcomes_by_id[text] for text in texts if text in outcomes_by_id), requests=outcomes.requests
+        )
 
     try:
-        with bar(title, len(ids)) as advance, current().patiently(None if report is None else lambda: report(known())):
+        with (
+            show_bar(title, len(ids)) as advance,
+            get_interrupt_handler().finish_in_flight(None if report is None else lambda: report(build_result())),
+        ):
             async with outcomes:
                 async for outcome in outcomes:
-                    found[format_id(outcome.id)] = outcome
+                    outcomes_by_id[format_id(outcome.id)] = outcome
                     advance()
-            return known()
+            return build_result()
     except FollowersDataError:
-        # A key that is refused in the middle does not undo what came before.
-        if report is not None and found:
-            report(known())
+        # If the key is rejected halfway, the outcomes before that still hold.
+        if report is not None and outcomes_by_id:
+            report(build_result())
         raise
 
 
-async def answered(
+async def report_batch(
     title: str,
     ids: Sequence[Id],
     stream: Callable[[Iterable[Id]], Outcomes[Value]],
     columns: Sequence[str],
-    how: Format,
+    format: Format,
 ) -> int:
-    """Ask about all, write what came, say the counts, and return the exit code."""
+    """Send requests for all ids, write the outcomes, print their numbers, and return the exit code."""
 
-    def report(result: BatchResult[Value], how: Format = how) -> None:
-        rows = [row_of_outcome(outcome) for outcome in result.values()]
-        write(rows, ("id", "outcome", *columns, "error", "message"), how)
-        rest = len(ids) - len(result)
-        say(f"{tally_of(result)}{f'; {rest:,} have no answer' if rest else ''}")
+    def report(result: BatchResult[Value], format: Format = format) -> None:
+        rows = [outcome_to_row(outcome) for outcome in result.values()]
+        write_rows(rows, ("id", "outcome", *columns, "error", "message"), format)
+        missing = len(ids) - len(result)
+        print_message(f"{count_outcomes(result)}{f'; {missing:,} have no answer' if missing else ''}")
 
-    result = await collected(title, ids, stream, report)
-    # A large table takes a while to lay out; whoever interrupts that gets the rows as they are.
-    with current().patiently(lambda: report(result, "jsonl" if how == "table" else how)):
+    result = await collect_outcomes(title, ids, stream, report)
+    # A large table takes a while to lay out. If that is interrupted, the rows are written as JSON.
+    with get_interrupt_handler().finish_in_flight(lambda: report(result, "jsonl" if format == "table" else format)):
         report(result)
-    return exit_code_of_batch(result.values())
+    return get_batch_exit_code(result.values())

@@ -1,82 +1,111 @@
-"""Orders watched: a live view on a terminal, a row for each change on standard output."""
+"""``watch``: a live view of orders on a terminal, and a row for each change on standard output."""
 
 from __future__ import annotations
 
 import csv
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+from cyclopts import Parameter
+
+from ..._polling.policy import PollPolicy
+from ...client import AsyncClient
 from ...models import Change
-from ..exit_codes import exit_code_of_batch
-from ..live_view import Board, live
-from ..output import Format, row_of, row_of_outcome, write, write_line
-from ..progress import say
-from ..signals import current
-from .status import tally_of
+from ..exit_codes import get_batch_exit_code
+from ..live_view import LiveView, show_live_view
+from ..options import (
+    DEFAULT_CONNECTION,
+    DEFAULT_IDS,
+    DEFAULT_POLL_POLICY,
+    ConnectionOptions,
+    IdArgument,
+    IdOptions,
+)
+from ..output import CHANGE_COLUMNS, Format, change_to_row, outcome_to_row, to_row, write_json_line, write_rows
+from ..progress import print_message
+from ..signals import get_interrupt_handler
+from .status import count_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..._polling.policy import PollPolicy
-    from ...client import AsyncClient
     from ...models import Id
     from ..output import Row
 
 COLUMNS = ("id", "outcome", "status", "charge", "start_count", "remains", "currency", "error", "message")
-CHANGE_COLUMNS = ("order", "before", "status", "charge", "start_count", "remains", "currency")
 
 
-async def watched(
-    client: AsyncClient, ids: Sequence[Id], poll_policy: PollPolicy, how: Format, *, until_final: bool
+async def watch(
+    *ids: IdArgument,
+    source: IdOptions = DEFAULT_IDS,
+    until_final: Annotated[bool, Parameter(negative=())] = False,
+    min_delay: float = DEFAULT_POLL_POLICY.min_delay,
+    max_delay: float = DEFAULT_POLL_POLICY.max_delay,
+    connection: ConnectionOptions = DEFAULT_CONNECTION,
+    format: Format = "table",
 ) -> int:
-    """Watch orders to their end, tell what changes, and return the exit code."""
-    board = Board({None: len(ids)})
-    tell = _teller(how)
+    """Watch orders until all are final: a live view on a terminal, then the last status of each.
+
+    Parameters
+    ----------
+    ids
+        The orders' ids; - reads them from standard input.
+    until_final
+        Write nothing of an order until it is final.
+    min_delay
+        Seconds between two looks at an order that has just moved.
+    max_delay
+        Seconds between two looks at an order that has not moved for long.
+    format
+        How it is written to standard output; jsonl and csv have a row for each change, as it is seen.
+    """
+    poll_policy = PollPolicy(min_delay=min_delay, max_delay=max_delay)
+    order_ids = source.read_ids(ids)
+    async with connection.create_client() as client:
+        return await watch_orders(client, order_ids, poll_policy, format, until_final=until_final)
+
+
+async def watch_orders(
+    client: AsyncClient, ids: Sequence[Id], poll_policy: PollPolicy, format: Format, *, until_final: bool
+) -> int:
+    """Watch orders until all are final, write their changes, and return the exit code."""
+    view = LiveView({None: len(ids)})
+    write_change = _create_change_writer(format)
     async with client.watch(ids, poll_policy=poll_policy, include_failures=True) as changes:
-        with live(board, how), current().stopped_here():
+        with show_live_view(view, format), get_interrupt_handler().cancel_inside():
             async for event in changes:
-                board.note(event, changes.requests)
+                view.record(event, changes.requests)
                 if isinstance(event, Change) and (event.after.is_final or not until_final):
-                    tell(event)
+                    write_change(event)
     known = changes.known
-    if how in {"table", "json"}:
-        write([row_of_outcome(outcome) for outcome in known.values()], COLUMNS, how)
+    if format in {"table", "json"}:
+        write_rows([outcome_to_row(outcome) for outcome in known.values()], COLUMNS, format)
     else:
         for id_, error in known.errors.items():
-            say(f"{id_}: {error}")
-    say(str(tally_of(known)))
-    return exit_code_of_batch(known.values())
+            print_message(f"{id_}: {error}")
+    print_message(str(count_outcomes(known)))
+    return get_batch_exit_code(known.values())
 
 
-def _teller(how: Format) -> Callable[[Change], None]:
-    """What writes a change at once: a line of JSON or CSV; tables and JSON lists come at the end."""
-    if how == "jsonl":
-        return lambda change: _flushed(write_line, _nested(change))
-    if how == "csv":
-        rows: csv.DictWriter[str] = csv.DictWriter(
-            sys.stdout, CHANGE_COLUMNS, extrasaction="ignore", lineterminator="\n"
-        )
-        rows.writeheader()
-        return lambda change: _flushed(rows.writerow, _flat(change))
-    return lambda _: None
+def _create_change_writer(format: Format) -> Callable[[Change], None]:
+    """Return a function that writes a change at once as JSON or CSV. Tables and JSON lists are written at the end."""
+    if format == "jsonl":
+        return lambda change: write_json_line(_to_nested_row(change), flush=True)
+    if format != "csv":
+        return lambda _: None
+    rows: csv.DictWriter[str] = csv.DictWriter(sys.stdout, CHANGE_COLUMNS, extrasaction="ignore", lineterminator="\n")
+    rows.writeheader()
+
+    def write_csv_row(change: Change) -> None:
+        rows.writerow(change_to_row(change))
+        sys.stdout.flush()
+
+    return write_csv_row
 
 
-def _flushed(write_row: Callable[[Row], object], row: Row) -> None:
-    write_row(row)
-    sys.stdout.flush()
-
-
-def _nested(change: Change) -> Row:
+def _to_nested_row(change: Change) -> Row:
     return {
         "order": change.order,
-        "before": None if change.before is None else row_of(change.before),
-        "after": row_of(change.after),
-    }
-
-
-def _flat(change: Change) -> Row:
-    return {
-        "order": change.order,
-        "before": None if change.before is None else change.before.status,
-        **row_of(change.after),
+        "before": None if change.before is None else to_row(change.before),
+        "after": to_row(change.after),
     }

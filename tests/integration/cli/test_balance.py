@@ -12,7 +12,7 @@ import pytest
 
 from followersdata_async import AuthenticationError, Balance, NotSentError
 from followersdata_async.cli import main
-from followersdata_async.cli.commands.balance import watched
+from followersdata_async.cli.commands.balance import watch_balance
 
 if TYPE_CHECKING:
     from followersdata_async import FollowersDataError
@@ -51,8 +51,8 @@ class Account:
         raise look
 
 
-def told(monkeypatch: pytest.MonkeyPatch, account: Account, least: str | None = None) -> list[float]:
-    """Watch until the key is refused: how long it slept."""
+def watch_until_refused(monkeypatch: pytest.MonkeyPatch, account: Account, least: str | None = None) -> list[float]:
+    """Watch until the key is refused, and return the seconds that it slept."""
     slept: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -61,14 +61,14 @@ def told(monkeypatch: pytest.MonkeyPatch, account: Account, least: str | None = 
 
     monkeypatch.setattr("followersdata_async.cli.commands.balance.anyio.sleep", sleep)
     with pytest.raises(AuthenticationError):
-        anyio.run(watched, account, 60.0, None if least is None else Decimal(least))
+        anyio.run(watch_balance, account, 60.0, None if least is None else Decimal(least))
     return slept
 
 
-def test_a_watch_writes_what_changes(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
-    """As lines of JSON with their time; a look that fails is said, and made up for."""
+def test_watch_writes_each_change(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """As lines of JSON with a time. A failed request is printed, and the next one follows."""
     account = Account("10", "10", NotSentError("gone"), "10", "9.5")
-    assert told(monkeypatch, account) == [60.0] * 5
+    assert watch_until_refused(monkeypatch, account) == [60.0] * 5
     captured = capsys.readouterr()
     lines = [json.loads(line) for line in captured.out.splitlines()]
     assert [(line["balance"], line["currency"]) for line in lines] == [("10", "USD"), ("9.5", "USD")]
@@ -76,19 +76,27 @@ def test_a_watch_writes_what_changes(monkeypatch: pytest.MonkeyPatch, capsys: Ca
     assert captured.err.startswith("followersdata: gone")
 
 
-def test_a_watch_says_each_time_that_it_falls_below(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
-    """Once for each fall, also for a balance that is low from the beginning."""
-    told(monkeypatch, Account("40", "30", "60", "50", "49"), "50")
+def test_watch_alerts_each_time_the_balance_falls_below(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """Once for each fall, and also for a balance that is low from the start."""
+    watch_until_refused(monkeypatch, Account("40", "30", "60", "50", "49"), "50")
     assert capsys.readouterr().err.splitlines() == [
         "the balance is 40 USD, below 50: pay in soon",
         "the balance is 49 USD, below 50: pay in soon",
     ]
 
 
-def test_on_a_terminal_it_rings(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
-    """And only there."""
+def test_amounts_have_no_exponent(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """However small they are."""
+    watch_until_refused(monkeypatch, Account("1E-7"), "1E-6")
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["balance"] == "0.0000001"
+    assert captured.err == "the balance is 0.0000001 USD, below 0.000001: pay in soon\n"
+
+
+def test_alert_rings_the_bell_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    """And nowhere else."""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    told(monkeypatch, Account("40"), "50")
+    watch_until_refused(monkeypatch, Account("40"), "50")
     assert capsys.readouterr().err == "\athe balance is 40 USD, below 50: pay in soon\n"
 
 

@@ -14,10 +14,10 @@ import pytest
 
 from followersdata_async import AsyncClient
 from followersdata_async.cli import main
-from followersdata_async.cli.commands.status import answered
-from followersdata_async.cli.output import write
-from followersdata_async.cli.progress import printable, say
-from followersdata_async.cli.signals import interruptible
+from followersdata_async.cli.commands.status import report_batch
+from followersdata_async.cli.output import write_rows
+from followersdata_async.cli.progress import escape_controls, print_message
+from followersdata_async.cli.signals import run_interruptible
 from followersdata_async.errors import AuthenticationError
 from followersdata_async.events import RequestEnded
 from followersdata_async.sandbox import Sandbox
@@ -93,8 +93,8 @@ def test_what_an_encoding_does_not_have_is_an_escape() -> None:
     assert done.stdout == b"\\u20bd \\ud800\n"
 
 
-def test_a_key_that_is_refused_in_the_middle_does_not_undo_what_came_before(panel: Sandbox, capsys: Captured) -> None:
-    """A hundred cancellations were asked for: their rows are written, and then the error ends it."""
+def test_outcomes_before_a_rejected_key_are_written(panel: Sandbox, capsys: Captured) -> None:
+    """A hundred cancellations were sent: their rows are written, and then the error ends the command."""
 
     async def command() -> int:
         async with AsyncClient(panel.key, url=panel.url, concurrency=1) as client:
@@ -104,10 +104,10 @@ def test_a_key_that_is_refused_in_the_middle_does_not_undo_what_came_before(pane
                     panel.next("refused", message="Incorrect API key", times=None)
 
             client.events.add(note)
-            return await answered("cancel", range(1, 301), client.stream_cancel, ("accepted",), "jsonl")
+            return await report_batch("cancel", range(1, 301), client.stream_cancel, ("accepted",), "jsonl")
 
     with pytest.raises(AuthenticationError):
-        interruptible(partial(command))
+        run_interruptible(partial(command))
     written = capsys.readouterr()
     rows = [json.loads(line) for line in written.out.splitlines()]
     known = {row["id"] for row in rows if row.get("error") != "AuthenticationError"}
@@ -115,20 +115,20 @@ def test_a_key_that_is_refused_in_the_middle_does_not_undo_what_came_before(pane
     assert "have no answer" in written.err
 
 
-@pytest.mark.parametrize("how", ["table", "json", "jsonl"])
-def test_what_a_panel_says_moves_no_cursor(how: Any, capsys: Captured) -> None:
-    """People read escapes; programs get the text as their format has it."""
-    write([{"id": 1, "message": "a\x1b[2Jb\nc"}], ("id", "message"), how)
+@pytest.mark.parametrize("output_format", ["table", "json", "jsonl"])
+def test_control_characters_from_a_panel_are_escaped(output_format: Any, capsys: Captured) -> None:
+    """In tables and messages. The formats for programs keep the text."""
+    write_rows([{"id": 1, "message": "a\x1b[2Jb\nc"}], ("id", "message"), output_format)
     out = capsys.readouterr().out
     assert "\x1b" not in out
-    if how != "table":
-        row = json.loads(out)[0] if how == "json" else json.loads(out)
+    if output_format != "table":
+        row = json.loads(out)[0] if output_format == "json" else json.loads(out)
         assert row["message"] == "a\x1b[2Jb\nc"
-    say("no: a\x1b[2Jb\nc")
+    print_message("no: a\x1b[2Jb\nc")
     assert capsys.readouterr().err == "no: a\\x1b[2Jb\\nc\n"
     for text in ("grüße ₽", "Likes\u00a0👨\u200d👩 \u3000"):
-        assert printable(text) == text
-    assert printable("\x9b2J\u202eabc\u2028") == "\\x9b2J\\u202eabc\\u2028"
+        assert escape_controls(text) == text
+    assert escape_controls("\x9b2J\u202eabc\u2028") == "\\x9b2J\\u202eabc\\u2028"
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from keyring.backend import KeyringBackend
 from keyring.backends.fail import Keyring as NoKeyring
 
 from followersdata_async.cli import main
-from followersdata_async.cli.profile_store import Account
+from followersdata_async.cli.profile_store import Profile
 from followersdata_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def test_a_key_is_kept_where_nobody_else_can_read_it(
     written = capsys.readouterr()
     assert json.loads(written.out) == [{"name": "main", "url": "https://a.b/api", "key": "file"}]
     assert "secret-key-1" not in written.out + written.err
-    assert "secret" not in repr(Account(name="main", url="https://a.b/api", key="secret-key-1"))
+    assert "secret" not in repr(Profile(name="main", url="https://a.b/api", key="secret-key-1"))
 
 
 def test_the_key_is_asked_for_without_an_echo(home: Path) -> None:

@@ -54,7 +54,7 @@ def written(monkeypatch: pytest.MonkeyPatch, command: list[str]) -> str:
     monkeypatch.setattr(sys, "stdout", screen)
     monkeypatch.setattr(sys, "stderr", screen)
     # What works in a moment shows no sign of it; on a slow machine it might.
-    monkeypatch.setattr("followersdata_async.cli.progress.PATIENCE", 3600.0)
+    monkeypatch.setattr("followersdata_async.cli.progress.DISPLAY_DELAY", 3600.0)
     code = main(command)
     return f"$ followersdata {' '.join(command)}\n{screen.getvalue()}exit code {code}\n"
 

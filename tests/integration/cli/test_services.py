@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from followersdata_async.cli import main
-from followersdata_async.cli.commands.services import Choice
+from followersdata_async.cli.commands.services import ServiceFilter
 from followersdata_async.models import Service, ServiceKind
 
 if TYPE_CHECKING:
@@ -48,25 +48,25 @@ CATALOGUE = [
 
 
 @pytest.mark.parametrize(
-    ("choice", "ids"),
+    ("selection", "ids"),
     [
-        (Choice(), [3, "b", 1, "A"]),
-        (Choice(search="INSTAGRAM"), [3, "b", 1]),
-        (Choice(search="likes insta"), ["b"]),
-        (Choice(search="package"), ["A"]),
-        (Choice(search="tiktok"), []),
-        (Choice(max_rate=Decimal(2)), [3, "b"]),
-        (Choice(search="instagram", max_rate=Decimal(1)), [3]),
-        (Choice(sort="rate"), [3, "b", "A", 1]),
-        (Choice(sort="service"), [1, 3, "A", "b"]),
-        (Choice(sort="name"), [3, "b", 1, "A"]),
-        (Choice(sort="category"), [1, 3, "b", "A"]),
-        (Choice(sort="max"), ["A", 3, "b", 1]),
+        (ServiceFilter(), [3, "b", 1, "A"]),
+        (ServiceFilter(search="INSTAGRAM"), [3, "b", 1]),
+        (ServiceFilter(search="likes insta"), ["b"]),
+        (ServiceFilter(search="package"), ["A"]),
+        (ServiceFilter(search="tiktok"), []),
+        (ServiceFilter(max_rate=Decimal(2)), [3, "b"]),
+        (ServiceFilter(search="instagram", max_rate=Decimal(1)), [3]),
+        (ServiceFilter(sort="rate"), [3, "b", "A", 1]),
+        (ServiceFilter(sort="service"), [1, 3, "A", "b"]),
+        (ServiceFilter(sort="name"), [3, "b", 1, "A"]),
+        (ServiceFilter(sort="category"), [1, 3, "b", "A"]),
+        (ServiceFilter(sort="max"), ["A", 3, "b", 1]),
     ],
 )
-def test_a_choice_of_services(choice: Choice, ids: list[int | str]) -> None:
-    """All words, in any order and case; sorted as people sort, and those without a value last."""
-    assert [service.service for service in choice.of(CATALOGUE)] == ids
+def test_services_are_filtered_and_sorted(selection: ServiceFilter, ids: list[int | str]) -> None:
+    """By all words, in any order and case. Services without a value to sort by come last."""
+    assert [service.service for service in selection.apply(CATALOGUE)] == ids
 
 
 def test_the_command_says_how_many_there_are(capsys: Captured) -> None:
@@ -80,16 +80,16 @@ def test_the_command_says_how_many_there_are(capsys: Captured) -> None:
     assert capsys.readouterr().err == ""
 
 
-@pytest.mark.parametrize("how", ["json", "jsonl"])
-def test_a_catalogue_is_compared_with_one_that_was_written(capsys: Captured, tmp_path: Path, how: str) -> None:
-    """A row for each fact that is another."""
+@pytest.mark.parametrize("output_format", ["json", "jsonl"])
+def test_catalogue_is_compared_with_a_saved_one(capsys: Captured, tmp_path: Path, output_format: str) -> None:
+    """There is a row for each difference."""
     rows = written(capsys)
     assert rows[0]["service"] == 1
     rows[0] |= {"rate": "0.80", "name": "Old name"}
     gone = rows.pop(1)
     rows.append({**rows[0], "service": 99, "name": "No longer sold"})
     file = tmp_path / "old"
-    file.write_text(json.dumps(rows) if how == "json" else "".join(json.dumps(row) + "\n" for row in rows))
+    file.write_text(json.dumps(rows) if output_format == "json" else "".join(json.dumps(row) + "\n" for row in rows))
     assert main(["services", "--diff", str(file), "--format", "json"]) == 0
     captured = capsys.readouterr()
     usual = {"what": None, "before": None, "after": None}
@@ -106,14 +106,26 @@ def test_a_catalogue_is_compared_with_one_that_was_written(capsys: Captured, tmp
     assert [row["service"] for row in json.loads(capsys.readouterr().out)] == [99]
 
 
-def test_what_was_written_a_moment_ago_has_not_changed(capsys: Captured, tmp_path: Path) -> None:
-    """In both formats that can be read back."""
-    for how in ("json", "jsonl"):
-        assert main(["services", "--format", how]) == 0
-        (tmp_path / how).write_text(capsys.readouterr().out)
-        assert main(["services", "--diff", str(tmp_path / how), "--format", "json"]) == 0
+def test_catalogue_saved_a_moment_ago_has_not_changed(capsys: Captured, tmp_path: Path) -> None:
+    """In both formats that can be read again."""
+    for output_format in ("json", "jsonl"):
+        assert main(["services", "--format", output_format]) == 0
+        (tmp_path / output_format).write_text(capsys.readouterr().out)
+        assert main(["services", "--diff", str(tmp_path / output_format), "--format", "json"]) == 0
         captured = capsys.readouterr()
         assert (json.loads(captured.out), captured.err) == ([], "0 added, 0 removed, 0 repriced, 0 changed\n")
+
+
+def test_rate_in_a_saved_catalogue_is_read_exactly(capsys: Captured, tmp_path: Path) -> None:
+    """A float would round it. The kind of a service is not compared, because it follows from the type."""
+    rows = written(capsys)
+    file = tmp_path / "old.json"
+    text = json.dumps([rows[0] | {"kind": "of a later version"}, *rows[1:]])
+    file.write_text(text.replace('"rate": "0.90"', '"rate": 0.9000000000000000000000000000000000000001', 1))
+    capsys.readouterr()
+    assert main(["services", "--diff", str(file), "--format", "json"]) == 0
+    (change,) = json.loads(capsys.readouterr().out)
+    assert (change["before"], change["after"]) == ("0.9000000000000000000000000000000000000001", "0.90")
 
 
 @pytest.mark.parametrize(
@@ -123,13 +135,26 @@ def test_what_was_written_a_moment_ago_has_not_changed(capsys: Captured, tmp_pat
         (b"service,name\n1,a\n", "is no catalogue that --format json or jsonl has written"),
         (b'[{"id": 1}]', "is no catalogue"),
         (b'{"error": "x"}', "is no catalogue"),
+        (b"[1]", "is no catalogue that --format json or jsonl has written: a service is an object, and not '1'"),
+        (b'[{"service": true, "name": "A", "type": "B", "rate": "1"}]', "an id is an int or a str, not bool"),
+        (b'[{"service": "1 2", "name": "A", "type": "B", "rate": "1"}]', "the id '1 2' has a comma, a blank"),
+        (b'[{"service": 1, "type": "B", "rate": "1"}]', "the name of a service cannot be 'None'"),
+        (b'[{"service": 1, "name": "A", "type": "B"}]', "the rate of a service cannot be 'None'"),
+        (b'[{"service": 1, "name": "A", "type": "B", "rate": "NaN"}]', "the rate of a service cannot be 'NaN'"),
+        (b'[{"service": 1, "name": "A", "type": "B", "rate": "one"}]', "the rate of a service cannot be 'one'"),
+        (b'[{"service": 1, "name": "A", "type": "B", "rate": NaN}]', "NaN is not a number in JSON"),
+        (b'[{"service": 1, "name": "A", "type": "B", "rate": "1", "min": "9"}]', "the min of a service cannot be '9'"),
+        (
+            b'[{"service": 1, "name": "A", "type": "B", "rate": "1", "extra": 9}]',
+            "the extra of a service cannot be '9'",
+        ),
         (b"\xff", "is no catalogue"),
     ],
 )
-def test_a_file_that_is_no_catalogue_is_exit_2(
+def test_file_that_is_not_a_catalogue_is_exit_2(
     capsys: Captured, tmp_path: Path, content: bytes | None, says: str
 ) -> None:
-    """With its name."""
+    """The message has the name of the file."""
     if content is not None:
         (tmp_path / "old").write_bytes(content)
     assert main(["services", "--diff", str(tmp_path / "old")]) == 2

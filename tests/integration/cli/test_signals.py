@@ -17,9 +17,9 @@ import pytest
 
 from followersdata_async import AsyncClient, InvalidRequestError, NotSentError, orders
 from followersdata_async.cli import main
-from followersdata_async.cli.commands.status import answered
-from followersdata_async.cli.progress import say
-from followersdata_async.cli.signals import Interrupts, current, interruptible
+from followersdata_async.cli.commands.status import report_batch
+from followersdata_async.cli.progress import print_message
+from followersdata_async.cli.signals import InterruptHandler, get_interrupt_handler, run_interruptible
 from followersdata_async.events import RequestEnded, RequestStarted
 from followersdata_async.sandbox import Sandbox
 
@@ -195,34 +195,36 @@ def interrupt_at(client: AsyncClient, moment: type[ClientEvent]) -> None:
     client.events.add(lambda event: pending.pop()() if isinstance(event, moment) and pending else None)
 
 
-def test_an_answer_that_comes_in_time_is_written(panel: Sandbox, capsys: Captured) -> None:
-    """And what was not sent yet is not sent."""
+def test_answer_within_the_grace_period_is_written(panel: Sandbox, capsys: Captured) -> None:
+    """Requests that were not sent yet are not sent."""
     ended: list[int] = []
 
     async def command() -> int:
-        async with current().watch(AsyncClient(panel.key, url=panel.url, concurrency=1)) as client:
+        async with get_interrupt_handler().count_requests(
+            AsyncClient(panel.key, url=panel.url, concurrency=1)
+        ) as client:
             interrupt_at(client, RequestStarted)
-            return await answered("cancel", range(1, 1001), client.stream_cancel, ("accepted",), "jsonl")
+            return await report_batch("cancel", range(1, 1001), client.stream_cancel, ("accepted",), "jsonl")
 
-    assert (interruptible(command, ended.append), ended) == (130, [])
+    assert (run_interruptible(command, ended.append), ended) == (130, [])
     written = capsys.readouterr()
     assert len(written.out.splitlines()) == 100
     assert "; 900 have no answer\n" in written.err
     assert written.err.endswith("interrupted; 1 requests were answered; nothing else was sent\n")
 
 
-def test_an_order_that_is_answered_in_time_is_written(panel: Sandbox, capsys: Captured) -> None:
-    """With its id; what would come after it is not done."""
+def test_order_answered_within_the_grace_period_is_written(panel: Sandbox, capsys: Captured) -> None:
+    """With its id. The commands after it are not run."""
 
     async def command() -> int:
-        async with current().watch(AsyncClient(panel.key, url=panel.url)) as client:
+        async with get_interrupt_handler().count_requests(AsyncClient(panel.key, url=panel.url)) as client:
             interrupt_at(client, RequestStarted)
-            with current().patiently():
-                say(str((await client.add(orders.Package(service=3, link="a.b"))).order))
+            with get_interrupt_handler().finish_in_flight():
+                print_message(str((await client.add(orders.Package(service=3, link="a.b"))).order))
             await client.balance()
             return 0
 
-    assert interruptible(command) == 130
+    assert run_interruptible(command) == 130
     order = panel.orders()[-1]["order"]
     assert capsys.readouterr().err == (
         f"{order}\nfollowersdata: interrupted; 1 requests were answered; nothing else was sent\n"
@@ -233,37 +235,39 @@ def test_an_order_that_is_answered_in_time_is_written(panel: Sandbox, capsys: Ca
 async def until_it_exits(command: Callable[[], Awaitable[int]]) -> None:
     """Run a command until it would end the process, which has no time to wait for what is on its way."""
     token, exited = anyio.lowlevel.current_token(), anyio.Event()
-    interrupts = Interrupts(lambda code: anyio.from_thread.run_sync(exited.set, token=token) if code == 130 else None)
+    handler = InterruptHandler(
+        lambda code: anyio.from_thread.run_sync(exited.set, token=token) if code == 130 else None
+    )
     async with anyio.create_task_group() as group:
-        group.start_soon(interrupts.run, command)
+        group.start_soon(handler.run, command)
         await exited.wait()
-        interrupts.done()
+        handler.stop_timers()
         group.cancel_scope.cancel()
 
 
-def test_what_takes_too_long_is_left(panel: Sandbox, capsys: Captured) -> None:
-    """What is known is written, and the process would end."""
+def test_requests_beyond_the_grace_period_are_abandoned(panel: Sandbox, capsys: Captured) -> None:
+    """The known outcomes are written, and the process would exit."""
     panel.next("late", seconds=3600.0)
 
     async def command() -> int:
-        async with current().watch(AsyncClient(panel.key, url=panel.url)) as client:
+        async with get_interrupt_handler().count_requests(AsyncClient(panel.key, url=panel.url)) as client:
             interrupt_at(client, RequestStarted)
-            return await answered("status", [1, 2], client.stream_status, ("status",), "jsonl")
+            return await report_batch("status", [1, 2], client.stream_status, ("status",), "jsonl")
 
     anyio.run(until_it_exits, command)
     assert "requests; 2 have no answer\n" in capsys.readouterr().err
 
 
-def test_writes_under_way_are_named(panel: Sandbox) -> None:
-    """And those that were answered are counted, also with a refusal; what failed was not answered."""
-    interrupts = Interrupts()
-    client = interrupts.watch(AsyncClient(panel.key, url=panel.url))
+def test_summary_names_the_writes_in_flight(panel: Sandbox) -> None:
+    """Requests that were answered are counted, also those with a refusal. Requests that failed are not."""
+    handler = InterruptHandler()
+    client = handler.count_requests(AsyncClient(panel.key, url=panel.url))
     common: Any = {"call": 1, "ids": 1, "attempt": 1}
     for action in ("refill", "refill", "add", "status", "status"):
         client.events.emit(RequestStarted(action=action, rate_limit_wait=0.0, **common))
     for error in (InvalidRequestError("no", action="status"), NotSentError("gone")):
         client.events.emit(RequestEnded(action="status", duration=0.1, budget=0, error=error, **common))
-    assert interrupts.told == (
+    assert handler.summary == (
         "followersdata: interrupted; 1 requests were answered, "
         "and nobody knows what became of 2 refill, 1 add: look at the panel before you repeat it"
     )

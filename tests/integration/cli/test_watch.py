@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from rich.console import Console
 
-from followersdata_async import AsyncClient, Change, Failed, OrderState, OrderStatus, PanelUnavailableError, PollPolicy
+from followersdata_async import AsyncClient, PollPolicy
 from followersdata_async.cli import main
-from followersdata_async.cli.commands.watch import watched
-from followersdata_async.cli.live_view import Board, live
+from followersdata_async.cli.commands.watch import watch_orders
 from followersdata_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -32,7 +30,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
     monkeypatch.setenv("FOLLOWERSDATA_API_URL", sandbox.url)
 
 
-def live_orders(how: Format, *, until_final: bool = False) -> int:
+def live_orders(output_format: Format, *, until_final: bool = False) -> int:
     """Place three orders and watch them to their end."""
     began = time.time()
 
@@ -45,7 +43,7 @@ def live_orders(how: Format, *, until_final: bool = False) -> int:
             form = {"service": "3", "link": "https://example.com/p", "key": panel.key, "action": "add"}
             ids = [(await http.post(panel.url, data=form)).json()["order"] for _ in range(3)]
             policy = PollPolicy(min_delay=0.005, max_delay=0.05)
-            return await watched(client, ids, policy, how, until_final=until_final)
+            return await watch_orders(client, ids, policy, output_format, until_final=until_final)
 
     return anyio.run(run)
 
@@ -114,76 +112,3 @@ def test_wrong_usage_is_said_before_anything_is_sent(arguments: list[str], said:
     """Exit code 2."""
     assert main(["watch", *arguments]) == 2
     assert said in capsys.readouterr().err
-
-
-# --- the live view
-
-
-def status(state: OrderState) -> OrderStatus:
-    """An order's status."""
-    return OrderStatus(status=state.value, state=state)
-
-
-def test_the_view_counts_orders_by_state_and_what_is_going_on() -> None:
-    """Changes are those of the last minute; a first sighting is none, nor is a look that came to nothing."""
-    now = 100.0
-    board = Board({None: 6}, clock=lambda: now)
-    pending, done = status(OrderState.PENDING), status(OrderState.COMPLETED)
-    for order in (1, 2, 3):
-        board.note(Change(order, None, pending), 1)
-    board.note(Failed(4, PanelUnavailableError("down")), 2)
-    board.note(Failed(5, PanelUnavailableError("down")), 2)
-    board.note(Failed(1, PanelUnavailableError("down")), 2)
-    board.note(Change(5, None, pending), 3)
-    assert board.changes_per_minute == 0
-    board.note(Change(1, pending, done), 3)
-    now = 130.0
-    board.note(Change(2, pending, done), 4)
-    assert board.counts == {"completed": 2, "pending": 2, "no answer": 1, "not seen yet": 1}
-    assert board.changes_per_minute == 2
-    now = 161.0
-    assert board.changes_per_minute == 1
-    assert "2 of 6 final; 4 requests, 1 changes in the last minute, 61 s" in text_of(board)
-
-
-def test_the_view_of_a_ledger_begins_with_what_is_on_record() -> None:
-    """And counts orders that came meanwhile."""
-    board = Board({None: 1, OrderState.PENDING: 2, OrderState.COMPLETED: 5})
-    pending, done = status(OrderState.PENDING), status(OrderState.COMPLETED)
-    for order in (1, 2, 3):
-        board.note_change(Change(order, None, pending), 1)
-    board.note_change(Change(1, pending, done), 2)
-    assert board.counts == {"completed": 6, "pending": 4}
-    assert "6 of 10 final; 2 requests, 1 changes in the last minute" in text_of(board)
-
-
-def text_of(board: Board) -> str:
-    """What a terminal would show."""
-    console = Console(file=io.StringIO(), width=100)
-    console.print(board)
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]
-    return text
-
-
-@pytest.mark.parametrize(
-    ("how", "talk", "data", "is_shown"),
-    [
-        ("table", True, True, True),
-        ("table", False, True, False),
-        ("jsonl", True, False, True),
-        ("jsonl", True, True, False),
-        ("csv", True, True, False),
-    ],
-)
-def test_the_view_is_for_terminals_that_no_rows_are_written_to(
-    how: Format, talk: bool, data: bool, is_shown: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On standard error."""
-    screens = {"stderr": io.StringIO(), "stdout": io.StringIO()}
-    for name, terminal in (("stderr", talk), ("stdout", data)):
-        monkeypatch.setattr(screens[name], "isatty", lambda terminal=terminal: terminal)
-        monkeypatch.setattr(f"sys.{name}", screens[name])
-    with live(Board({None: 3}), how):
-        pass
-    assert ("0 of 3 final" in screens["stderr"].getvalue()) is is_shown
-    assert screens["stdout"].getvalue() == ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from followersdata_async.cli.exit_codes import exit_code_of, exit_code_of_batch
+from followersdata_async.cli.exit_codes import get_batch_exit_code, get_exit_code
 from followersdata_async.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -36,9 +36,9 @@ RECEIPT = Receipt(ref="cart-81", panel="main", state=ReceiptState.PLACED, fields
         (LedgerError(receipt=RECEIPT), 5),
     ],
 )
-def test_an_error_has_its_code(error: FollowersDataError, code: int) -> None:
-    """1 the panel said no, 3 key or configuration, 4 network, 5 look before you repeat."""
-    assert exit_code_of(error) == code
+def test_error_has_its_exit_code(error: FollowersDataError, code: int) -> None:
+    """1 for a refusal, 3 for key or configuration, 4 for the network, 5 for an unknown outcome."""
+    assert get_exit_code(error) == code
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,6 @@ def test_an_error_has_its_code(error: FollowersDataError, code: int) -> None:
         ([Unreported(1), Failed(2, OutcomeUnknownError()), Ok(3, "x")], 5),
     ],
 )
-def test_an_unknown_outcome_outweighs_all_others(outcomes: list[Outcome[str]], code: int) -> None:
-    """6 where some ids failed."""
-    assert exit_code_of_batch(outcomes) == code
+def test_unknown_outcome_decides_the_exit_code_of_a_batch(outcomes: list[Outcome[str]], code: int) -> None:
+    """Otherwise it is 6 if some ids failed."""
+    assert get_batch_exit_code(outcomes) == code

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from followersdata_async.cli.output import plain, row_of_outcome
+from followersdata_async.cli.output import outcome_to_row, to_row
 from followersdata_async.errors import NotSentError, OrderNotFoundError
 from followersdata_async.models import Failed, Ok, OrderState, OrderStatus, Outcome, Refill, Refused, Unreported
 
@@ -15,6 +15,9 @@ from followersdata_async.models import Failed, Ok, OrderState, OrderStatus, Outc
     ("value", "shown"),
     [
         (Decimal("0.27819"), "0.27819"),
+        (Decimal("1E-7"), "0.0000001"),
+        (Decimal("0E-8"), "0.00000000"),
+        (Decimal("1.5E+3"), "1500"),
         (OrderState.PARTIAL, "partial"),
         ((1, "a"), [1, "a"]),
         ({"a": Decimal(1)}, {"a": "1"}),
@@ -22,9 +25,9 @@ from followersdata_async.models import Failed, Ok, OrderState, OrderStatus, Outc
         (True, True),
     ],
 )
-def test_a_value_is_shown_as_json_has_it(value: object, shown: object) -> None:
-    """Amounts as texts, so that they stay exact."""
-    assert plain(value) == shown
+def test_value_in_a_row_has_its_json_form(value: object, shown: object) -> None:
+    """Amounts are strings without an exponent, so that they stay exact."""
+    assert to_row(Refill(extra={"value": value}))["extra"] == {"value": shown}
 
 
 @pytest.mark.parametrize(
@@ -39,6 +42,6 @@ def test_a_value_is_shown_as_json_has_it(value: object, shown: object) -> None:
         (Failed(1, NotSentError("gone")), {"id": 1, "outcome": "failed", "error": "NotSentError", "message": "gone"}),
     ],
 )
-def test_an_outcome_is_a_row(outcome: Outcome[OrderStatus], row: dict[str, object]) -> None:
-    """Its id, what it is, and the value or the error."""
-    assert row_of_outcome(outcome) == row
+def test_outcome_becomes_a_row(outcome: Outcome[OrderStatus], row: dict[str, object]) -> None:
+    """It has the id, the outcome, and the value or the error."""
+    assert outcome_to_row(outcome) == row

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING
 
 from followersdata_async.cli import progress
-from followersdata_async.cli.progress import bar, cleared, working
+from followersdata_async.cli.progress import clear_displays, show_bar, show_spinner
 
 if TYPE_CHECKING:
     import pytest
@@ -28,21 +28,21 @@ def wait_for(screen: io.StringIO, words: str) -> None:
         time.sleep(0.01)
 
 
-def test_what_is_over_in_a_moment_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even a control character."""
+def test_fast_work_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even a control character is written."""
     screen = terminal(monkeypatch)
-    monkeypatch.setattr(progress, "PATIENCE", 3600.0)
-    with working("ordering cart-81 …"), bar("status", 3) as advance:
+    monkeypatch.setattr(progress, "DISPLAY_DELAY", 3600.0)
+    with show_spinner("ordering cart-81 …"), show_bar("status", 3) as advance:
         advance()
     assert screen.getvalue() == ""
 
 
-def test_what_takes_longer_has_a_bar_with_its_rate_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which is gone at the end; data on standard output stays there."""
+def test_slow_work_shows_a_bar_with_rate_and_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bar is gone at the end, and standard output is not redirected."""
     screen = terminal(monkeypatch)
-    monkeypatch.setattr(progress, "PATIENCE", 0.001)
+    monkeypatch.setattr(progress, "DISPLAY_DELAY", 0.001)
     out = sys.stdout
-    with bar("status", 3) as advance:
+    with show_bar("status", 3) as advance:
         wait_for(screen, "0/3")
         assert sys.stdout is out
         advance()
@@ -54,31 +54,31 @@ def test_what_takes_longer_has_a_bar_with_its_rate_and_the_time_left(monkeypatch
     assert screen.getvalue().endswith("\x1b[1A\x1b[2K")
 
 
-def test_a_sign_of_life_can_be_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the terminal has its cursor again."""
+def test_spinner_can_be_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The terminal shows its cursor again."""
     screen = terminal(monkeypatch)
-    monkeypatch.setattr(progress, "PATIENCE", 0.001)
-    with working("ordering cart-81 …"):
+    monkeypatch.setattr(progress, "DISPLAY_DELAY", 0.001)
+    with show_spinner("ordering cart-81 …"):
         wait_for(screen, "ordering cart-81 …")
-        cleared()
+        clear_displays()
         assert "\x1b[?25h" in screen.getvalue()
 
 
-def test_a_file_or_a_pipe_gets_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long it takes."""
-    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+def test_nothing_is_shown_outside_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the work takes."""
+    monkeypatch.setattr(progress, "DISPLAY_DELAY", 0.0)
     monkeypatch.setattr(sys, "stderr", screen := io.StringIO())
-    with working("ordering cart-81 …"), bar("status", 3) as advance:
+    with show_spinner("ordering cart-81 …"), show_bar("status", 3) as advance:
         advance()
     assert screen.getvalue() == ""
 
 
-def test_without_colours_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    """NO_COLOR, as https://no-color.org has it."""
+def test_no_color_removes_all_colors(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As https://no-color.org defines NO_COLOR."""
     screen = terminal(monkeypatch)
-    monkeypatch.setattr(progress, "PATIENCE", 0.001)
+    monkeypatch.setattr(progress, "DISPLAY_DELAY", 0.001)
     monkeypatch.setenv("NO_COLOR", "1")
-    with bar("status", 3):
+    with show_bar("status", 3):
         wait_for(screen, "0/3")
     assert "\x1b[3" not in screen.getvalue()
     assert "\x1b[38" not in screen.getvalue()

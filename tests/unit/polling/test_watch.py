@@ -359,9 +359,9 @@ async def test_orders_that_never_end_are_a_time_out_that_says_what_is_known() ->
     """Statuses, and for those without one what their last look came to."""
     reply = lambda _: answer({"1": row("Pending"), "2": row(), "3": {"error": "Database error"}})  # noqa: E731
     with pytest.raises(
-        PollTimeoutError, match=r"^3 of 4 orders were not final within 0\.05 s, among them 1, 3, 4; "
+        PollTimeoutError, match=r"^3 of 4 orders were not final within 0\.3 s, among them 1, 3, 4; "
     ) as caught:
-        await final_of(reply, [1, 2, 3, 4], 0.05)
+        await final_of(reply, [1, 2, 3, 4], 0.3)
     result = caught.value.result
     assert result is not None
     assert [type(outcome) for outcome in result.values()] == [Ok, Ok, Refused, Unreported]

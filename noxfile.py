@@ -34,10 +34,11 @@ def alone(folder: str) -> list[str]:
 
 @nox.session(python=RUNNING)
 def lint(session: nox.Session) -> None:
-    """Style, and that imports point downwards."""
+    """Check the formatting, the style, the spelling, and that imports point downwards."""
     session.install(".", *group("lint"))
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
+    session.run("codespell")
     session.run("lint-imports")
 
 
@@ -49,6 +50,13 @@ def typing(session: nox.Session) -> None:
     session.run("pyright")
     session.run("pyright", "--ignoreexternal", "--verifytypes", "followersdata_async")
     session.run("deptry", "followersdata_async")
+
+
+@nox.session(python=RUNNING)
+def unit(session: nox.Session) -> None:
+    """Run the fast tests of pure modules, without sockets, databases and processes: under 20 seconds."""
+    session.install(".[all]", *group("tests"))
+    session.run("pytest", "--numprocesses=2", "-m", "not slow", "tests/unit", *session.posargs)
 
 
 @nox.session(python=PYTHONS)

@@ -65,6 +65,7 @@ async def send_statuses(transport: FakeTransport, ids: list[int]) -> ChunkResult
     return await send(make_pipeline(transport), STATUS, ids)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @given(st.integers(1, 100), st.integers(2, 100))
 @example(1, 100)
@@ -80,6 +81,7 @@ def test_one_bad_id_costs_thirteen_more_requests_at_the_most(backend: str, bad: 
     assert result.requests == len(transport.requests) <= 1 + 13
 
 
+@pytest.mark.slow
 @given(st.sets(st.integers(1, 100)), st.integers(1, 100))
 def test_any_number_of_bad_ids_is_found(bad: set[int], size: int) -> None:
     """Exactly they are refused."""
@@ -228,6 +230,7 @@ async def test_whether_many_are_taken_is_tried_anew_now_and_then() -> None:
     assert sum(requests) < 2_300
 
 
+@pytest.mark.slow
 @anyio_test
 async def test_it_is_tried_anew_beside_others_too() -> None:
     """What others are still asking one by one does not undo it."""

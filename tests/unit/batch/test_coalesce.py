@@ -101,6 +101,7 @@ def notes(found: Iterable[object]) -> list[object]:
 # --- how many requests
 
 
+@pytest.mark.slow
 async def test_fifty_thousand_awaits_in_one_tick_are_five_hundred_requests() -> None:
     """And everyone gets the status of its own order."""
     transport = FakeTransport(told)
@@ -300,6 +301,7 @@ async def cancelled_at(depth: int, victims: set[int], *, window: float) -> tuple
     return transport, found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window", [0.0, 5.0])
 @pytest.mark.parametrize("depth", range(12))
 async def test_the_leader_may_be_cancelled_at_any_moment(depth: int, window: float) -> None:
@@ -309,6 +311,7 @@ async def test_the_leader_may_be_cancelled_at_any_moment(depth: int, window: flo
         assert found == {number: str(number) for number in range(10) if number != leader or number in found}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", range(1, 12))
 async def test_half_of_all_may_be_cancelled(depth: int) -> None:
     """No caller is lost, and of those who left before the request nobody is asked for."""
@@ -360,6 +363,7 @@ async def test_a_new_leader_waits_for_the_rest_of_the_window() -> None:
     assert [request.fields for request in transport.requests] == [(("order", "2"),)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 async def test_random_cancellations_lose_nobody(seed: int) -> None:
     """Two thousand calls in waves, a third of them cancelled at some moment."""

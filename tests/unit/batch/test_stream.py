@@ -105,6 +105,7 @@ KINDS: dict[str, type] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 @settings(max_examples=150)
 @given(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,6 +76,7 @@ READ: dict[str, Callable[[Response], Any]] = {
 }
 
 
+@pytest.mark.slow
 @settings(max_examples=2000)
 @given(ANYTHING, STATUSES, HEADERS, st.sampled_from([*READ, *OPERATIONS]))
 def test_any_answer_ends_in_our_errors_or_in_values(

@@ -17,7 +17,7 @@ from ._instrumentation import Listeners
 from ._polling.policy import PollPolicy
 from ._polling.watch import Changes
 from ._retry import RetryPolicy
-from ._serialization import to_json
+from ._serialization import Json, to_json
 from ._transport import HttpClient
 from .client import AsyncClient
 from .errors import (
@@ -92,6 +92,7 @@ __all__ = [
     "InsufficientFundsError",
     "InvalidOrderError",
     "InvalidRequestError",
+    "Json",
     "LedgerError",
     "Limiter",
     "Listeners",

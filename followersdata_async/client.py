@@ -12,7 +12,7 @@ import anyio
 from ._batch.chunk import send_one
 from ._batch.coalesce import Coalescer
 from ._batch.operations import CANCEL, REFILL, REFILL_STATUS, STATUS, Operation
-from ._batch.stream import IterableSource, Outcomes, collect_outcomes
+from ._batch.stream import ChunkStream, IterableSource, Outcomes, collect_outcomes
 from ._catalogue import ServicesCache
 from ._instrumentation import Call, Listeners
 from ._pipeline import Pipeline
@@ -429,4 +429,4 @@ class AsyncClient:
     def _stream(self, method: str, operation: Operation[T], ids: Iterable[Id] | AsyncIterable[Id]) -> Outcomes[T]:
         self._pipeline.check_open()
         source = IterableSource(ids, self._pipeline.settings.chunk_size)
-        return Outcomes(self._pipeline, operation, source, method=method)
+        return Outcomes(ChunkStream(self._pipeline, operation, source, method=method))

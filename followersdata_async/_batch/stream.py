@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable
 from contextvars import Context, copy_context
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar, final
+from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, final
 
 import anyio
 
@@ -40,13 +40,12 @@ class ChunkSource(Protocol):
 
 
 @final
-class Outcomes(AsyncIterator[Outcome[T]]):
-    """The outcomes of any number of ids, in the order in which their chunks finish.
+class ChunkStream(Generic[T]):
+    """Chunks in the order in which they finish, for ``async with`` in one task.
 
-    Use it as ``async with … as outcomes``, in one task. Ids are read only as
-    fast as outcomes are taken. An id that comes again while it is in flight is
-    sent once. After leaving early nothing more is sent, and writes in flight
-    are completed. ``requests`` is the number of requests sent so far.
+    The source is read only as fast as chunks are taken. After leaving early
+    nothing more is sent, and writes in flight are completed. ``requests`` is the
+    number of requests sent so far.
     """
 
     def __init__(
@@ -68,7 +67,6 @@ class Outcomes(AsyncIterator[Outcome[T]]):
         self._workers = concurrency if max_chunks is None else max(1, min(concurrency, max_chunks))
         self._is_first = True
         self._source_lock = anyio.Lock()
-        self._ready: deque[Outcome[T]] = deque()
         self._error: Exception | None = None
         self._is_stopping = False
         self._group: TaskGroup | None = None
@@ -113,26 +111,13 @@ class Outcomes(AsyncIterator[Outcome[T]]):
             return self._call.start_in_new_context()
         return copy_context()
 
-    def __aiter__(self) -> Self:
-        """Return the stream itself."""
-        return self
-
-    async def __anext__(self) -> Outcome[T]:
-        """Return the next outcome.
+    async def next_chunk(self) -> ChunkResult[T] | None:
+        """Return the outcomes of the next chunk, ``None`` at the end.
 
         Raises:
             AuthenticationError: the key was rejected; raised after all outcomes that are known.
             RuntimeError: not inside ``async with``.
         """
-        while not self._ready:
-            chunk = await self.next_chunk()
-            if chunk is None:
-                raise StopAsyncIteration
-            self._ready.extend(chunk.outcomes.values())
-        return self._ready.popleft()
-
-    async def next_chunk(self) -> ChunkResult[T] | None:
-        """Return the outcomes of the next chunk, ``None`` at the end."""
         if self._results is None:
             msg = "use it as: async with panel.stream_…(ids) as outcomes, or panel.watch(ids) as changes"
             raise RuntimeError(msg)
@@ -186,6 +171,59 @@ class Outcomes(AsyncIterator[Outcome[T]]):
     def _stop(self, error: Exception) -> None:
         self._error = self._error or error
         self._is_stopping = True
+
+
+@final
+class Outcomes(AsyncIterator[Outcome[T]]):
+    """The outcomes of any number of ids, in the order in which their chunks finish.
+
+    Use it as ``async with … as outcomes``, in one task. Ids are read only as
+    fast as outcomes are taken. An id that comes again while it is in flight is
+    sent once. After leaving early nothing more is sent, and writes in flight
+    are completed.
+    """
+
+    def __init__(self, stream: ChunkStream[T]) -> None:
+        self._stream = stream
+        self._ready: deque[Outcome[T]] = deque()
+
+    @property
+    def requests(self) -> int:
+        """The number of requests sent so far, retries included."""
+        return self._stream.requests
+
+    async def __aenter__(self) -> Self:
+        """Start sending.
+
+        Raises:
+            ConfigurationError: the client was closed.
+        """
+        await self._stream.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop sending. Reads in flight are cancelled, and writes in flight are completed."""
+        await self._stream.__aexit__(kind, error, trace)
+
+    def __aiter__(self) -> Self:
+        """Return the stream itself."""
+        return self
+
+    async def __anext__(self) -> Outcome[T]:
+        """Return the next outcome.
+
+        Raises:
+            AuthenticationError: the key was rejected; raised after all outcomes that are known.
+            RuntimeError: not inside ``async with``.
+        """
+        while not self._ready:
+            chunk = await self._stream.next_chunk()
+            if chunk is None:
+                raise StopAsyncIteration
+            self._ready.extend(chunk.outcomes.values())
+        return self._ready.popleft()
 
 
 @final
@@ -266,14 +304,14 @@ async def collect_outcomes(
         return BatchResult(requests=0)
     size = pipeline.settings.chunk_size
     source = _ListSource(unique, size)
-    async with Outcomes(pipeline, operation, source, method=method, max_chunks=-(-len(unique) // size)) as outcomes:
+    async with ChunkStream(pipeline, operation, source, method=method, max_chunks=-(-len(unique) // size)) as stream:
         try:
-            while (chunk := await outcomes.next_chunk()) is not None:
+            while (chunk := await stream.next_chunk()) is not None:
                 known |= chunk.outcomes
         except AuthenticationError as error:
-            error.result = BatchResult.from_texts(_mark_unsent(unique, known), requests=outcomes.requests)
+            error.result = BatchResult.from_texts(_mark_unsent(unique, known), requests=stream.requests)
             raise
-    return BatchResult.from_texts(complete_outcomes(unique, known), requests=outcomes.requests)
+    return BatchResult.from_texts(complete_outcomes(unique, known), requests=stream.requests)
 
 
 def _mark_unsent(ids: Ids, known: dict[str, Outcome[T]]) -> dict[str, Outcome[T]]:

@@ -10,7 +10,7 @@ import anyio
 
 from .._batch.ids import Ids, format_ids
 from .._batch.operations import STATUS
-from .._batch.stream import Outcomes, collect_outcomes
+from .._batch.stream import ChunkStream, collect_outcomes
 from .._concurrency import wait_for_event
 from .._validators import check_duration
 from ..errors import AuthenticationError, PollTimeoutError
@@ -57,13 +57,13 @@ class Changes(AsyncIterator[E], Generic[E]):
         self._clock = clock
         self._event_types = event_types
         self._orders = _DueOrders(ids, policy, size, pipeline.events, clock, wait)
-        self._outcomes = Outcomes(pipeline, STATUS, self._orders, method=method, max_chunks=-(-len(ids) // size))
+        self._stream = ChunkStream(pipeline, STATUS, self._orders, method=method, max_chunks=-(-len(ids) // size))
         self._ready: deque[E] = deque()
 
     @property
     def requests(self) -> int:
         """The number of requests sent so far, retries included."""
-        return self._outcomes.requests
+        return self._stream.requests
 
     @property
     def known(self) -> BatchResult[OrderStatus]:
@@ -72,14 +72,14 @@ class Changes(AsyncIterator[E], Generic[E]):
 
     async def __aenter__(self) -> Self:
         """Start polling."""
-        await self._outcomes.__aenter__()
+        await self._stream.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop polling. Requests in flight are cancelled."""
-        await self._outcomes.__aexit__(kind, error, trace)
+        await self._stream.__aexit__(kind, error, trace)
 
     def __aiter__(self) -> Self:
         """Return the stream itself."""
@@ -94,7 +94,7 @@ class Changes(AsyncIterator[E], Generic[E]):
         """
         while not self._ready:
             try:
-                chunk = await self._outcomes.next_chunk()
+                chunk = await self._stream.next_chunk()
             except AuthenticationError as error:
                 error.result = self.known
                 raise

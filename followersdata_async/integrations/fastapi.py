@@ -52,6 +52,7 @@ from .starlette import EventStreamResponse, NdjsonResponse
 
 __all__ = [
     "EventStreamResponse",
+    "Lifespan",
     "NdjsonResponse",
     "Panel",
     "PanelDep",
@@ -63,9 +64,10 @@ __all__ = [
 ]
 
 Panel: TypeAlias = AsyncClient | Callable[[], AsyncClient]
-"""A client, or what makes one: a client can be opened once, and in tests an app's lifespan runs again and again."""
+"""A client, or a function that creates one: a client can be opened once, but tests run an app's lifespan repeatedly."""
 
 Lifespan: TypeAlias = Callable[[Any], AbstractAsyncContextManager[Mapping[str, Any] | None]]
+"""A lifespan of FastAPI or Starlette."""
 
 _LOGGER = logging.getLogger(__name__)
 _MAIN = "main"
@@ -98,7 +100,7 @@ def lifespan(
         raise ConfigurationError(msg)
 
     @asynccontextmanager
-    async def opened(app: FastAPI) -> AsyncIterator[PanelState]:
+    async def open_clients(app: FastAPI) -> AsyncIterator[PanelState]:
         async with AsyncExitStack() as stack:
             clients = {
                 name: await stack.enter_async_context(panel if isinstance(panel, AsyncClient) else panel())
@@ -109,7 +111,7 @@ def lifespan(
             state = None if inner is None else await stack.enter_async_context(inner(app))
             yield cast("PanelState", {**(state or {}), _STATE: clients})
 
-    return opened
+    return open_clients
 
 
 def panels_of(app: FastAPI) -> Mapping[str, AsyncClient]:
@@ -164,10 +166,10 @@ def install_error_handlers(app: FastAPI) -> None:
     Each is logged, as an ERROR where a person has to do something, else as a
     WARNING. A WebSocket that was accepted is closed with 1011.
     """
-    app.add_exception_handler(FollowersDataError, _answered)  # type: ignore[arg-type]  # it takes both kinds
+    app.add_exception_handler(FollowersDataError, _handle_error)  # type: ignore[arg-type]  # it takes both kinds
 
 
-async def _answered(connection: HTTPConnection, error: Exception) -> JSONResponse | None:
+async def _handle_error(connection: HTTPConnection, error: Exception) -> JSONResponse | None:
     status, title = next(_PROBLEMS[class_] for class_ in type(error).__mro__ if class_ in _PROBLEMS)
     _LOGGER.log(_level_of(error), "%s: %s", type(error).__name__, error)
     problem = {
@@ -179,8 +181,8 @@ async def _answered(connection: HTTPConnection, error: Exception) -> JSONRespons
         "retry": _may_be_repeated(error),
     }
     retry_after: float | None = getattr(error, "retry_after", None)
-    is_told = retry_after is not None and 0 <= retry_after < math.inf
-    headers = {"Retry-After": str(math.ceil(retry_after or 0))} if is_told else {}
+    is_known = retry_after is not None and 0 <= retry_after < math.inf
+    headers = {"Retry-After": str(math.ceil(retry_after or 0))} if is_known else {}
     response = JSONResponse(problem, status, headers, media_type="application/problem+json")
     if isinstance(connection, WebSocket):
         await _end(connection, response, title)

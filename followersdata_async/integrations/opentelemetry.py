@@ -165,12 +165,12 @@ class _Metering:
     def listen(self, event: ClientEvent) -> None:
         match event:
             case CallEnded():
-                self._called(event)
+                self._record_call(event)
             case RequestStarted():
                 self._active.add(1, self._of(event.action))
                 self._waits.record(event.rate_limit_wait, self._of(event.action))
             case RequestEnded():
-                self._requested(event)
+                self._record_request(event)
             case RetryPlanned():
                 self._retries.add(1, self._of(event.action) | _type_of(event.error))
             case Coalesced():
@@ -178,14 +178,14 @@ class _Metering:
             case PollStarted():
                 self._lag.record(event.lag, self._server)
 
-    def _called(self, event: CallEnded) -> None:
+    def _record_call(self, event: CallEnded) -> None:
         attributes = self._of(event.action)
         by_method: _Attributes = {"followersdata.method": event.method}
         self._calls.record(event.duration, attributes | by_method | _type_of(event.error))
         for name, count in event.outcomes.items():
             self._outcomes.add(count, attributes | {"followersdata.outcome": name})
 
-    def _requested(self, event: RequestEnded) -> None:
+    def _record_request(self, event: RequestEnded) -> None:
         attributes = self._of(event.action)
         self._active.add(-1, attributes)
         self._requests.record(event.duration, attributes | _type_of(event.error))

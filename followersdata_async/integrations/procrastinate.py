@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
     from ..ledger import Receipt
 
+__all__ = ["blueprint"]
+
 _logger = logging.getLogger(__name__)
 
 _MAY_PASS = (NotSentError, LedgerError, LookupError)

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, TypeAlias, final
 import anyio
 from starlette.responses import Response
 
+from .._batch.stream import Outcomes
+from .._polling.watch import Changes
 from .._serialization import to_json
 from ..errors import AuthenticationError, FollowersDataError
-from ..models import Refused
+from ..models import Cancellation, Change, OrderStatus, Refill, RefillStatus, Refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,15 +23,13 @@ if TYPE_CHECKING:
     from starlette.background import BackgroundTask
     from starlette.types import Receive, Scope, Send
 
-    from .._batch.stream import Outcomes
-    from .._polling.watch import Changes
-    from ..models import Cancellation, Change, OrderStatus, Refill, RefillStatus
 
-    Stream: TypeAlias = (
-        Outcomes[OrderStatus] | Outcomes[Refill] | Outcomes[RefillStatus] | Outcomes[Cancellation] | Changes[Change]
-    )
+__all__ = ["EventStreamResponse", "NdjsonResponse", "Stream"]
 
-__all__ = ["EventStreamResponse", "NdjsonResponse"]
+Stream: TypeAlias = (
+    Outcomes[OrderStatus] | Outcomes[Refill] | Outcomes[RefillStatus] | Outcomes[Cancellation] | Changes[Change]
+)
+"""A stream of an ``AsyncClient``: ``stream_status`` and the other streams, or ``watch``."""
 
 
 class _StreamResponse(Response, ABC):

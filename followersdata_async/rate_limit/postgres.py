@@ -1,4 +1,4 @@
-"""A limit for any number of processes and machines: its state is a row of a PostgreSQL database."""
+"""A rate limit for any number of processes and machines, whose state is a row of a PostgreSQL database."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
     from psycopg import AsyncConnection
 
+    from .base import AccountLimiter
+
 _logger = logging.getLogger(__name__)
 
-_AWAY_SECONDS = 1.0
-"""For how long a database that was away is not asked again."""
+_OUTAGE_SECONDS = 1.0
+"""How long an unreachable database is not tried again."""
 
 _EXISTS = "SELECT to_regclass('followersdata_limits') IS NOT NULL"
 _CREATE = """
@@ -51,28 +53,29 @@ _PAUSE = f"""
 class PostgresRateLimit:
     """At most ``requests`` in any ``per`` seconds, over all processes and machines that share a database.
 
-    Give it to each client as its ``rate``; extra ``postgres``, asyncio only.
-    Each request takes one statement, on the server's clock. Clients share what
-    they may send if they have the same panel and key; the database knows these
-    as a hash. The table ``followersdata_limits`` is created where there is none.
+    Pass it to each client as ``rate_limit=``. It needs the extra ``postgres`` and
+    runs on asyncio only. Each request takes one statement, on the server's
+    clock. Clients with the same panel and key share the limit; the database
+    knows these only as a hash. The table ``followersdata_limits`` is created if
+    it does not exist.
 
-    A wait that is cancelled has used up its turn. When a panel asks one client
-    to wait, each other one sends at most one more request.
+    A cancelled wait counts as a request. When a panel tells one client to wait,
+    each of the others sends at most one more request.
 
     Attributes:
         url: ``postgresql://user@host/database``.
-        requests: How many requests.
-        per: In how many seconds.
-        burst: How many may go at once after a quiet while.
-        on_outage: What happens while the database is unreachable. ``"raise"``: requests fail as
+        requests: The number of requests.
+        per: The number of seconds.
+        burst: The number of requests that may be sent at once after a pause.
+        on_outage: What to do while the database is unreachable. ``"raise"``: requests fail with
             ``NotSentError``, after the client's retries. ``"local"``: each client keeps to
-            the limit for itself, so that all together may exceed it.
+            the limit by itself, so that all together may exceed it.
         timeout: Seconds that the database has to respond.
 
     Raises:
-        ConfigurationError: it is no such address, or the extra is missing.
-        ValueError: a number out of its bounds.
-        TypeError: it is none.
+        ConfigurationError: the URL is of another kind, or the extra is missing.
+        ValueError: a number is out of bounds.
+        TypeError: an argument is of the wrong type.
     """
 
     url: str = field(validator=instance_of(str), repr=False)
@@ -85,11 +88,11 @@ class PostgresRateLimit:
     def __attrs_post_init__(self) -> None:
         psycopg = _driver()
         try:
-            is_one = self.url.startswith(_SCHEMES) and bool(psycopg.conninfo.conninfo_to_dict(self._conninfo))
+            is_valid = self.url.startswith(_SCHEMES) and bool(psycopg.conninfo.conninfo_to_dict(self._conninfo))
         except psycopg.Error:
-            is_one = False
-        if not is_one:
-            # Without the address, which may hold a password.
+            is_valid = False
+        if not is_valid:
+            # The message does not repeat the URL, which may hold a password.
             msg = "a shared limit's address is postgresql://user@host/database"
             raise ConfigurationError(msg)
 
@@ -97,17 +100,17 @@ class PostgresRateLimit:
     def _conninfo(self) -> str:
         return "postgresql://" + self.url.partition("://")[2]
 
-    def for_account(self, account: str) -> AccountLimit:
-        """The limit of one account, by a text that stands for it; whoever asks for it closes it."""
-        return AccountLimit(self, self._conninfo, account)
+    def for_account(self, account: str) -> AccountLimiter:
+        """Return the rate limiter of one account. The caller closes it."""
+        return PostgresAccountLimiter(self, self._conninfo, account)
 
 
 _SCHEMES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
 
 @final
-class AccountLimit:
-    """One client's side of a shared limit: its requests take their turns from the database one after the other."""
+class PostgresAccountLimiter:
+    """The rate limiter of one client. Its requests run their statements one after the other."""
 
     def __init__(
         self,
@@ -122,23 +125,23 @@ class AccountLimit:
         self._account = account
         self._sleep = sleep
         self._local = RateLimit(limit.requests, per=limit.per, burst=limit.burst)
-        self._turn = anyio.Lock()
-        self._asking = anyio.Lock()
+        self._wait_lock = anyio.Lock()
+        self._connection_lock = anyio.Lock()
         self._connection: AsyncConnection | None = None
-        self._away_until = 0.0
+        self._outage_until = 0.0
         self._paused_until = 0.0
 
     async def wait(self) -> None:
-        """Wait for the next request's turn, and take it.
+        """Wait until the next request may be sent, and count it.
 
         Raises:
             NotSentError: the database is unreachable, and ``on_outage`` is ``"raise"``.
-            ConfigurationError: this is no asyncio.
+            ConfigurationError: the event loop is not asyncio's.
         """
-        async with self._turn:
+        async with self._wait_lock:
             try:
-                delay = await self._asked(_TAKE)
-            except _AwayError as error:
+                delay = await self._execute(_TAKE)
+            except _OutageError as error:
                 if self._limit.on_outage == "raise":
                     msg = f"nothing was sent: the database of the shared rate limit does not answer ({error})"
                     raise NotSentError(msg) from error.__cause__
@@ -150,13 +153,13 @@ class AccountLimit:
                 delay = self._paused_until - anyio.current_time()
 
     async def pause(self, duration: float) -> None:
-        """Let nobody go for ``duration`` seconds: the panel has asked for it."""
+        """Let no request pass for ``duration`` seconds."""
         self._paused_until = anyio.current_time() + duration
         self._local.pause(duration)
         try:
-            await self._asked(_PAUSE, pause=duration)
-        except _AwayError as error:
-            # The answer that asked for the pause is worth more than the other processes' knowing of it.
+            await self._execute(_PAUSE, pause=duration)
+        except _OutageError as error:
+            # The response that asked for the pause must not be lost.
             _logger.warning("a pause of %.1f s is not shared: the database does not answer (%s)", duration, error)
 
     async def aclose(self) -> None:
@@ -166,40 +169,40 @@ class AccountLimit:
             with anyio.CancelScope(shield=True):
                 await connection.close()
 
-    async def _asked(self, statement: LiteralString, **more: float) -> float:
-        """What a statement says, on the connection that there is or else on a new one."""
+    async def _execute(self, statement: LiteralString, **more: float) -> float:
+        """Run a statement, and return its value. After a failure, fail at once for a second."""
         values = {
             "account": self._account,
             "interval": self._limit.per / self._limit.requests,
             "burst": self._limit.burst,
             **more,
         }
-        async with self._asking:
-            if anyio.current_time() < self._away_until:
+        async with self._connection_lock:
+            if anyio.current_time() < self._outage_until:
                 msg = "as a moment ago"
-                raise _AwayError(msg)
+                raise _OutageError(msg)
             try:
                 with anyio.fail_after(self._limit.timeout):
-                    return await self._executed(statement, values)
+                    return await self._execute_on_connection(statement, values)
             except (_driver().Error, OSError) as error:
-                self._away_until = anyio.current_time() + _AWAY_SECONDS
+                self._outage_until = anyio.current_time() + _OUTAGE_SECONDS
                 msg = (str(error).strip() or type(error).__name__).splitlines()[0]
-                raise _AwayError(msg) from error
+                raise _OutageError(msg) from error
 
-    async def _executed(self, statement: LiteralString, values: Mapping[str, Any]) -> float:
+    async def _execute_on_connection(self, statement: LiteralString, values: Mapping[str, Any]) -> float:
         was_open = self._connection is not None
         try:
-            connection = self._connection or await self._opened()
+            connection = self._connection or await self._connect()
             row = await (await connection.execute(statement, values)).fetchone()
         except BaseException as error:
             await self.aclose()
-            # A connection that was idle may have been closed by the server; a new one tells whether it is away.
+            # The server may have closed an idle connection. A new one shows whether it is reachable.
             if was_open and isinstance(error, _driver().OperationalError):
-                return await self._executed(statement, values)
+                return await self._execute_on_connection(statement, values)
             raise
         return float(row[0]) if row else 0.0
 
-    async def _opened(self) -> AsyncConnection:
+    async def _connect(self) -> AsyncConnection:
         import asyncio  # noqa: PLC0415 - programs without a shared limit need not pay for it
 
         try:
@@ -219,8 +222,8 @@ class AccountLimit:
         return connection
 
 
-class _AwayError(Exception):
-    """The database did not answer."""
+class _OutageError(Exception):
+    """The database is unreachable."""
 
 
 def _driver() -> Any:  # noqa: ANN401 - an extra, imported where it is used

@@ -22,6 +22,7 @@ from followersdata_async import (
     HttpClient,
     Id,
     InsufficientFundsError,
+    Json,
     Limiter,
     Listeners,
     Ok,
@@ -296,6 +297,7 @@ def services(app: FastAPI, panel: PanelDep, result: BatchResult[OrderStatus]) ->
     assert_type(panel, AsyncClient)
     assert_type(panels_of(app)["main"], AsyncClient)
     assert_type(result.outcomes, tuple[Outcome[OrderStatus], ...])
+    assert_type(to_json(result), Json)
     json.dumps(to_json(result))
     NdjsonResponse(panel.stream_status([1]))
     NdjsonResponse(panel.stream_cancel([1]), status_code=202)

@@ -15,7 +15,7 @@ import pytest
 
 from followersdata_async import AsyncClient, ConfigurationError, NotSentError, RetryPolicy
 from followersdata_async.rate_limit import PostgresRateLimit
-from followersdata_async.rate_limit.postgres import AccountLimit
+from followersdata_async.rate_limit.postgres import PostgresAccountLimiter
 from followersdata_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -39,13 +39,13 @@ class Program:
     def __init__(self, where: str, account: str = "some account", **settings: Any) -> None:
         self.delays: list[float] = []
         limit = PostgresRateLimit(where, **settings)
-        self.side = AccountLimit(limit, limit._conninfo, account, sleep=self.sleep)
+        self.side = PostgresAccountLimiter(limit, limit._conninfo, account, sleep=self.sleep)
 
     async def sleep(self, delay: float) -> None:
         """Note it."""
         self.delays.append(delay)
 
-    async def __aenter__(self) -> AccountLimit:
+    async def __aenter__(self) -> PostgresAccountLimiter:
         """The limit's side."""
         return self.side
 
@@ -175,7 +175,7 @@ async def test_a_database_that_does_not_answer_is_not_waited_for(database: str) 
                 await side.wait()
             with pytest.raises(NotSentError, match="as a moment ago"):
                 await side.wait()
-        side._away_until = 0.0
+        side._outage_until = 0.0
         await side.wait()
 
 

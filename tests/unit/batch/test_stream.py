@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from followersdata_async._batch.operations import CANCEL, STATUS
-from followersdata_async._batch.stream import IterableSource, Outcomes, collect_outcomes
+from followersdata_async._batch.stream import ChunkStream, IterableSource, Outcomes, collect_outcomes
 from followersdata_async._retry import RetryPolicy
 from followersdata_async.errors import (
     AuthenticationError,
@@ -43,7 +43,7 @@ def stream(
     """A stream of statuses."""
     pipeline = make_pipeline(transport, concurrency=concurrency)
     source = IterableSource(ids, chunk_size)  # type: ignore[arg-type]
-    return Outcomes(pipeline, STATUS, source, method="stream_status")
+    return Outcomes(ChunkStream(pipeline, STATUS, source, method="stream_status"))
 
 
 async def collect(
@@ -314,7 +314,7 @@ async def test_leaving_early_finishes_writes_that_are_on_their_way() -> None:
     pipeline = make_pipeline(transport, concurrency=3)
     pipeline.key_accepted = True
     transport.gate = anyio.Event()
-    async with Outcomes(pipeline, CANCEL, IterableSource(range(1, 1001), 10), method="stream_cancel"):
+    async with Outcomes(ChunkStream(pipeline, CANCEL, IterableSource(range(1, 1001), 10), method="stream_cancel")):
         await anyio.wait_all_tasks_blocked()
         assert transport.in_flight == 3
         transport.gate.set()
@@ -343,10 +343,12 @@ async def test_leaving_a_stream_of_writes_sends_nothing_more() -> None:
     transport = FakeTransport(lambda request: answer([{"order": id_, "cancel": 1} for id_ in ids_in(request)]))
     pipeline = make_pipeline(transport, concurrency=4, rate_limit=RateLimit(1, per=3600.0))
     with anyio.fail_after(10):
-        async with Outcomes(pipeline, CANCEL, IterableSource(_Stalling(7), 1), method="stream_cancel") as outcomes:
+        async with Outcomes(
+            ChunkStream(pipeline, CANCEL, IterableSource(_Stalling(7), 1), method="stream_cancel")
+        ) as outcomes:
             await anext(outcomes)
             await anyio.wait_all_tasks_blocked()
-        async with Outcomes(pipeline, CANCEL, IterableSource(_Stalling(7), 100), method="stream_cancel"):
+        async with Outcomes(ChunkStream(pipeline, CANCEL, IterableSource(_Stalling(7), 100), method="stream_cancel")):
             await anyio.wait_all_tasks_blocked()
     assert len(transport.requests) == 1
 

@@ -43,8 +43,8 @@ class State(TypedDict):
 @asynccontextmanager
 async def ledger_and_poller(app: FastAPI) -> AsyncIterator[State]:
     """The ledger, and a task that follows its orders; with many workers, each order is looked at by one of them."""
-    where = os.environ.get("FOLLOWERSDATA_LEDGER_URL", "sqlite:///service.db")
-    async with Ledger(where) as ledger, anyio.create_task_group() as tasks:
+    ledger_url = os.environ.get("FOLLOWERSDATA_LEDGER_URL", "sqlite:///service.db")
+    async with Ledger(ledger_url) as ledger, anyio.create_task_group() as tasks:
         tasks.start_soon(follow, ledger, panels_of(app)["main"])
         yield {"ledger": ledger}
         tasks.cancel_scope.cancel()

@@ -36,7 +36,7 @@ class Listeners:
 
     def __init__(self, clock: Callable[[], float] = anyio.current_time) -> None:
         self.clock = clock
-        self.is_active = False
+        self.is_active: bool = False
         self._listeners: list[Listener] = []
 
     def add(self, listener: Listener) -> None:

@@ -84,8 +84,8 @@ class Pipeline:
         sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
     ) -> None:
         self.settings = settings
-        self.events = events or Listeners()
-        self.key_accepted = False
+        self.events: Listeners = events or Listeners()
+        self.key_accepted: bool = False
         self.opens_on_use = False
         self.batch_support: dict[str, BatchSupport] = {}
         self.single_requests: Counter[str] = Counter()

@@ -34,14 +34,12 @@ from followersdata_async.events import (
     RequestStarted,
     RetryPlanned,
 )
-from followersdata_async.ledger import Ledger
 from followersdata_async.sandbox import Sandbox
 from tests.helpers.fakes import FakeTransport, answer, make_pipeline, row
 from tests.helpers.requests import encode_many, encode_one
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
-    from pathlib import Path
 
 pytestmark = pytest.mark.anyio
 
@@ -286,16 +284,6 @@ def test_what_cannot_listen_is_refused(wrong: Any) -> None:
     """Before anything is sent."""
     with pytest.raises(TypeError, match="on_event"):
         AsyncClient("k", on_event=wrong)
-
-
-@pytest.mark.parametrize("anyio_backend", ["asyncio"])
-async def test_a_ledgers_rounds_tell_how_late_they_are(told: list[ClientEvent], tmp_path: Path) -> None:
-    """Through the client that asks."""
-    sandbox = Sandbox(past=10)
-    async with client_of(sandbox, told) as panel, Ledger(f"sqlite:///{tmp_path / 'l.db'}") as ledger:
-        await ledger.track([1, 2, 3])
-        await ledger.poll_once(panel)
-    assert [event.orders for event in of(PollStarted, told)] == [3]
 
 
 async def test_the_callers_ids_are_read_in_the_callers_context() -> None:

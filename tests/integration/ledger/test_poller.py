@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import event
 
 from followersdata_async import AsyncClient, AuthenticationError, LedgerError, PollPolicy, orders
+from followersdata_async.events import PollStarted
 from followersdata_async.ledger import Ledger
 from followersdata_async.ledger.database import create_engine
 from followersdata_async.ledger.store_tracked import add_orders, claim, find_next_due
@@ -322,6 +323,20 @@ async def test_what_another_program_has_claimed_is_not_waited_for_in_a_hurry(dat
         await claim(connection, "main", now=now, until=now + 200, chunks=1)
         assert await find_next_due(connection, "main", now=now) == now + 200
         assert await find_next_due(connection, "spare", now=now) is None
+
+
+async def test_each_claim_is_an_event_with_its_lag(database_url: str, sandbox: Sandbox, clock: Clock) -> None:
+    """The lag is the time since the first of its orders was due."""
+    events: list[object] = []
+    async with (
+        sandbox.http() as http,
+        AsyncClient(sandbox.key, url=sandbox.url, http=http, on_event=events.append) as client,
+        Ledger(database_url, clock=clock) as ledger,
+    ):
+        await ledger.track([1, 2, 3])
+        clock.now += 7
+        await ledger.poll_once(client)
+    assert [each for each in events if isinstance(each, PollStarted)] == [PollStarted(orders=3, lag=7.0)]
 
 
 async def test_polling_nothing_until_it_is_final_ends_at_once(database_url: str, client: AsyncClient) -> None:

@@ -29,7 +29,7 @@ _TAKES: dict[str, Callable[[argparse.Namespace], dict[str, object]]] = {
         lambda arguments: {"orders": arguments.orders // 10 if arguments.quick else arguments.orders},
     ),
     "memory": lambda arguments: {"ids": arguments.ids // 10 if arguments.quick else arguments.ids},
-    "polling": lambda arguments: {"seed": arguments.seed},
+    "polling": lambda arguments: {"seed": arguments.seed, "orders": 2_000 if arguments.quick else 20_000},
     "soak": lambda arguments: {"adds": arguments.adds, "seed": arguments.seed},
 }
 """What each benchmark's ``run`` takes."""

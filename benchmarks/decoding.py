@@ -1,4 +1,4 @@
-"""Typed against untyped: the CPU of reading a hundred statuses, alone and with the request that they came by."""
+"""Typed against untyped: the CPU of a request for a hundred statuses, in process and over a connection."""
 
 from __future__ import annotations
 
@@ -10,10 +10,6 @@ import httpx
 from pydantic import BaseModel, TypeAdapter
 
 from followersdata_async import AsyncClient
-from followersdata_async._wire import decoding as answers
-from followersdata_async._wire import encoding
-from followersdata_async._wire.error_phrases import Words
-from followersdata_async._wire.messages import Answer
 
 from . import rivals
 from .measure import Result, compared
@@ -27,7 +23,8 @@ if TYPE_CHECKING:
 
 BATCH = 100
 _UNTYPED = "httpx and json.loads"
-_LOADS = "json.loads"
+_UNREAD = "httpx, the body unread"
+_URL = "http://127.0.0.1/api/v2"
 
 
 class _Status(BaseModel):
@@ -39,7 +36,7 @@ class _Status(BaseModel):
 
 
 def run(*, quick: bool) -> list[Result]:
-    """Compare per 100 orders: reading alone, and whole requests one after the other."""
+    """Compare requests of 100 orders, one after the other."""
     times = 200 if quick else 2_000
     with serving("benchmarks.server", 0.0) as url:
         chunks = [range(start, start + BATCH) for start in range(1, times * BATCH, BATCH)]
@@ -48,26 +45,38 @@ def run(*, quick: bool) -> list[Result]:
             "followersdata_async": partial(_ours, url, times),
         }
         return [
-            *compared("decoding", "100 statuses, read alone", _reading(times), against=_LOADS, repeats=5),
-            *compared("decoding", "100 statuses, with their request", requests, against=_UNTYPED, repeats=5),
+            *compared("decoding", "100 statuses, in process", _in_process(times), against=_UNTYPED, repeats=5),
+            *compared("decoding", "100 statuses, over a connection", requests, against=_UNTYPED, repeats=5),
         ]
 
 
-def _reading(times: int) -> dict[str, Way]:
-    ids = range(1, BATCH + 1)
-    body = answer_to("orders=" + ",".join(map(str, ids)))
-    request, answer, words = encoding.statuses_request(ids), Answer(status=200, body=body), Words({})
-    readers: dict[str, Callable[[], object]] = {
-        _LOADS: lambda: json.loads(body),
-        "pydantic": partial(TypeAdapter(dict[str, _Status]).validate_json, body),
-        "followersdata_async": lambda: answers.order_statuses(request, answer, words, ids),
+def _in_process(times: int) -> dict[str, Way]:
+    """Return ways to read the same response, which a transport in this process returns at once."""
+    body = answer_to("orders=" + ",".join(map(str, range(1, BATCH + 1))))
+    readers: dict[str, Callable[[bytes], object]] = {
+        _UNREAD: len,
+        _UNTYPED: json.loads,
+        "httpx and pydantic": TypeAdapter(dict[str, _Status]).validate_json,
     }
-    return {name: partial(_repeated, read, times) for name, read in readers.items()}
+    ways: dict[str, Way] = {name: partial(_read_in_process, body, read, times) for name, read in readers.items()}
+    return {**ways, "followersdata_async": partial(_ours_in_process, body, times)}
 
 
-async def _repeated(read: Callable[[], object], times: int) -> int:
-    for _ in range(times):
-        read()
+def _create_client(body: bytes) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(200, content=body)))
+
+
+async def _read_in_process(body: bytes, read: Callable[[bytes], object], times: int) -> int:
+    async with _create_client(body) as client:
+        for _ in range(times):
+            read((await client.post(_URL, data=rivals.form(range(1, BATCH + 1)))).content)
+    return times
+
+
+async def _ours_in_process(body: bytes, times: int) -> int:
+    async with _create_client(body) as http, AsyncClient(rivals.KEY, url=_URL, http=http) as panel:
+        for _ in range(times):
+            await panel.multi_status(range(1, BATCH + 1))
     return times
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,9 +14,6 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from followersdata_async import AsyncClient
-from followersdata_async._instrumentation import Asking, Call, Listeners
-from followersdata_async._retry import RetryBudget
-from followersdata_async._wire.encoding import balance_request
 from followersdata_async.integrations.logging import log_to
 from followersdata_async.integrations.opentelemetry import instrument
 
@@ -32,7 +28,6 @@ if TYPE_CHECKING:
 
 _WORKERS = 16
 _OFF = "nobody listens"
-_ROUNDS = 100_000
 
 
 def run(*, quick: bool) -> list[dict[str, object]]:
@@ -41,7 +36,7 @@ def run(*, quick: bool) -> list[dict[str, object]]:
     with serving("benchmarks.server", 0) as url:
         ways = {name: partial(_asked, url, calls, watch) for name, watch in _WAYS.items()}
         results = compared("observing", f"{calls} calls, {_WORKERS} in flight, 0 ms", ways, against=_OFF, repeats=5)
-    return [*(result.row() for result in results), _alone()]
+    return [result.row() for result in results]
 
 
 async def _asked(url: str, calls: int, watch: Watched) -> int:
@@ -55,20 +50,6 @@ async def _asked(url: str, calls: int, watch: Watched) -> int:
             for _ in range(_WORKERS):
                 group.start_soon(work)
     return calls // _WORKERS * _WORKERS
-
-
-def _alone() -> dict[str, object]:
-    """What a call of one request pays for events where nobody listens, and nothing else."""
-    listeners, request, budget = Listeners(), balance_request(), RetryBudget()
-    began = time.process_time()
-    for _ in range(_ROUNDS):
-        with Call(listeners, "balance", "balance"):
-            asking = Asking(listeners, request, budget)
-            asking.wait()
-            with asking:
-                pass
-    cpu = (time.process_time() - began) / _ROUNDS * 1e6
-    return {"benchmark": "observing", "case": "of which events", "way": _OFF, "cpu_us": round(cpu, 1)}
 
 
 def _listened(panel: AsyncClient) -> AsyncClient:

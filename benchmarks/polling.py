@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterable, Sequence
-from typing import final
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, final
 
-from attrs import define, field, frozen
-from followersdata_async._pacing import Observation, PollPolicy, Schedule, compute_next_poll, estimate_time_left
+import anyio
+from attrs import frozen
 
-ORDERS = 20_000
+from followersdata_async import Ok, OrderState, OrderStatus
+from followersdata_async.ledger import Ledger
+
+if TYPE_CHECKING:
+    from followersdata_async import AsyncClient, Id
+
 SIZE = 100
 _DAY = 86_400.0
 _HOUR = 3_600.0
 _STEPS = 12
+_ROUND = 30.0
+"""Seconds between two rounds of the ledger: as long as a watch lets a request fill up."""
 
 _SERVICES = (
     # share of the orders, median seconds until they start and until they are done, with the spread of each
@@ -40,8 +51,15 @@ class Life:
     is_silent: bool
     delivered: Sequence[float]
 
-    def remains(self, now: float) -> int:
-        """What is not delivered yet."""
+    def get_status(self, now: float) -> OrderStatus:
+        """Return the panel's status at a time."""
+        if now >= self.final_at:
+            return OrderStatus(status="Completed", state=OrderState.COMPLETED, remains=0)
+        if now < self.starts_at:
+            return OrderStatus(status="Pending", state=OrderState.PENDING, remains=self.quantity)
+        return OrderStatus(status="In progress", state=OrderState.IN_PROGRESS, remains=self._count_remains(now))
+
+    def _count_remains(self, now: float) -> int:
         if self.is_silent or now < self.starts_at:
             return self.quantity
         steps = (now - self.starts_at) / (self.final_at - self.starts_at) * _STEPS
@@ -65,10 +83,10 @@ class Noticed:
         return (sum(self.delays) + sum(self.missed)) / (len(self.delays) + len(self.missed))
 
 
-def run(*, seed: int = 1, orders: int = ORDERS) -> list[dict[str, object]]:
-    """Compare our schedule with a fixed interval of the same mean delay, and with the newest hundred each minute."""
+def run(*, seed: int, orders: int) -> list[dict[str, object]]:
+    """Compare a ledger's polling with a fixed interval of the same mean delay, and with the newest hundred."""
     lives = list(_lives(random.Random(seed), orders))  # noqa: S311 - a script, not a secret
-    ours = _ours(lives, PollPolicy())
+    ours = anyio.run(_poll_by_ledger, lives)
     interval = _interval_of(lives, ours.mean_delay)
     ways = {
         "followersdata_async": ours,
@@ -117,50 +135,77 @@ def _time_of_day(chance: random.Random) -> float:
 
 
 @final
-@define
-class _Known:
-    """What our way knows of an order."""
+class _Clock:
+    """The time of the simulated day."""
 
-    moved_at: float
-    is_started: bool = False
-    began: tuple[int, float] = field(default=(0, 0.0))
+    def __init__(self) -> None:
+        self.now = 0.0
 
-
-def _ours(lives: Sequence[Life], policy: PollPolicy) -> Noticed:
-    schedule = Schedule(size=SIZE, max_chunk_wait=policy.max_chunk_wait)
-    coming = iter(lives)
-    coming_next = next(coming, None)
-    known: dict[str, _Known] = {}
-    requests, now, delays = 0, 0.0, []
-    while (now := min(schedule.next_at(), coming_next.placed_at if coming_next else math.inf)) < _DAY:
-        while coming_next and coming_next.placed_at <= now:
-            schedule.put(str(coming_next.order), now)
-            known[str(coming_next.order)] = _Known(now)
-            coming_next = next(coming, None)
-        for chunk in schedule.chunks_due(now):
-            requests += 1
-            for order in chunk:
-                life = lives[int(order)]
-                if life.final_at <= now:
-                    delays.append(now - life.final_at)
-                    del known[order]
-                else:
-                    schedule.put(order, compute_next_poll(_sighting(known[order], life, now), policy))
-    return Noticed(requests, delays, _unnoticed(lives[int(order)] for order in known))
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
 
 
-def _sighting(known: _Known, life: Life, now: float) -> Observation:
-    remains = life.remains(now)
-    if known.is_started != (life.starts_at <= now) or not known.began[0]:
-        known.moved_at = now if known.began[0] else known.moved_at
-        known.is_started = life.starts_at <= now
-        known.began = (remains, now)
-    remained, since = known.began
-    return Observation(
-        at=now,
-        moved_at=known.moved_at,
-        rest=estimate_time_left(initial_remains=remained, remains=remains, elapsed=now - since),
-    )
+@final
+class _Outcomes:
+    """The status of each order at one moment, as a stream of the client."""
+
+    def __init__(self, lives: Iterable[Life], now: float) -> None:
+        self._lives = list(lives)
+        self._now = now
+        self.requests = -(-len(self._lives) // SIZE)
+
+    async def __aiter__(self) -> AsyncIterator[Ok[OrderStatus]]:
+        """Yield one outcome for each order."""
+        for life in self._lives:
+            yield Ok(life.order, life.get_status(self._now))
+
+
+@final
+class _NoListeners:
+    is_active = False
+
+
+@final
+class _Panel:
+    """A client of a panel on which the orders of the day are delivered."""
+
+    events = _NoListeners()
+
+    def __init__(self, lives: Sequence[Life], clock: _Clock) -> None:
+        self._lives = lives
+        self._clock = clock
+
+    @asynccontextmanager
+    async def stream_status(self, ids: Iterable[Id]) -> AsyncIterator[_Outcomes]:
+        """Return the statuses of orders."""
+        yield _Outcomes((self._lives[int(id_)] for id_ in ids), self._clock.now)
+
+
+async def _poll_by_ledger(lives: Sequence[Life]) -> Noticed:
+    """Track each order when it is placed, and poll what is due every half a minute."""
+    clock = _Clock()
+    client: AsyncClient = _Panel(lives, clock)  # type: ignore[assignment]  # polling uses no more of it
+    requests, delays, tracked = 0, list[float](), 0
+    with TemporaryDirectory() as folder:
+        async with Ledger(f"sqlite:///{Path(folder)}/orders.db", clock=clock) as ledger:
+            while clock.now < _DAY:
+                placed = bisect_right(lives, clock.now, key=lambda life: life.placed_at)
+                await ledger.track(range(tracked, placed))
+                tracked = placed
+                report = await ledger.poll_once(
+                    client, max_requests=-(-len(lives) // SIZE), deadline=_HOUR, lease=_HOUR
+                )
+                requests += report.requests
+                final = [change.order for change in report.changes if change.after.is_final]
+                delays += [clock.now - lives[int(order)].final_at for order in final]
+                clock.now += _ROUND
+            open_orders = {int(order) for order in range(len(lives))} - await _find_final(ledger)
+    return Noticed(requests, delays, _unnoticed(lives[order] for order in open_orders))
+
+
+async def _find_final(ledger: Ledger) -> set[int]:
+    return {int(recorded.change.order) async for recorded in ledger.changes() if recorded.change.after.is_final}
 
 
 def _fixed(lives: Sequence[Life], interval: float, chosen: Callable[[Sequence[Life]], Sequence[Life]]) -> Noticed:

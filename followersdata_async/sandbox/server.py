@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _LOOPBACK = "127.0.0.1"
 _GRACE_SECONDS = 1
+_KEEP_ALIVE_SECONDS = 75
+"""As nginx. Clients stop using an idle connection after 5 s: a server that closed it then would cause retries."""
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 _API_REQUEST_STARTS = (f"POST {API_PATH}".encode(), f"GET {API_PATH}".encode())
 
@@ -59,6 +61,7 @@ def _create_config(app: ASGIApp, panel: Panel) -> uvicorn.Config:
         lifespan="off",
         server_header=False,
         proxy_headers=False,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib.util import find_spec
 from typing import Literal
 
 import anyio
@@ -16,6 +17,8 @@ from .serving import serving
 
 BATCH = 1
 _MANY = 50
+_SNIFFIO = "with sniffio" if find_spec("sniffio") else "without sniffio"
+"""httpcore takes half as much CPU again without it."""
 
 
 def run(*, quick: bool) -> list[Result]:
@@ -44,7 +47,7 @@ def _compared(url: str, latency: float, concurrency: int, *, quick: bool) -> lis
         "followersdata_async": partial(_ours, url, requests, concurrency, None),
         "followersdata_async, through aiohttp": partial(_ours, url, requests, concurrency, "aiohttp"),
     }
-    case = f"{concurrency} in flight, {latency * 1000:.0f} ms"
+    case = f"{concurrency} in flight, {latency * 1000:.0f} ms, {_SNIFFIO}"
     return compared("transport", case, ways, against="bare sockets", connections=partial(connections, url))
 
 

@@ -15,8 +15,9 @@ from attrs import fields_dict
 from cattrs import BaseValidationError, Converter, transform_error
 from cattrs.gen import make_dict_structure_fn, override
 
-from ..models import Id, OrderState, RefillState, ServiceKind
+from ..models import Id, OrderState, OrderStatus, RefillState, ServiceKind
 from .scalars import (
+    find_plain_state,
     parse_bool,
     parse_decimal,
     parse_id,
@@ -48,6 +49,29 @@ def structure_row(row: Mapping[str, object], model: type[Model]) -> Model:
         problems = tuple(transform_error(error, path="row", format_exception=_describe_problem))
         raise UnreadableError(problems) from None
     return value
+
+
+def structure_plain_status(row: object) -> OrderStatus | None:
+    """Convert the row of an order that has only the usual fields. Return ``None`` for any other row.
+
+    Nearly all rows are like that. The result is what ``structure_row`` returns, at a fraction of its time.
+    """
+    if type(row) is not dict or not row.keys() <= _PLAIN_STATUS_FIELDS:
+        return None
+    word = row.get("status")
+    if type(word) is not str or (state := find_plain_state(word)) is None:
+        return None
+    return OrderStatus(
+        status=word,
+        state=state,
+        charge=parse_decimal(row.get("charge")),
+        start_count=parse_int(row.get("start_count")),
+        remains=parse_int(row.get("remains")),
+        currency=parse_text(row.get("currency")),
+    )
+
+
+_PLAIN_STATUS_FIELDS = frozenset({"status", "charge", "start_count", "remains", "currency"})
 
 
 class UnreadableError(ValueError):

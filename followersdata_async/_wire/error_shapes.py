@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .scalars import is_id, normalize_word, parse_bool, parse_int, parse_text
+from .scalars import can_be_error_word, is_id, normalize_word, parse_bool, parse_int, parse_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -89,11 +89,7 @@ _EMPTY_VALUES = frozenset({"", "0", "false", "no", "none", "null"})
 
 def _can_be_error(status: object) -> bool:
     """Return whether a ``status`` can signal an error at all (a cheap check: nearly all are order states)."""
-    return normalize_word(status)[:1] in _ERROR_INITIALS if isinstance(status, str) else status is not None
-
-
-_ERROR_INITIALS = frozenset("ef+.0123456789")
-"""The first characters of words for "failed", and of numbers."""
+    return can_be_error_word(status) if isinstance(status, str) else status is not None
 
 
 def _is_failed_request(row: Mapping[str, object]) -> bool:

@@ -142,6 +142,26 @@ _normalize_short_word = lru_cache(maxsize=512)(_normalize)
 """Panels repeat few words, so they are cached. Long strings are not."""
 
 
+@lru_cache(maxsize=512)
+def find_plain_state(word: str) -> OrderState | None:
+    """Return the state of a status word that cannot be an error, ``None`` for any other string.
+
+    Cached by the word as it came, so that known words are not normalized again.
+    """
+    if len(word) > _MAX_WORD or can_be_error_word(word):
+        return None
+    return parse_order_state(word)
+
+
+def can_be_error_word(word: str) -> bool:
+    """Return whether a status word can mean "failed" or be an error code: a cheap check, true of few words."""
+    return normalize_word(word)[:1] in _ERROR_INITIALS
+
+
+_ERROR_INITIALS = frozenset("ef+.0123456789")
+"""The first characters of words for "failed", and of numbers."""
+
+
 def parse_order_state(word: object, _: object = None) -> OrderState:
     """Return the state that an order's status word stands for, ``UNKNOWN`` for unknown words."""
     return _ORDER_STATES.get(normalize_word(parse_text(word) or ""), OrderState.UNKNOWN)

@@ -146,7 +146,7 @@ async def test_a_database_that_is_away_sends_nothing(sandbox: Sandbox) -> None:
 async def test_without_its_database_each_program_can_keep_to_the_limit_for_itself(sandbox: Sandbox) -> None:
     """Where that is what was chosen."""
     limit = PostgresRateLimit(NOBODY, 1, per=1000.0, burst=2, on_outage="local")
-    async with sandbox_client(sandbox, rate_limit=limit, timeout=0.5) as panel:
+    async with sandbox_client(sandbox, rate_limit=limit, timeout=2.0) as panel:
         await panel.balance()
         await panel.balance()
         with pytest.raises(NotSentError):
@@ -167,7 +167,7 @@ async def test_a_connection_that_was_lost_is_made_again(database: str) -> None:
 
 async def test_a_database_that_does_not_answer_is_not_waited_for(database: str) -> None:
     """The row is locked by somebody who has forgotten it."""
-    async with Program(database, requests=1000, timeout=0.2) as side:
+    async with Program(database, requests=1000, timeout=1.0) as side:
         await side.wait()
         with psycopg.connect(database) as other:
             other.execute("SELECT * FROM followersdata_limits FOR UPDATE")

@@ -37,9 +37,11 @@ async def _client() -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def sent(client: httpx.AsyncClient, request: Request = READ, state: SendState | None = None) -> Response:
-    """One attempt's answer."""
-    settings = make_settings(URL, attempt_timeout=0.1)
+async def sent(
+    client: httpx.AsyncClient, request: Request = READ, state: SendState | None = None, attempt_timeout: float = 20.0
+) -> Response:
+    """Send one request, and return its response."""
+    settings = make_settings(URL, attempt_timeout=attempt_timeout)
     transport = CustomClientTransport(settings, client)  # type: ignore[arg-type]  # as AsyncClient's overloads differ
     await transport.open()
     try:
@@ -48,10 +50,10 @@ async def sent(client: httpx.AsyncClient, request: Request = READ, state: SendSt
         await transport.aclose()
 
 
-async def failure(client: httpx.AsyncClient, request: Request) -> FollowersDataError:
-    """What one attempt ends in."""
+async def failure(client: httpx.AsyncClient, request: Request, attempt_timeout: float = 20.0) -> FollowersDataError:
+    """Send one request, and return its error."""
     with pytest.raises(FollowersDataError) as caught:
-        await sent(client, request)
+        await sent(client, request, attempt_timeout=attempt_timeout)
     return caught.value
 
 
@@ -118,7 +120,7 @@ async def test_an_answer_that_never_comes_is_late() -> None:
         return await anyio.sleep_forever()
 
     async with httpx.AsyncClient(transport=httpx.MockTransport(never), timeout=60) as client:
-        assert type(await failure(client, READ)) is RequestTimeoutError
+        assert type(await failure(client, READ, attempt_timeout=0.1)) is RequestTimeoutError
 
 
 async def test_a_lent_client_that_is_closed_is_a_mistake_of_configuration() -> None:

@@ -111,7 +111,7 @@ class Pipeline:
 
     async def open(self) -> None:
         """Open it on the running event loop, once."""
-        if self._loop is not None:
+        if self._loop is not None or self._is_closed:
             msg = "the client was opened before: make a new AsyncClient for each `async with`"
             raise ConfigurationError(msg)
         await self._transport.open()
@@ -258,7 +258,8 @@ class Pipeline:
     def _make_timeout_error(self, request: Request, state: SendState, started_at: float) -> FollowersDataError:
         # The latest attempt of a read may not have been sent, but an earlier one was.
         sent = state.sent if request.is_write else None
-        reason = f"no whole answer within {self.settings.timeout:g} s"
+        waited = "it had to wait for longer than" if sent is False else "no whole answer within"
+        reason = f"{waited} {self.settings.timeout:g} s"
         error = no_usable_response(request, reason, sent=sent, is_timeout=True)
         if isinstance(error, OutcomeUnknownError):
             error.at = started_at

@@ -15,6 +15,7 @@ from .errors import (
     TemporaryPanelError,
     TransportError,
 )
+from .models import MAX_PAUSE
 
 MAX_DOUBLINGS = 60
 """2.0 to this power is beyond every delay; 2.0**1024 would not be a float."""
@@ -37,7 +38,7 @@ class RetryPolicy:
     max_attempts: int = field(default=4, validator=integer(1))
     initial_delay: float = field(default=0.5, validator=duration(zero=True))
     max_delay: float = field(default=20.0, validator=duration(zero=True))
-    max_retry_after: float = field(default=60.0, validator=duration(zero=True))
+    max_retry_after: float = field(default=MAX_PAUSE, validator=duration(zero=True))
 
 
 @final

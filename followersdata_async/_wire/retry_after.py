@@ -8,13 +8,11 @@ from __future__ import annotations
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
+from ..models import MAX_PAUSE
 from .scalars import parse_int
 
 if TYPE_CHECKING:
     from .messages import Response
-
-MAX_PAUSE = 60.0
-"""The longest time, in seconds, for which a panel can hold back all requests of a client, or one retry by default."""
 
 _MAX_RESET = 100_000_000_000
 _MIN_TIMESTAMP = 1_000_000_000

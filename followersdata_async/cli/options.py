@@ -13,9 +13,10 @@ from attrs import asdict, frozen
 from cyclopts import Parameter
 
 from .._polling.policy import PollPolicy
+from .._settings import DEFAULT_CONCURRENCY, DEFAULT_TIMEOUT
 from ..client import AsyncClient
 from ..integrations.logging import log_to
-from ..models import Id
+from ..models import MAX_CHUNK_SIZE, Id
 from .input import UsageError, read_ids, read_lines
 from .profile_store import DEFAULT_PROFILE, resolve_credentials
 from .progress import print_message
@@ -48,9 +49,9 @@ class ConnectionOptions:
 
     profile: str | None = None
     url: str | None = None
-    concurrency: int = 16
-    timeout: float = 60.0
-    chunk_size: int = 100
+    concurrency: int = DEFAULT_CONCURRENCY
+    timeout: float = DEFAULT_TIMEOUT
+    chunk_size: int = MAX_CHUNK_SIZE
     verbose: Annotated[bool, Parameter(alias="-v", negative=())] = False
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from decimal import Decimal
 from typing import TYPE_CHECKING, final
 
 import anyio
@@ -11,6 +10,7 @@ from attrs import evolve
 
 from .._concurrency import run_to_completion
 from .._validators import check_name
+from .._wire.scalars import parse_decimal
 from ..errors import ConfigurationError, FollowersDataError, NotSentError, PanelError
 from ..models import Receipt, ReceiptState
 from ..orders import Raw
@@ -19,6 +19,7 @@ from .store_tracked import add_orders
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from decimal import Decimal
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -40,7 +41,7 @@ def make_intent(
     """Return the receipt of an order that is to be placed.
 
     Raises:
-        TypeError, ValueError: the ref or the panel's name cannot be one.
+        TypeError, ValueError: the ref, the panel's name or an amount cannot be one.
     """
     check_name("ref", ref)
     check_name("panel", panel)
@@ -49,11 +50,23 @@ def make_intent(
         panel=panel,
         state=ReceiptState.INTENDED,
         fields=dict(order.fields()),
-        # Callers without a type checker pass strings.
-        cost=None if cost is None else Decimal(cost),
-        balance_before=None if balance_before is None else Decimal(balance_before),
+        cost=_to_amount("cost", cost),
+        balance_before=_to_amount("balance_before", balance_before),
         intended_at=intended_at,
     )
+
+
+def _to_amount(name: str, value: object) -> Decimal | None:
+    """Convert an amount exactly as it is written: callers without a type checker also pass strings and floats.
+
+    Raises:
+        ValueError: it is not an amount.
+    """
+    amount = None if value is None else parse_decimal(str(value))
+    if value is not None and amount is None:
+        msg = f"{name} is an amount, not {value!r}"
+        raise ValueError(msg)
+    return amount
 
 
 @final

@@ -27,8 +27,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from .._polling.tracker import TrackedOrder
+from .._serialization import to_json
 from .._wire.scalars import parse_id
-from ..models import Change, Id, OrderState, OrderStatus, WatchEvent, format_id
+from ..models import MAX_CHUNK_SIZE, Change, Id, OrderState, OrderStatus, WatchEvent, format_id
 from .schema import CHANGES, ORDERS
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 PolledOrder: TypeAlias = tuple[TrackedOrder, WatchEvent | None]
 """A polled order and its event, if any."""
 
-CHUNK_SIZE = 100
+CHUNK_SIZE = MAX_CHUNK_SIZE
 """Orders claimed for one request."""
 _ADDED_AT_ONCE = 5_000
 _CHANGES_LOCK = 0x666F6C6C6F776572
@@ -278,7 +279,7 @@ def _decode_row(row: Sequence[Any]) -> TrackedOrder:
 
 
 _STATUS_FIELDS = tuple(each.name for each in fields(OrderStatus))
-_encode_json = json.JSONEncoder(default=str, ensure_ascii=False).encode
+_encode_json = json.JSONEncoder(default=to_json, ensure_ascii=False).encode
 
 
 def encode_status(status: OrderStatus) -> str:

@@ -55,6 +55,25 @@ async def test_an_order_is_placed_once_under_its_ref(database_url: str, client: 
     assert [taken["order"] for taken in sandbox.orders()] == [1, 2]
 
 
+@pytest.mark.parametrize("cost", [Decimal("0.90"), "0.90", 0.9])
+async def test_cost_is_stored_as_it_is_written(database_url: str, client: AsyncClient, cost: Any) -> None:
+    """Also for callers without a type checker: no binary fraction."""
+    async with Ledger(database_url) as ledger:
+        await ledger.place(client, ORDER, ref="cart-81", cost=cost)
+        assert (await ledger.receipt("cart-81")).cost == Decimal("0.90")
+
+
+@pytest.mark.parametrize("cost", ["abc", True, float("nan")])
+async def test_cost_that_is_no_amount_is_rejected(
+    database_url: str, client: AsyncClient, sandbox: Sandbox, cost: Any
+) -> None:
+    """Before anything is sent."""
+    async with Ledger(database_url) as ledger:
+        with pytest.raises(ValueError, match=r"^cost is an amount, not "):
+            await ledger.place(client, ORDER, ref="cart-81", cost=cost)
+    assert sandbox.orders() == []
+
+
 async def test_a_ref_stands_for_one_order(database_url: str, client: AsyncClient, sandbox: Sandbox) -> None:
     """Another body, or another panel, is an error, and nothing is sent."""
     async with Ledger(database_url) as ledger:

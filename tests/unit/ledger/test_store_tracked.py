@@ -33,3 +33,9 @@ def test_a_status_comes_back_as_it_was(status: OrderStatus) -> None:
     """Exactly, with what nobody knows of it left out."""
     assert status == decode_status(encode_status(status))
     assert "null" not in encode_status(OrderStatus(status="", state=OrderState.UNKNOWN))
+
+
+def test_amounts_are_written_without_an_exponent() -> None:
+    """As everywhere else."""
+    status = OrderStatus(status="Completed", state=OrderState.COMPLETED, charge=Decimal("0.00000010"))
+    assert '"charge": "0.00000010"' in encode_status(status)

@@ -57,6 +57,8 @@ class Terminal:
     def start(self, arguments: str) -> None:
         """Run a command on an empty screen; at its end its exit code is there."""
         self._commands += 1
+        # Cleared before the shell does so: what the last command left must not be taken for this one's.
+        self._run("send-keys", "-R")
         program = f"{shlex.quote(sys.executable)} -m followersdata_async"
         self.type(f"clear; {program} {arguments}; echo exit code $? of {self._commands}")
 

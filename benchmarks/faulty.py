@@ -1,4 +1,4 @@
-"""The sandbox's backend behind a server that fails by a script: before an order is taken, after it, and in between."""
+"""A sandbox behind a server that fails by a script: before an order is taken, after it, and in between."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import random
 import socket
 import struct
 import sys
-import time
-from decimal import Decimal
-from urllib.parse import parse_qsl
 
-from followersdata_async.sandbox.backend import Backend
+from followersdata_async.sandbox import Sandbox
+
+from .asgi import post_form
+
+KEY = "sandbox-soak"
+"""The key whose account can pay for any number of orders."""
 
 _FAULTS = {
     "good": 880,
@@ -32,7 +34,7 @@ _FAULTS = {
 }
 """How often each happens, in thousandths."""
 
-_MONEY = Decimal(10) ** 12
+_BALANCE = 10**12
 _PAGE = b"<html>502 Bad Gateway</html>"
 
 
@@ -40,77 +42,76 @@ class _Panel:
     """A panel that fails by a script."""
 
     def __init__(self, seed: int) -> None:
-        self._backend = Backend(seed=seed, default_balance=_MONEY)
+        self._sandbox = Sandbox(seed=seed, balances={KEY: _BALANCE})
         self._chance = random.Random(seed)  # noqa: S311 - a script, not a secret
 
-    async def connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer one connection's requests until a fault ends it."""
+    async def handle_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Respond to one connection's requests until a fault ends it."""
         try:
-            while await self._request(reader, writer):
+            while await self._handle_request(reader, writer):
                 pass
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
             writer.close()
 
-    async def _request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Answer one request; whether the connection goes on."""
+    async def _handle_request(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Respond to one request. Return whether the connection goes on."""
         fault = self._chance.choices(list(_FAULTS), list(_FAULTS.values()))[0]
         first = await reader.readexactly(1)
         if fault in {"closes unread", "resets unread"} and first != b"G":
-            return _ended(writer, reset=fault.startswith("resets"))
+            return _end(writer, reset=fault.startswith("resets"))
         head = first + await reader.readuntil(b"\r\n\r\n")
         if head.startswith(b"GET"):
-            return _sent(writer, json.dumps([record.link for record in self._backend.records]).encode())
+            return _send(writer, json.dumps([order["link"] for order in self._sandbox.orders()]).encode())
         body = await reader.readexactly(int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0]))
-        return await self._answered(fault, body, writer)
+        return await self._respond(fault, body, writer)
 
-    async def _answered(self, fault: str, form: bytes, writer: asyncio.StreamWriter) -> bool:
+    async def _respond(self, fault: str, form: bytes, writer: asyncio.StreamWriter) -> bool:
         match fault:
             case "drops before taking":
                 return False
             case "answers a page before taking":
-                return _sent(writer, _PAGE, b"502 Bad Gateway")
+                return _send(writer, _PAGE, b"502 Bad Gateway")
             case "says slow down":
-                return _sent(writer, b'{"error": "Too many requests"}', b"429 Too Many Requests")
-        answer = json.dumps(self._backend.handle(dict(parse_qsl(form.decode())), time.time())).encode()
-        return await self._taken(fault, answer, writer)
+                return _send(writer, b'{"error": "Too many requests"}', b"429 Too Many Requests")
+        return await self._respond_after_taking(fault, await post_form(self._sandbox.app, form), writer)
 
-    async def _taken(self, fault: str, answer: bytes, writer: asyncio.StreamWriter) -> bool:
-        """The order is in the ledger; now its answer may go wrong."""
+    async def _respond_after_taking(self, fault: str, answer: bytes, writer: asyncio.StreamWriter) -> bool:
+        """Send the response to an order that was taken, unless a fault spoils it."""
         match fault:
             case "good":
-                return _sent(writer, answer)
+                return _send(writer, answer)
             case "closes after a good answer":
-                _sent(writer, answer)
+                _send(writer, answer)
             case "answers a page after taking":
-                return _sent(writer, _PAGE, b"502 Bad Gateway")
+                return _send(writer, _PAGE, b"502 Bad Gateway")
             case "answers nothing after taking":
-                return _sent(writer, b"")
+                return _send(writer, b"")
             case "answers garbage after taking":
                 writer.write(b"\x00\xff" * 40)
             case "cuts the answer":
-                whole = _response(answer)
+                whole = _format_response(answer)
                 writer.write(whole[: self._chance.randrange(len(whole))])
             case "hangs after taking":
                 await asyncio.sleep(60)
             case "resets after taking":
-                return _ended(writer, reset=True)
+                return _end(writer, reset=True)
         return False
 
 
-def _response(body: bytes, status: bytes = b"200 OK") -> bytes:
+def _format_response(body: bytes, status: bytes = b"200 OK") -> bytes:
     return b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
 
 
-def _sent(writer: asyncio.StreamWriter, body: bytes, status: bytes = b"200 OK") -> bool:
-    """A whole answer; the connection goes on."""
-    writer.write(_response(body, status))
+def _send(writer: asyncio.StreamWriter, body: bytes, status: bytes = b"200 OK") -> bool:
+    """Send a whole response. Return that the connection goes on."""
+    writer.write(_format_response(body, status))
     return True
 
 
-def _ended(writer: asyncio.StreamWriter, *, reset: bool) -> bool:
-    """The connection ends, with or without a goodbye."""
+def _end(writer: asyncio.StreamWriter, *, reset: bool) -> bool:
+    """Prepare a connection to be reset, or to be closed. Return that it does not go on."""
     if reset:
         raw = writer.get_extra_info("socket")
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -118,7 +119,7 @@ def _ended(writer: asyncio.StreamWriter, *, reset: bool) -> bool:
 
 
 async def _serve(seed: int) -> None:
-    server = await asyncio.start_server(_Panel(seed).connection, "127.0.0.1", 0, limit=1 << 20)
+    server = await asyncio.start_server(_Panel(seed).handle_connection, "127.0.0.1", 0, limit=1 << 20)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
     await server.serve_forever()

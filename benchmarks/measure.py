@@ -32,6 +32,11 @@ class Result:
     spread: float
     connections: int | None = None
 
+    @property
+    def is_noisy(self) -> bool:
+        """Whether something else was running."""
+        return self.spread > NOISY
+
     def row(self) -> dict[str, object]:
         """The result as a row; ``cpu_us`` is the client's microseconds of CPU for one unit of work."""
         return {
@@ -42,7 +47,7 @@ class Result:
             "ratio": round(self.ratio, 2),
             "cpu_us": round(self.cpu_us),
             "spread": round(self.spread, 2),
-            "noisy": self.spread > NOISY,
+            "noisy": self.is_noisy,
             **({} if self.connections is None else {"connections": self.connections}),
         }
 

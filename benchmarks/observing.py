@@ -1,4 +1,4 @@
-"""What it costs to be watched: small calls, by the CPU each takes, with nobody listening and with somebody."""
+"""The cost of listeners: small calls, by the CPU that each takes, without a listener and with one."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from .serving import serving
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Watched = Callable[[AsyncClient], AsyncClient]
+    from followersdata_async.events import Listener
 
 _WORKERS = 16
 _OFF = "nobody listens"
 
 
 def run(*, quick: bool) -> list[dict[str, object]]:
-    """Ask for as many single things, watched in each way; a batch spreads the same cost over a hundred ids."""
+    """Request as many single statuses with each listener; a batch spreads the same cost over a hundred ids."""
     calls = 2_000 if quick else 10_000
     with serving("benchmarks.server", 0) as url:
-        ways = {name: partial(_asked, url, calls, watch) for name, watch in _WAYS.items()}
+        ways = {name: partial(_request_statuses, url, calls, create) for name, create in _WAYS.items()}
         results = compared("observing", f"{calls} calls, {_WORKERS} in flight, 0 ms", ways, against=_OFF, repeats=5)
     return [result.row() for result in results]
 
 
-async def _asked(url: str, calls: int, watch: Watched) -> int:
-    async with watch(AsyncClient(rivals.KEY, url=url, concurrency=_WORKERS)) as panel:
+async def _request_statuses(url: str, calls: int, create: Callable[[str], AsyncClient]) -> int:
+    async with create(url) as panel:
 
         async def work() -> None:
             for order in range(1, calls // _WORKERS + 1):
@@ -52,28 +52,21 @@ async def _asked(url: str, calls: int, watch: Watched) -> int:
     return calls // _WORKERS * _WORKERS
 
 
-def _listened(panel: AsyncClient) -> AsyncClient:
-    panel.events.add(lambda _: None)
-    return panel
+def _create_client(url: str, on_event: Listener | None = None) -> AsyncClient:
+    return AsyncClient(rivals.KEY, url=url, concurrency=_WORKERS, on_event=on_event)
 
 
-def _logged(panel: AsyncClient) -> AsyncClient:
-    panel.events.add(log_to(logging.getLogger("benchmarks")))
-    return panel
-
-
-def _traced(panel: AsyncClient) -> AsyncClient:
+def _create_traced_client(url: str) -> AsyncClient:
     tracers = TracerProvider()
     tracers.add_span_processor(BatchSpanProcessor(InMemorySpanExporter()))
-    return instrument(
-        panel, tracer_provider=tracers, meter_provider=MeterProvider(metric_readers=[InMemoryMetricReader()])
-    )
+    meters = MeterProvider(metric_readers=[InMemoryMetricReader()])
+    return instrument(_create_client(url), tracer_provider=tracers, meter_provider=meters)
 
 
-_WAYS: dict[str, Watched] = {
-    _OFF: lambda panel: panel,
-    "a function that does nothing": _listened,
-    "logging, at WARNING": _logged,
-    "OpenTelemetry's API, no SDK": instrument,
-    "OpenTelemetry with its SDK": _traced,
+_WAYS: dict[str, Callable[[str], AsyncClient]] = {
+    _OFF: _create_client,
+    "a function that does nothing": partial(_create_client, on_event=lambda _: None),
+    "logging, at WARNING": partial(_create_client, on_event=log_to(logging.getLogger("benchmarks"))),
+    "OpenTelemetry's API, no SDK": lambda url: instrument(_create_client(url)),
+    "OpenTelemetry with its SDK": _create_traced_client,
 }

@@ -85,13 +85,13 @@ class Noticed:
 
 def run(*, seed: int, orders: int) -> list[dict[str, object]]:
     """Compare a ledger's polling with a fixed interval of the same mean delay, and with the newest hundred."""
-    lives = list(_lives(random.Random(seed), orders))  # noqa: S311 - a script, not a secret
+    lives = list(_draw_lives(random.Random(seed), orders))  # noqa: S311 - a script, not a secret
     ours = anyio.run(_poll_by_ledger, lives)
-    interval = _interval_of(lives, ours.mean_delay)
+    interval = _find_interval(lives, ours.mean_delay)
     ways = {
         "followersdata_async": ours,
-        f"all, every {interval:.0f} s": _fixed(lives, interval, _everyone),
-        "the newest hundred, every minute": _fixed(lives, 60.0, _newest),
+        f"all, every {interval:.0f} s": _poll_at_interval(lives, interval, _choose_all),
+        "the newest hundred, every minute": _poll_at_interval(lives, 60.0, _choose_newest),
     }
     fixed = next(way for name, way in ways.items() if name.startswith("all"))
     return [
@@ -109,8 +109,8 @@ def run(*, seed: int, orders: int) -> list[dict[str, object]]:
     ]
 
 
-def _lives(chance: random.Random, orders: int) -> Iterable[Life]:
-    placed = sorted(_time_of_day(chance) for _ in range(orders))
+def _draw_lives(chance: random.Random, orders: int) -> Iterable[Life]:
+    placed = sorted(_draw_time_of_day(chance) for _ in range(orders))
     for order, placed_at in enumerate(placed):
         _, start, start_spread, duration, spread = chance.choices(_SERVICES, [row[0] for row in _SERVICES])[0]
         starts_at = placed_at + chance.lognormvariate(math.log(start), start_spread)
@@ -126,8 +126,8 @@ def _lives(chance: random.Random, orders: int) -> Iterable[Life]:
         )
 
 
-def _time_of_day(chance: random.Random) -> float:
-    """More orders come in the evening than at night."""
+def _draw_time_of_day(chance: random.Random) -> float:
+    """Return a random time. More orders come in the evening than at night."""
     while True:
         time = chance.random()
         if chance.random() < 0.6 + 0.4 * math.sin(2 * math.pi * (time - 0.4)):
@@ -201,48 +201,51 @@ async def _poll_by_ledger(lives: Sequence[Life]) -> Noticed:
                 delays += [clock.now - lives[int(order)].final_at for order in final]
                 clock.now += _ROUND
             open_orders = {int(order) for order in range(len(lives))} - await _find_final(ledger)
-    return Noticed(requests, delays, _unnoticed(lives[order] for order in open_orders))
+    return Noticed(requests, delays, _list_missed(lives[order] for order in open_orders))
 
 
 async def _find_final(ledger: Ledger) -> set[int]:
     return {int(recorded.change.order) async for recorded in ledger.changes() if recorded.change.after.is_final}
 
 
-def _fixed(lives: Sequence[Life], interval: float, chosen: Callable[[Sequence[Life]], Sequence[Life]]) -> Noticed:
+def _poll_at_interval(
+    lives: Sequence[Life], interval: float, choose: Callable[[Sequence[Life]], Sequence[Life]]
+) -> Noticed:
     open_, coming, requests, delays = list[Life](), 0, 0, list[float]()
     now = interval
     while now < _DAY:
         while coming < len(lives) and lives[coming].placed_at <= now:
             open_.append(lives[coming])
             coming += 1
-        asked = chosen(open_)
+        asked = choose(open_)
         requests += -(-len(asked) // SIZE)
         final = {life.order for life in asked if life.final_at <= now}
         delays += [now - life.final_at for life in asked if life.final_at <= now]
         open_ = [life for life in open_ if life.order not in final]
         now += interval
-    return Noticed(requests, delays, _unnoticed(open_))
+    return Noticed(requests, delays, _list_missed(open_))
 
 
-def _everyone(lives: Sequence[Life]) -> Sequence[Life]:
+def _choose_all(lives: Sequence[Life]) -> Sequence[Life]:
     return lives
 
 
-def _newest(lives: Sequence[Life]) -> Sequence[Life]:
+def _choose_newest(lives: Sequence[Life]) -> Sequence[Life]:
     return lives[-SIZE:]
 
 
-def _unnoticed(lives: Iterable[Life]) -> list[float]:
-    """The delays of those that were final before the day was over, and that nobody noticed."""
+def _list_missed(lives: Iterable[Life]) -> list[float]:
+    """Return the delays, until the end of the day, of orders that were final before and not noticed."""
     return [_DAY - life.final_at for life in lives if life.final_at < _DAY]
 
 
-def _interval_of(lives: Sequence[Life], mean_delay: float) -> float:
-    """The fixed interval whose mean delay is the given one, by halving."""
+def _find_interval(lives: Sequence[Life], mean_delay: float) -> float:
+    """Return the fixed interval whose mean delay is the given one, found by halving."""
     low, high = 1.0, 7_200.0
     for _ in range(_HALVINGS):
         middle = math.sqrt(low * high)
-        low, high = (low, middle) if _fixed(lives, middle, _everyone).mean_delay > mean_delay else (middle, high)
+        is_longer = _poll_at_interval(lives, middle, _choose_all).mean_delay > mean_delay
+        low, high = (low, middle) if is_longer else (middle, high)
     return low
 
 

@@ -14,19 +14,21 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
 from followersdata_async.sandbox import Sandbox
-from followersdata_async.sandbox.backend import Backend
+
+from .asgi import post_form
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _BATCH = 100
 _CONNECTIONS = 8
-_FORM = {"key": Sandbox.key, "action": "add", "service": "1", "link": "https://example.com/p/1", "quantity": "50"}
+_FORM = urlencode(
+    {"key": Sandbox.key, "action": "add", "service": "1", "link": "https://example.com/p/1", "quantity": "50"}
+).encode()
 
 
 def run(*, orders: int) -> list[dict[str, object]]:
@@ -122,12 +124,17 @@ def _serve(orders: int) -> None:
 
 
 def _place(orders: int) -> None:
-    backend = Backend(balances={Sandbox.key: Decimal(10**12)})
-    for number in range(orders):
-        backend.handle(_FORM, number / 1000)
-    sys.stdout.write(f"{len(backend.records)}\n")
+    asyncio.run(_place_without_server(orders))
+    sys.stdout.write(f"{orders}\n")
     sys.stdout.flush()
     _report_usage()
+
+
+async def _place_without_server(orders: int) -> None:
+    sandbox = Sandbox(balances={Sandbox.key: 10**12})
+    for number in range(1, orders + 1):
+        response = await post_form(sandbox.app, _FORM)
+        assert response == b'{"order":%d}' % number, response  # noqa: S101 - wrong responses must not count
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from attrs import define, field
 
 from followersdata_async import AsyncClient, NotSentError, OutcomeUnknownError, PanelError, RetryPolicy, orders
 
+from .faulty import KEY
 from .serving import serving
 
 _WORKERS = 50
@@ -42,9 +43,9 @@ def run(*, adds: int, seed: int) -> list[dict[str, object]]:
     """
     with serving("benchmarks.faulty", seed) as url:
         began = time.perf_counter()
-        told = anyio.run(_placed, url, adds, seed)
+        told = anyio.run(_place_all, url, adds, seed)
         seconds = time.perf_counter() - began
-        taken = Counter(_links_taken(url))
+        taken = Counter(_read_links(url))
     report: dict[str, object] = {
         "benchmark": "soak",
         "adds": adds,
@@ -59,17 +60,17 @@ def run(*, adds: int, seed: int) -> list[dict[str, object]]:
     return [report]
 
 
-def _links_taken(url: str) -> list[str]:
-    """The panel's ledger; its server's script is not for this request."""
+def _read_links(url: str) -> list[str]:
+    """Return the link of each order that the panel took. No fault applies to this request."""
     response = httpx.get(url.replace("/api/v2", "/__sandbox__/orders"), timeout=60)
     return [str(link) for link in response.json()]
 
 
-async def _placed(url: str, adds: int, seed: int) -> Told:
+async def _place_all(url: str, adds: int, seed: int) -> Told:
     told = Told()
     left = iter(range(adds))
     retry = RetryPolicy(initial_delay=0.001, max_delay=0.01)
-    async with AsyncClient("sandbox-soak", url=url, concurrency=_WORKERS, attempt_timeout=2.0, retry=retry) as panel:
+    async with AsyncClient(KEY, url=url, concurrency=_WORKERS, attempt_timeout=2.0, retry=retry) as panel:
 
         async def worker(number: int) -> None:
             chance = random.Random(seed * _WORKERS + number)  # noqa: S311 - a script, not a secret

@@ -1,9 +1,10 @@
-"""Only the package and its tests import private modules."""
+"""Only the package and its tests import what is not public."""
 
 from __future__ import annotations
 
 import ast
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,17 @@ def find_private_imports(source: str) -> list[str]:
         elif isinstance(node, ast.ImportFrom) and node.module is not None and not node.level:
             found += [f"{node.module}.{alias.name}" for alias in node.names]
     return [name for name in found if is_private(name)]
+
+
+def find_unexported_imports(source: str) -> list[str]:
+    """Return the names that Python code imports from modules of the package that do not export them."""
+    return [
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "followersdata_async"
+        for alias in node.names
+        if alias.name not in getattr(import_module(str(node.module)), "__all__", ())
+    ]
 
 
 def find_private_examples(text: str) -> list[str]:
@@ -53,6 +65,27 @@ def test_private_imports_are_found(source: str, expected: list[str]) -> None:
     """In code and in examples."""
     assert find_private_imports(source) == expected
     assert find_private_examples(f"```python\n{source}\n```") == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("from followersdata_async.sandbox.backend import Backend", ["followersdata_async.sandbox.backend.Backend"]),
+        ("from followersdata_async.sandbox import Sandbox, backend", ["followersdata_async.sandbox.backend"]),
+        ("from followersdata_async import AsyncClient, orders", []),
+        ("from .sandbox import Backend", []),
+        ("from json import loads", []),
+    ],
+)
+def test_unexported_imports_are_found(source: str, expected: list[str]) -> None:
+    """Also from modules without an underscore."""
+    assert find_unexported_imports(source) == expected
+
+
+def test_benchmarks_and_example_programs_import_exported_names() -> None:
+    """What they do, every user can do."""
+    found = {file.name: find_unexported_imports(file.read_text("utf-8")) for file in PYTHON}
+    assert {name: imports for name, imports in found.items() if imports} == {}
 
 
 def test_benchmarks_and_example_programs_import_public_modules() -> None:

@@ -23,6 +23,7 @@ from followersdata_async.errors import (
     RateLimitedError,
     RequestTimeoutError,
 )
+from followersdata_async.rate_limit import RateLimit
 from tests.helpers.fakes import FakeTransport, Naps, answer, make_pipeline
 
 pytestmark = pytest.mark.anyio
@@ -263,6 +264,22 @@ async def test_timeout_of_a_write_depends_on_what_was_sent(
             await run(transport, request_, timeout=60.0)
     if isinstance(caught.value, OutcomeUnknownError):
         assert (caught.value.asked, caught.value.sent) == ({"link": "x.y"}, sent)
+
+
+async def test_write_that_waited_for_the_rate_limit_was_not_sent() -> None:
+    """The error says that it had to wait: no response was missed."""
+    limit = RateLimit(1, per=3600.0)
+    await limit.wait()
+    with pytest.raises(NotSentError, match=r"^add: nothing was sent: it had to wait for longer than 0\.01 s; "):
+        await run(FakeTransport(), WRITE, rate_limit=limit, timeout=0.01)
+
+
+async def test_closed_pipeline_cannot_be_opened() -> None:
+    """Not even one that was never open."""
+    pipeline = make_pipeline(FakeTransport(), opened=False)
+    pipeline.mark_closed()
+    with pytest.raises(ConfigurationError, match=r"^the client was opened before"):
+        await pipeline.open()
 
 
 async def test_cancellation_passes_through() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from followersdata_async import AsyncClient
 
@@ -46,7 +46,6 @@ def _ways(url: str, orders: int, concurrency: int) -> Mapping[str, Way]:
     return {
         "a loop, a request for each order": partial(rivals.looped, url, [range(1, _FEW + 1)], concurrency),
         **{name: partial(_orders, way, url, chunks, concurrency) for name, way in rivals_of.items()},
-        "followersdata_async, through aiohttp": partial(_ours, url, orders, concurrency, transport="aiohttp"),
         _OURS: partial(_ours, url, orders, concurrency),
     }
 
@@ -55,6 +54,6 @@ async def _orders(way: rivals.Rival, url: str, chunks: Sequence[Sequence[int]], 
     return BATCH * await way(url, chunks, concurrency)
 
 
-async def _ours(url: str, orders: int, concurrency: int, transport: Literal["aiohttp"] | None = None) -> int:
-    async with AsyncClient(rivals.KEY, url=url, concurrency=concurrency, transport=transport) as panel:
+async def _ours(url: str, orders: int, concurrency: int) -> int:
+    async with AsyncClient(rivals.KEY, url=url, concurrency=concurrency) as panel:
         return len((await panel.multi_status(range(1, orders + 1))).ok)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 from importlib.util import find_spec
-from typing import Literal
 
 import anyio
 
@@ -26,9 +25,8 @@ def run(*, quick: bool) -> list[Result]:
     results: list[Result] = []
     for latency in (0.0, 0.05):
         with serving("benchmarks.server", latency) as url:
-            for transport in (None, "aiohttp"):
-                # What is imported on first use is paid once, not by the first case.
-                anyio.run(_ours, url, _MANY, 1, transport)
+            # What is imported on first use is paid once, not by the first case.
+            anyio.run(_ours, url, _MANY, 1)
             for concurrency in (8, 50, 200) if quick else (1, 8, 50, 200):
                 results += _compared(url, latency, concurrency, quick=quick)
     return results
@@ -44,15 +42,12 @@ def _compared(url: str, latency: float, concurrency: int, *, quick: bool) -> lis
         "bare sockets": partial(rivals.sockets, url, chunks, concurrency),
         "workers over one httpx client": partial(rivals.naive, url, few, concurrency),
         "the same with limits": partial(rivals.bounded, url, few, concurrency),
-        "followersdata_async": partial(_ours, url, requests, concurrency, None),
-        "followersdata_async, through aiohttp": partial(_ours, url, requests, concurrency, "aiohttp"),
+        "followersdata_async": partial(_ours, url, requests, concurrency),
     }
     case = f"{concurrency} in flight, {latency * 1000:.0f} ms, {_SNIFFIO}"
     return compared("transport", case, ways, against="bare sockets", connections=partial(connections, url))
 
 
-async def _ours(url: str, requests: int, concurrency: int, transport: Literal["aiohttp"] | None) -> int:
-    async with AsyncClient(
-        rivals.KEY, url=url, concurrency=concurrency, chunk_size=BATCH, transport=transport
-    ) as panel:
+async def _ours(url: str, requests: int, concurrency: int) -> int:
+    async with AsyncClient(rivals.KEY, url=url, concurrency=concurrency, chunk_size=BATCH) as panel:
         return (await panel.multi_status(range(1, requests + 1))).requests

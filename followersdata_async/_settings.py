@@ -6,11 +6,11 @@ from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
 from ssl import SSLContext
-from typing import TYPE_CHECKING, Literal, TypeVar, final
+from typing import TYPE_CHECKING, TypeVar, final
 from urllib.parse import SplitResult, urlsplit
 
 from attrs import field, frozen
-from attrs.validators import in_, instance_of, optional
+from attrs.validators import instance_of, optional
 
 from ._retry import RetryPolicy
 from ._validators import duration, header_value, integer
@@ -84,8 +84,6 @@ class Settings:
     retry: RetryPolicy | None = field(validator=optional(instance_of(RetryPolicy)))
     coalesce_window: float = field(validator=duration(zero=True))
     chunk_size: int = field(validator=integer(1, MAX_CHUNK_SIZE))
-    transport: Literal["aiohttp"] | None = field(validator=in_((None, "aiohttp")))
-    http2: bool = field(validator=instance_of(bool))
     user_agent: str | None = field(validator=optional(header_value))
     proxy: str | None = field(validator=optional(header_value), repr=False)
     ssl_context: SSLContext | None = field(validator=optional(instance_of(SSLContext)))
@@ -143,7 +141,7 @@ def resolve_url(given: object, environment: Mapping[str, str]) -> str:
         msg = f"url is a text or None, not {type(url).__name__}"
         raise TypeError(msg)
     if problem := _find_problem(url):
-        msg = f"the address {_redact_url(url)} {problem}; it looks like {DEFAULT_URL}"
+        msg = f"the address {redact_url(url)} {problem}; it looks like {DEFAULT_URL}"
         raise ConfigurationError(msg)
     scheme, mark, rest = url.partition("://")
     return scheme.lower() + mark + rest
@@ -184,6 +182,6 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _redact_url(url: str) -> str:
+def redact_url(url: str) -> str:
     """Return an address without what can be secret: the part before ``@`` and the part after ``?``."""
     return repr(url.rpartition("@")[2].partition("?")[0][:80])

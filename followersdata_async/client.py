@@ -90,9 +90,6 @@ class AsyncClient:
             others, to share a request; 0 merges the calls of one tick of the event loop.
         chunk_size: Ids in one request, 1 to 100.
         user_agent: The ``User-Agent`` header, where a panel wants a certain one.
-        transport: ``"aiohttp"`` sends reads through aiohttp, which is faster (asyncio only, extra
-            ``aiohttp``); writes always use our own connections, which prove what was sent.
-        http2: Use HTTP/2 with panels that offer it (extra ``http2``).
         proxy: A proxy's address. Without it, the environment's proxies are not used.
         ssl_context: How certificates are checked.
         error_phrases: Phrases of this panel's rejections and the error class of each, checked
@@ -126,8 +123,6 @@ class AsyncClient:
         rate_limit: Limiter | SharedLimiter | None = None,
         coalesce_window: float = 0.0,
         chunk_size: int = MAX_CHUNK_SIZE,
-        transport: Literal["aiohttp"] | None = None,
-        http2: bool = False,
         user_agent: str | None = None,
         proxy: str | None = None,
         ssl_context: SSLContext | None = None,
@@ -146,8 +141,6 @@ class AsyncClient:
             retry=retry,
             coalesce_window=coalesce_window,
             chunk_size=chunk_size,
-            transport=transport,
-            http2=http2,
             user_agent=user_agent,
             proxy=proxy,
             ssl_context=ssl_context,

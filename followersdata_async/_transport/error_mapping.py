@@ -21,3 +21,15 @@ def find_foreign_errors(*libraries: str) -> tuple[type[Exception], ...]:
 def describe_error(error: Exception) -> str:
     """Return the class and the message of a foreign exception."""
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def remove_secrets(error: Exception, key: str) -> Exception | None:
+    """Return an exception without what can contain the key, or ``None`` if its message does.
+
+    The frames of foreign code hold the bytes of requests and responses. So its
+    traceback is removed, and the exceptions that it was raised from.
+    """
+    if key in repr(error):
+        return None
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)

@@ -1,26 +1,37 @@
-"""Sends requests through a custom client: it is used as it is, never configured, never closed."""
+"""Sends requests through an ``httpx.AsyncClient``: a custom one, or our own for a proxy or while httpx is patched."""
 
 from __future__ import annotations
 
+import ssl
 import sys
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Protocol
 
-import anyio
+import httpx
 
-from .._concurrency import run_to_completion
+from .._settings import DEFAULT_URL, redact_url
 from .._wire.encoding import encode_form
-from .._wire.envelope import no_usable_response
 from ..errors import ConfigurationError
-from .error_mapping import describe_error, find_foreign_errors
-from .response import ACCEPT_ENCODING, UnusableBodyError, read_response
+from .attempt import ErrorClasses, run_attempt
+from .error_mapping import find_foreign_errors
+from .response import build_headers, read_response
 
 if TYPE_CHECKING:
     from .._concurrency import Commit
     from .._settings import Settings
     from .._wire.messages import Request, Response, SendState
 
-USER_AGENT = "followersdata-async"
 _LIBRARIES = frozenset({"httpx", "httpx2"})
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
+"""What httpx's own transport raises before a request is sent. Any other transport can raise them after it."""
+_IDLE_SECONDS = 5.0
+_PATCHED_METHODS = {
+    ("httpx", "AsyncClient"): ("send", "_send_single_request", "_transport_for_url"),
+    ("httpx", "AsyncHTTPTransport"): ("handle_async_request",),
+    ("httpcore", "AsyncConnectionPool"): ("handle_async_request",),
+    ("httpcore", "AsyncHTTPConnection"): ("handle_async_request",),
+}
+"""What mocks, recorders and instrumentation replace: respx, pytest-httpx, VCR.py, OpenTelemetry, Sentry."""
 
 
 class HttpClient(Protocol):
@@ -35,75 +46,117 @@ class HttpClient(Protocol):
         ...
 
 
-def build_headers(settings: Settings) -> dict[str, str]:
-    """Return the headers of every request. None of them contains the key."""
-    return {
-        "accept": "application/json",
-        "accept-encoding": ACCEPT_ENCODING,
-        "content-type": "application/x-www-form-urlencoded",
-        "user-agent": settings.user_agent or USER_AGENT,
-    }
+class HttpxTransport:
+    """Sends through a client of httpx or httpx2, which is used as it is."""
 
-
-class CustomClientTransport:
-    """Sends through a custom client, which cannot prove what it sent: a failed write is always unknown.
-
-    A write that was handed over runs to completion even if its caller is
-    cancelled, within ``attempt_timeout``.
-    """
-
-    def __init__(self, settings: Settings, client: HttpClient) -> None:
+    def __init__(self, settings: Settings, client: HttpClient, *, not_sent: tuple[type[Exception], ...] = ()) -> None:
         self._settings = settings
         self._client: Any = client
-        self._library = _find_library(client)
-        self._foreign_errors = find_foreign_errors(self._library.__name__)
+        library = _find_library(client)
+        self._errors = ErrorClasses(
+            find_foreign_errors(library.__name__), (TimeoutError, library.TimeoutException), not_sent
+        )
         self._headers = build_headers(settings)
 
     async def open(self) -> None:
-        """Do nothing: the custom client is opened by its owner."""
+        """Do nothing: the client is open."""
 
     async def aclose(self) -> None:
-        """Do nothing: the custom client is closed by its owner."""
+        """Do nothing: whoever created the client closes it."""
 
     async def send(self, request: Request, state: SendState) -> Response:
-        """Send one request once and read the whole response.
+        """Send one request once and read the whole response. For errors see ``run_attempt``.
 
         Raises:
-            ConfigurationError: the custom client is closed; nothing was sent.
-            OutcomeUnknownError: a write: no whole response arrived.
-            RequestTimeoutError: a read: no whole response within ``attempt_timeout``.
-            PanelUnavailableError: a read: the connection or the body failed.
+            ConfigurationError: the client is closed; nothing was sent.
         """
         if self._client.is_closed:
-            msg = "the lent client is closed: keep it open for as long as this one"
+            msg = "the client that was passed as http= is closed: keep it open for as long as this one"
             raise ConfigurationError(msg)
-        try:
-            if request.is_write:
-                return await run_to_completion(lambda commit: self._exchange_committed(request, state, commit))
-            return await self._exchange(request, state)
-        except UnusableBodyError as error:
-            raise no_usable_response(request, str(error)) from error
-        except self._foreign_errors as error:
-            is_timeout = isinstance(error, (TimeoutError, self._library.TimeoutException))
-            reason = "no whole answer in time" if is_timeout else describe_error(error)
-            raise no_usable_response(request, reason, sent=None, is_timeout=is_timeout) from error
+        return await run_attempt(self._exchange, request, state, self._settings, self._errors)
 
-    async def _exchange_committed(self, request: Request, state: SendState, commit: Commit) -> Response:
+    async def _exchange(self, request: Request, state: SendState, commit: Commit) -> Response:
         commit()
-        return await self._exchange(request, state)
+        outgoing = self._client.build_request(
+            "POST",
+            self._settings.url,
+            headers=self._headers,
+            content=encode_form(request, self._settings.api_key),
+            timeout=self._settings.attempt_timeout,
+        )
+        state.mark_handed_over()
+        response = await self._client.send(outgoing, stream=True, follow_redirects=False)
+        return await read_response(response, request, self._settings.api_key)
 
-    async def _exchange(self, request: Request, state: SendState) -> Response:
-        with anyio.fail_after(self._settings.attempt_timeout):
-            outgoing = self._client.build_request(
-                "POST",
-                self._settings.url,
-                headers=self._headers,
-                content=encode_form(request, self._settings.api_key),
-                timeout=self._settings.attempt_timeout,
-            )
-            state.mark_handed_over()
-            response = await self._client.send(outgoing, stream=True, follow_redirects=False)
-            return await read_response(response, request, self._settings.api_key)
+
+class OwnHttpxTransport(HttpxTransport):
+    """Sends through a client of httpx that belongs to us: to a proxy, or while httpx is patched.
+
+    Some of its exceptions prove that nothing was sent.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings, _create_client(settings), not_sent=_NOT_SENT)
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._client.aclose()
+
+
+def _create_client(settings: Settings) -> httpx.AsyncClient:
+    # httpcore loses places of a limited pool on cancellation; the pipeline's slots are the limit.
+    limits = httpx.Limits(
+        max_connections=None, max_keepalive_connections=settings.concurrency, keepalive_expiry=_IDLE_SECONDS
+    )
+    try:
+        transport = httpx.AsyncHTTPTransport(
+            verify=create_ssl_context(settings), trust_env=False, limits=limits, proxy=settings.proxy
+        )
+    except (ValueError, httpx.InvalidURL, ImportError) as error:
+        msg = f"the proxy {redact_url(settings.proxy or '')} can't be used: {error}"
+        raise ConfigurationError(msg) from error
+    return httpx.AsyncClient(transport=transport, trust_env=False)
+
+
+def parse_url(text: str) -> httpx.URL:
+    """Parse the address of the API.
+
+    Raises:
+        ConfigurationError: httpx can't parse it, or its host can't be looked up.
+    """
+    try:
+        url = httpx.URL(text)
+        # httpx parses hosts that neither DNS nor TLS can encode, and some that it can't decode itself.
+        url.host.encode("idna")
+    except (httpx.InvalidURL, UnicodeError) as error:
+        msg = f"the address {redact_url(text)} can't be used: {error}; it looks like {DEFAULT_URL}"
+        raise ConfigurationError(msg) from error
+    return url
+
+
+def create_ssl_context(settings: Settings) -> ssl.SSLContext:
+    """Create the context for all connections: loading the certificates is the slowest part."""
+    if settings.ssl_context is not None:
+        return settings.ssl_context
+    if settings.url.startswith("https:") or settings.proxy:
+        return httpx.create_ssl_context(trust_env=False)
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def is_httpx_patched() -> bool:
+    """Return whether a method of httpx or httpcore that sends requests was replaced."""
+    for (library, class_name), methods in _PATCHED_METHODS.items():
+        # httpx imports httpcore when it is first needed.
+        module = sys.modules.get(library)
+        if module is None:
+            continue
+        class_ = vars(getattr(module, class_name))
+        module_globals = getattr(class_["__init__"], "__globals__", None)
+        for method in methods:
+            function = class_[method]
+            if type(function) is not FunctionType or function.__globals__ is not module_globals:
+                return True
+    return False
 
 
 def _find_library(client: object) -> Any:
@@ -116,5 +169,5 @@ def _find_library(client: object) -> Any:
         root = class_.__module__.partition(".")[0]
         if root in _LIBRARIES and class_.__name__ == "AsyncClient":
             return sys.modules[root]
-    msg = f"http is an httpx.AsyncClient (or httpx2.AsyncClient), not {type(client).__name__}"
+    msg = f"http must be an httpx.AsyncClient (or httpx2.AsyncClient), got {type(client).__name__}"
     raise TypeError(msg)

@@ -9,20 +9,24 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, quote_plus
 
 import anyio
+import anyio.lowlevel
 
 from .._wire.messages import Response
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterator
     from collections.abc import Set as AbstractSet
 
+    from .._settings import Settings
     from .._wire.messages import Request
 
 ACCEPT_ENCODING = "gzip"
+USER_AGENT = "followersdata-async"
 
 _MEBIBYTE = 1024 * 1024
 _MAX_BODY_BYTES = {"services": 64 * _MEBIBYTE}
 _DEFAULT_MAX_BODY_BYTES = 8 * _MEBIBYTE
+_DECOMPRESSED_AT_ONCE = _MEBIBYTE
 _WINDOW_BITS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 _MASK = b"***"
 _MIN_MASKED_KEY = 8
@@ -30,6 +34,19 @@ _MIN_MASKED_KEY = 8
 
 class UnusableBodyError(Exception):
     """A body that is too large, truncated, or compressed in an unexpected way."""
+
+
+class HttpxHeaders(Protocol):
+    """What is needed of a response's headers."""
+
+    @property
+    def raw(self) -> list[tuple[bytes, bytes]]:
+        """The headers as they arrived."""
+        ...
+
+    def get(self, key: str, default: str) -> str:
+        """Return a header by its name in any case."""
+        ...
 
 
 class HttpxResponse(Protocol):
@@ -41,8 +58,8 @@ class HttpxResponse(Protocol):
         ...
 
     @property
-    def headers(self) -> Mapping[str, str]:
-        """The headers, case-insensitive."""
+    def headers(self) -> HttpxHeaders:
+        """The headers."""
         ...
 
     @property
@@ -63,44 +80,81 @@ class HttpxResponse(Protocol):
         ...
 
 
+def build_headers(settings: Settings) -> dict[str, str]:
+    """Return the headers of every request. None of them contains the key."""
+    return {
+        "accept": "application/json",
+        "accept-encoding": ACCEPT_ENCODING,
+        "content-type": "application/x-www-form-urlencoded",
+        "user-agent": settings.user_agent or USER_AGENT,
+    }
+
+
 def get_max_body_bytes(action: str) -> int:
     """Return how many bytes a response to this action may have, decompressed."""
     return _MAX_BODY_BYTES.get(action, _DEFAULT_MAX_BODY_BYTES)
 
 
-async def read_response(response: HttpxResponse, request: Request, key: str) -> Response:
-    """Read the whole response and close it.
+async def read_response(
+    response: HttpxResponse, request: Request, key: str, *, chunks: AsyncIterator[bytes] | None = None
+) -> Response:
+    """Read the whole response and close it. ``chunks`` is its body as it arrives, if not that of httpx.
 
     Raises:
         UnusableBodyError: the body is too large, truncated, or compressed in an unexpected way.
     """
     try:
-        body = await read_body(response, get_max_body_bytes(request.action))
+        if response.is_stream_consumed:
+            body = await response.aread()
+        else:
+            coding = response.headers.get("content-encoding", "")
+            body = await read_body(chunks or response.aiter_raw(), coding, get_max_body_bytes(request.action))
     finally:
         await response.aclose()
-    headers = {name.lower(): value for name, value in response.headers.items()}
+    raw_headers = response.headers.raw
     if _can_mask(key):
-        headers = {name: _mask_key(value.encode(), key).decode() for name, value in headers.items()}
+        raw_headers = [(name, _mask_key(value, key)) for name, value in raw_headers]
         body = _mask_key(body, key)
-    return Response(status=response.status_code, headers=headers, body=body)
+    return Response(status=response.status_code, headers=_decode_headers(raw_headers), body=body)
 
 
-async def read_body(response: HttpxResponse, max_bytes: int) -> bytes:
-    """Read the decompressed body, at most ``max_bytes`` of it.
+def _decode_headers(raw_headers: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return headers by lower-case name. Those of the same name are joined by commas."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in raw_headers:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+async def read_body(chunks: AsyncIterator[bytes], coding: str, max_bytes: int) -> bytes:
+    """Read and decompress a body, at most ``max_bytes`` of it, both before and after decompression.
 
     Raises:
         UnusableBodyError: it is larger, truncated, or compressed in an unknown way or twice.
     """
-    if response.is_stream_consumed:
-        return await response.aread()
-    decompressor = _Decompressor(response.headers.get("content-encoding", ""), max_bytes)
-    chunks = response.aiter_raw()
+    parts: list[bytes] = []
+    decompressor = _create_decompressor(coding)
+    received = size = 0
     try:
-        parts = [decompressor.feed(chunk) async for chunk in chunks]
+        async for chunk in chunks:
+            received += len(chunk)
+            _check_size(received, max_bytes)
+            if decompressor is None:
+                parts.append(chunk)
+                continue
+            for part in _decompress(decompressor, chunk):
+                size += len(part)
+                _check_size(size, max_bytes)
+                parts.append(part)
+                if len(part) == _DECOMPRESSED_AT_ONCE:
+                    await anyio.lowlevel.checkpoint()
     except UnusableBodyError:
         await _abandon(chunks)
         raise
-    decompressor.check_complete()
+    if decompressor is not None and not decompressor.eof:
+        msg = "the compressed response is truncated"
+        raise UnusableBodyError(msg)
     return b"".join(parts)
 
 
@@ -116,40 +170,37 @@ async def _abandon(chunks: AsyncIterator[bytes]) -> None:
             pass
 
 
-class _Decompressor:
-    """Decompresses a body piece by piece, within a size limit."""
+def _check_size(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        msg = f"the response is larger than {max_bytes // _MEBIBYTE} MiB"
+        raise UnusableBodyError(msg)
 
-    def __init__(self, coding: str, max_bytes: int) -> None:
-        self._left = max_bytes
-        self._max_bytes = max_bytes
-        coding = coding.strip().lower()
-        if coding in {"", "identity"}:
-            self._zlib = None
-        elif coding in _WINDOW_BITS:
-            self._zlib = zlib.decompressobj(_WINDOW_BITS[coding])
-        else:
-            msg = f"the answer is packed as {coding[:40]!r}, and only {ACCEPT_ENCODING} was asked for"
-            raise UnusableBodyError(msg)
 
-    def feed(self, chunk: bytes) -> bytes:
-        """Decompress one more piece."""
-        if self._zlib is not None:
-            try:
-                chunk = self._zlib.decompress(chunk, self._left + 1)
-            except zlib.error as error:
-                msg = "the answer's packing is broken"
-                raise UnusableBodyError(msg) from error
-        self._left -= len(chunk)
-        if self._left < 0:
-            msg = f"the answer is larger than {self._max_bytes // _MEBIBYTE} MiB"
-            raise UnusableBodyError(msg)
-        return chunk
+def _create_decompressor(coding: str) -> zlib._Decompress | None:
+    coding = coding.strip().lower()
+    if coding in {"", "identity"}:
+        return None
+    if coding not in _WINDOW_BITS:
+        msg = f"the response is compressed as {coding[:40]!r}, and only {ACCEPT_ENCODING} was accepted"
+        raise UnusableBodyError(msg)
+    return zlib.decompressobj(_WINDOW_BITS[coding])
 
-    def check_complete(self) -> None:
-        """Check that nothing is missing at the end."""
-        if self._zlib is not None and not self._zlib.eof:
-            msg = "the answer's packing is cut"
-            raise UnusableBodyError(msg)
+
+def _decompress(decompressor: zlib._Decompress, data: bytes) -> Iterator[bytes]:
+    """Decompress data in parts of at most 1 MiB. What follows the end of the compressed body is dropped."""
+    while data and not decompressor.eof:
+        try:
+            part = decompressor.decompress(data, _DECOMPRESSED_AT_ONCE)
+        except zlib.error as error:
+            msg = "the compressed response is broken"
+            raise UnusableBodyError(msg) from error
+        data = decompressor.unconsumed_tail
+        yield part
+
+
+def mask_text(text: str, key: str) -> str:
+    """Replace the key in the text of an exception."""
+    return _mask_key(text.encode("utf-8", "replace"), key).decode() if _can_mask(key) else text
 
 
 def _mask_key(data: bytes, key: str) -> bytes:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.abc import SocketAttribute
+from anyio.streams.tls import TLSListener
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from ssl import SSLContext
 
     from anyio.abc import SocketStream
 
@@ -22,18 +24,22 @@ if TYPE_CHECKING:
 class Server:
     """A listening server: its address, and what arrived."""
 
-    def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}/api/v2"
+    def __init__(self, port: int, scheme: str) -> None:
+        self.url = f"{scheme}://localhost:{port}/api/v2" if scheme == "https" else f"http://127.0.0.1:{port}/api/v2"
         self.heads: list[bytes] = []
         self.forms: list[bytes] = []
         self.connections = 0
 
 
 @asynccontextmanager
-async def serving(script: Script, *, greet: Greeting | None = None) -> AsyncIterator[Server]:
+async def serving(
+    script: Script, *, greet: Greeting | None = None, ssl_context: SSLContext | None = None
+) -> AsyncIterator[Server]:
     """Serve on a free loopback port; the script answers a request, or does not. ``greet`` comes before any of it."""
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
-    server = Server(listener.extra(SocketAttribute.local_port))
+    listener: Any = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    server = Server(listener.extra(SocketAttribute.local_port), "https" if ssl_context else "http")
+    if ssl_context is not None:
+        listener = TLSListener(listener, ssl_context, standard_compatible=False)
 
     async def connection(stream: SocketStream) -> None:
         server.connections += 1

@@ -83,7 +83,7 @@ if TYPE_CHECKING:
 def clients() -> None:
     """What a client is told."""
     AsyncClient("key", url="https://a.b/c", rate_limit=RateLimit(10, per=1.0), retry=None, coalesce_window=0.05)
-    AsyncClient(rate_limit=RateLimit(10, burst=5), retry=RetryPolicy(max_attempts=2), transport="aiohttp", http2=True)
+    AsyncClient(rate_limit=RateLimit(10, burst=5), retry=RetryPolicy(max_attempts=2))
     AsyncClient(error_phrases={"bakiye yok": InsufficientFundsError})
     AsyncClient(on_event=log_to())
 
@@ -326,7 +326,6 @@ async def mistakes(panel: AsyncClient) -> None:
     await panel.multi_status(7)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     orders.Default(1, "x.y", 1)  # type: ignore[call-arg,arg-type]  # pyright: ignore[reportCallIssue]
     AsyncClient(rate_limit=10)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    AsyncClient(transport="requests")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     AsyncClient(concurency=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     AsyncClient(on_event=print_later)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     (await panel.balance()).balance = Decimal(1)  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]

@@ -14,8 +14,6 @@ PROOFS = {
     "cli": ["from followersdata_async.cli import main; assert main(['--version']) == 0"],
     "keyring": ["import keyring; keyring.get_keyring()"],
     "sandbox": ["from followersdata_async.sandbox import Sandbox\nwith Sandbox(serve=True): pass"],
-    "aiohttp": [CLIENT.format("transport='aiohttp'")],
-    "http2": [CLIENT.format("http2=True")],
     "ledger": ["from followersdata_async.ledger import Ledger; Ledger('sqlite:///orders.db')"],
     "postgres": [
         "from followersdata_async.ledger import Ledger; Ledger('postgresql://me@host/shop')",

@@ -1,11 +1,14 @@
-"""Bodies are read with a bound, whatever the panel packs into them."""
+"""Bodies are read within a size limit, however they are compressed."""
 
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 import zlib
 from typing import TYPE_CHECKING
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from followersdata_async._transport.response import UnusableBodyError, get_max_body_bytes, read_body
@@ -19,23 +22,10 @@ MEBIBYTE = 1024 * 1024
 ONE = b'{"order": 23501}'
 
 
-class FakeResponse:
-    """A body in pieces of seven bytes."""
-
-    is_stream_consumed = False
-
-    def __init__(self, body: bytes, coding: str = "") -> None:
-        self.headers = {"content-encoding": coding} if coding else {}
-        self._body = body
-
-    async def aiter_raw(self) -> AsyncIterator[bytes]:
-        """The body as it came."""
-        for start in range(0, len(self._body), 65536 if len(self._body) > 1000 else 7):
-            yield self._body[start : start + (65536 if len(self._body) > 1000 else 7)]
-
-    async def aread(self) -> bytes:
-        """The body unpacked, as a mock has it."""
-        return self._body
+async def pieces(body: bytes, size: int = 7) -> AsyncIterator[bytes]:
+    """Yield a body in pieces."""
+    for start in range(0, len(body), size):
+        yield body[start : start + size]
 
 
 @pytest.mark.parametrize(
@@ -47,45 +37,76 @@ class FakeResponse:
         (gzip.compress(ONE, mtime=0), " GZIP "),
         (gzip.compress(ONE, mtime=0), "x-gzip"),
         (zlib.compress(ONE), "deflate"),
+        (gzip.compress(ONE, mtime=0) + b"trailing bytes", "gzip"),
     ],
 )
-async def test_a_body_is_unpacked(body: bytes, coding: str) -> None:
-    """In any pieces."""
-    assert await read_body(FakeResponse(body, coding), 100) == ONE
-
-
-async def test_a_body_that_was_read_before_is_taken_as_it_is() -> None:
-    """A mock's answer has no stream."""
-    response = FakeResponse(ONE)
-    response.is_stream_consumed = True
-    assert await read_body(response, 1) == ONE
+@pytest.mark.parametrize("size", [1, 7, 1000])
+async def test_body_is_decompressed_in_any_pieces(body: bytes, coding: str, size: int) -> None:
+    """Bytes after the end of a compressed body are dropped."""
+    assert await read_body(pieces(body, size), coding, 100) == ONE
 
 
 @pytest.mark.parametrize(
-    ("body", "coding", "says"),
+    ("body", "coding", "message"),
     [
         (b"x" * 101, "", "is larger than"),
         (gzip.compress(b"x" * 101, mtime=0), "gzip", "is larger than"),
-        (gzip.compress(ONE, mtime=0)[:-4], "gzip", "is cut"),
+        (gzip.compress(ONE, mtime=0) + b"x" * 100, "gzip", "is larger than"),
+        (gzip.compress(ONE, mtime=0)[:-4], "gzip", "is truncated"),
+        (b"", "gzip", "is truncated"),
         (b"no gzip at all", "gzip", "is broken"),
-        (ONE, "br", "is packed as 'br', and only gzip was asked for"),
-        (ONE, "gzip, gzip", "is packed as 'gzip, gzip'"),
+        (zlib.compress(ONE)[2:-4], "deflate", "is broken"),
+        (ONE, "br", "is compressed as 'br', and only gzip was accepted"),
+        (ONE, "gzip, gzip", "is compressed as 'gzip, gzip'"),
+        (ONE, "gzip, identity", "is compressed as 'gzip, identity'"),
     ],
 )
-async def test_a_body_that_is_too_large_cut_or_packed_otherwise_is_unusable(
-    body: bytes, coding: str, says: str
-) -> None:
-    """It never fills the memory."""
-    with pytest.raises(UnusableBodyError, match=says):
-        await read_body(FakeResponse(body, coding), 100)
+async def test_unusable_body_is_rejected(body: bytes, coding: str, message: str) -> None:
+    """It is too large, truncated, broken, or compressed in another way."""
+    with pytest.raises(UnusableBodyError, match=message):
+        await read_body(pieces(body), coding, 100)
 
 
-async def test_a_bomb_is_refused_before_it_unpacks() -> None:
-    """A thousandth of its size comes over the wire; no more than the bound is ever unpacked."""
-    with pytest.raises(UnusableBodyError, match="larger than 8 MiB"):
-        await read_body(FakeResponse(gzip.compress(b"\x00" * (64 * MEBIBYTE)), "gzip"), get_max_body_bytes("status"))
+@pytest.mark.parametrize(
+    ("body", "action"),
+    [
+        (gzip.compress(bytes(400 * MEBIBYTE), 1), "services"),
+        (gzip.compress(bytes(64 * MEBIBYTE), 1), "status"),
+        (gzip.compress(ONE) + bytes(16 * MEBIBYTE), "status"),
+        (bytes(16 * MEBIBYTE), "status"),
+    ],
+    ids=["400 MiB compressed", "64 MiB compressed", "16 MiB after a compressed body", "16 MiB as they are"],
+)
+async def test_memory_for_a_large_body_is_bounded(body: bytes, action: str) -> None:
+    """At most 8 MiB above the limit are used before the body is rejected."""
+    limit = get_max_body_bytes(action)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnusableBodyError, match=f"larger than {limit // MEBIBYTE} MiB"):
+            await read_body(pieces(body, 65536), "" if body.startswith(bytes(4)) else "gzip", limit)
+        assert tracemalloc.get_traced_memory()[1] < limit + 8 * MEBIBYTE
+    finally:
+        tracemalloc.stop()
 
 
-def test_a_catalogue_may_be_larger_than_other_answers() -> None:
-    """The bounds, in bytes."""
+async def test_other_tasks_run_while_a_body_is_decompressed() -> None:
+    """The body of one read is decompressed in steps of 1 MiB."""
+    steps = 0
+
+    async def count_steps() -> None:
+        nonlocal steps
+        while True:
+            steps += 1
+            await anyio.lowlevel.checkpoint()
+
+    body = gzip.compress(bytes(32 * MEBIBYTE), 9)
+    async with anyio.create_task_group() as group:
+        group.start_soon(count_steps)
+        assert len(await read_body(pieces(body, len(body)), "gzip", 64 * MEBIBYTE)) == 32 * MEBIBYTE
+        group.cancel_scope.cancel()
+    assert steps >= 16
+
+
+def test_catalogue_may_be_larger_than_other_responses() -> None:
+    """The limits, in bytes."""
     assert (get_max_body_bytes("services"), get_max_body_bytes("status")) == (64 * MEBIBYTE, 8 * MEBIBYTE)

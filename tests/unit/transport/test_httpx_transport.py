@@ -1,20 +1,25 @@
-"""Through a client that the user lends: used as it is, never closed, and no proof of what it sent."""
+"""Through clients of httpx: custom ones prove nothing, our own one proves what its exceptions prove."""
 
 from __future__ import annotations
 
 import gzip
+import socket
+import ssl
 from typing import TYPE_CHECKING
 
 import anyio
+import httpcore
 import httpx
 import pytest
 import respx
 
-from followersdata_async._transport import CustomClientTransport
+from followersdata_async._transport import HttpxTransport, OwnHttpxTransport
+from followersdata_async._transport.httpx_transport import is_httpx_patched
 from followersdata_async._wire.messages import Request, Response, SendState
 from followersdata_async.errors import (
     ConfigurationError,
     FollowersDataError,
+    NotSentError,
     OutcomeUnknownError,
     PanelUnavailableError,
     RequestTimeoutError,
@@ -42,7 +47,7 @@ async def sent(
 ) -> Response:
     """Send one request, and return its response."""
     settings = make_settings(URL, attempt_timeout=attempt_timeout)
-    transport = CustomClientTransport(settings, client)  # type: ignore[arg-type]  # as AsyncClient's overloads differ
+    transport = HttpxTransport(settings, client)  # type: ignore[arg-type]  # as AsyncClient's overloads differ
     await transport.open()
     try:
         return await transport.send(request, state or SendState())
@@ -135,5 +140,77 @@ async def test_a_lent_client_that_is_closed_is_a_mistake_of_configuration() -> N
 def test_what_is_no_asynchronous_client_is_refused(client: object) -> None:
     """At once, and not at the first request."""
     lent = client() if isinstance(client, type) else client
-    with pytest.raises(TypeError, match=r"^http is an httpx\.AsyncClient \(or httpx2\.AsyncClient\), not "):
-        CustomClientTransport(make_settings(URL), lent)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"^http must be an httpx\.AsyncClient \(or httpx2\.AsyncClient\), got "):
+        HttpxTransport(make_settings(URL), lent)  # type: ignore[arg-type]
+
+
+# --- our own client, for proxies and while httpx is patched
+
+
+def foreign_errors() -> list[type[Exception]]:
+    """Return every public exception class of the libraries below, and those below them."""
+    waiting: list[type] = [
+        class_
+        for module in (httpx, httpcore, ssl, socket, anyio)
+        for class_ in map(module.__dict__.get, dir(module))
+        if isinstance(class_, type) and issubclass(class_, Exception)
+    ]
+    found: set[type[Exception]] = {anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError}
+    while waiting:
+        class_ = waiting.pop()
+        if not class_.__name__.startswith("_"):
+            found.add(class_)
+        waiting.extend(below for below in class_.__subclasses__() if below.__module__.partition(".")[0] in _BELOW)
+    return sorted(found, key=lambda class_: (class_.__module__, class_.__name__))
+
+
+_BELOW = {"httpx", "httpcore", "ssl", "socket", "anyio", "builtins"}
+_NOT_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"}
+
+
+@pytest.mark.parametrize("class_", foreign_errors())
+@pytest.mark.parametrize("is_custom", [True, False], ids=["custom", "own"])
+async def test_foreign_exceptions_become_ours(
+    class_: type[Exception], is_custom: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five classes prove that nothing was sent, and only through httpx's own transport."""
+
+    async def fail(*_: object) -> httpx.Response:
+        # Some want more arguments than a message.
+        raise class_.__new__(class_, "boom")
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", fail)
+    settings, state = make_settings(URL), SendState()
+    client = httpx.AsyncClient()
+    transport = HttpxTransport(settings, client) if is_custom else OwnHttpxTransport(settings)
+    with pytest.raises(FollowersDataError) as caught:
+        await transport.send(WRITE, state)
+    await transport.aclose()
+    await client.aclose()
+    is_not_sent = not is_custom and class_.__module__ == "httpx" and class_.__name__ in _NOT_SENT
+    assert type(caught.value) is (NotSentError if is_not_sent else OutcomeUnknownError)
+    assert isinstance(caught.value.__cause__, class_)
+    assert state.requests == (0 if is_not_sent else 1)
+
+
+@pytest.mark.parametrize(
+    ("class_", "method"),
+    [
+        (httpx.AsyncClient, "send"),
+        (httpx.AsyncClient, "_transport_for_url"),
+        (httpx.AsyncHTTPTransport, "handle_async_request"),
+        (httpx.AsyncHTTPTransport, "__init__"),
+        (httpcore.AsyncConnectionPool, "handle_async_request"),
+        (httpcore.AsyncHTTPConnection, "handle_async_request"),
+    ],
+)
+@pytest.mark.parametrize("replacement", [lambda: None, object()], ids=["function", "object"])
+def test_patched_httpx_is_recognized(
+    class_: type, method: str, replacement: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever replaces the method, and only as long as it does."""
+    assert not is_httpx_patched()
+    with monkeypatch.context() as context:
+        context.setattr(class_, method, replacement)
+        assert is_httpx_patched()
+    assert not is_httpx_patched()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from followersdata_async._transport.response import read_response
@@ -17,7 +18,7 @@ class FakeResponse:
     status_code = 200
 
     def __init__(self, body: bytes, **headers: str) -> None:
-        self.headers = headers
+        self.headers = httpx.Headers(headers, encoding="utf-8")
         self.body = body
         self.closed = False
 

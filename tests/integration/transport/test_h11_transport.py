@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import socket
 import ssl
 from typing import TYPE_CHECKING
 
 import anyio
-import httpcore
-import httpx
 import pytest
 
-from followersdata_async._transport import ConnectionPool, PooledTransport
-from followersdata_async._transport.connection_pool import create_httpx_shard
+from followersdata_async._transport import H11Transport
 from followersdata_async._wire.messages import Request, Response, SendState
 from followersdata_async.errors import (
     FollowersDataError,
@@ -35,10 +31,9 @@ WRITE = Request("add", (("link", "x.y"),), is_write=True)
 ONE = b'{"order": 23501}'
 
 
-def transport_to(url: str, **changes: object) -> PooledTransport:
-    """Our own transport to an address."""
-    settings = make_settings(url, **changes)
-    return PooledTransport(settings, ConnectionPool(settings, create_httpx_shard))
+def transport_to(url: str, **changes: object) -> H11Transport:
+    """Create our own transport to an address."""
+    return H11Transport(make_settings(url, **changes))
 
 
 async def sent(url: str, request: Request = READ, trail: SendState | None = None, **changes: object) -> Response:
@@ -163,81 +158,9 @@ async def test_a_redirect_is_not_followed() -> None:
     assert (reply.status, len(server.forms)) == (307, 1)
 
 
-async def test_the_environments_proxy_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Unless one is given."""
+async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only ``proxy=`` sets one."""
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
     monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{closed_port()}")
     async with serving(replying(response(ONE))) as server:
         assert (await sent(server.url)).body == ONE
-        error = await failure(server.url, proxy=f"http://127.0.0.1:{closed_port()}")
-    assert type(error) is NotSentError
-
-
-def foreign_errors() -> list[type[Exception]]:
-    """Every public exception class of the libraries below, and those below them."""
-    waiting: list[type] = [
-        class_
-        for module in (httpx, httpcore, ssl, socket, anyio)
-        for class_ in map(module.__dict__.get, dir(module))
-        if isinstance(class_, type) and issubclass(class_, Exception)
-    ]
-    found: set[type[Exception]] = {anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError}
-    while waiting:
-        class_ = waiting.pop()
-        if not class_.__name__.startswith("_"):
-            found.add(class_)
-        waiting.extend(below for below in class_.__subclasses__() if below.__module__.partition(".")[0] in _BELOW)
-    return sorted(found, key=lambda class_: (class_.__module__, class_.__name__))
-
-
-_BELOW = {"httpx", "httpcore", "ssl", "socket", "anyio", "builtins"}
-
-
-NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-
-
-@pytest.mark.parametrize("class_", foreign_errors())
-@pytest.mark.parametrize(
-    ("events", "sent"),
-    [
-        ([], None),
-        (["connection.connect_tcp.started"], False),
-        (["connection.connect_tcp.started", "http11.send_request_headers.started"], True),
-        (["http11.send_request_headers.started"], True),
-    ],
-)
-async def test_no_foreign_exception_gets_out(
-    class_: type[Exception], events: list[str], sent: bool | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each becomes one of ours, with the foreign one as its cause.
-
-    What it proves is what was seen to leave; where nothing was seen at all,
-    only the classes that come before sending prove that nothing left.
-    """
-
-    async def broken(_: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
-        for event in events:
-            await request.extensions["trace"](event, {})
-        # Some want more arguments than a message.
-        raise class_.__new__(class_, "boom")
-
-    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", broken)
-    trail = SendState()
-    error = await failure("http://127.0.0.1:1/", WRITE, trail)
-    not_sent = sent is False or (sent is None and issubclass(class_, NOT_SENT))
-    assert type(error) is (NotSentError if not_sent else OutcomeUnknownError)
-    assert isinstance(error.__cause__, class_)
-    assert trail.requests == (0 if not_sent else 1)
-
-
-async def test_what_a_proxy_refuses_has_not_been_sent() -> None:
-    """A way through it was asked for, and not given: the request itself never left."""
-
-    async def refuse(stream: SocketStream) -> None:
-        await stream.send(response(b"", status=b"407 Proxy Authentication Required"))
-        await stream.receive()
-        await stream.aclose()
-
-    async with serving(replying(b""), greet=refuse) as proxy:
-        error = await failure("https://panel.invalid/api/v2", request=WRITE, proxy=proxy.url)
-    assert isinstance(error, NotSentError)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from enum import Enum, unique
 from functools import cached_property
-from typing import ClassVar, Generic, Protocol, TypeAlias, TypeVar, final
+from typing import ClassVar, Generic, NoReturn, Protocol, TypeAlias, TypeVar, final
 
 from attrs import field, frozen
 
@@ -157,13 +157,32 @@ class ServiceKind(Enum):
     UNKNOWN = "unknown"
 
 
+@final
+class _NoFields(dict[str, object]):
+    """An empty mapping that can't be changed, so that all values can share it."""
+
+    __slots__ = ()
+
+    def _reject(self, *_: object, **__: object) -> NoReturn:
+        msg = "extra can't be changed: copy it with dict()"
+        raise TypeError(msg)
+
+    __setitem__ = __delitem__ = __ior__ = setdefault = update = pop = popitem = clear = _reject
+
+    def __reduce__(self) -> str:
+        return "NO_FIELDS"
+
+
+NO_FIELDS: Mapping[str, object] = _NoFields()
+
+
 def _extra() -> Mapping[str, object]:
-    """Fields that this library does not know, as they came; left out of the hash, as mappings have none."""
-    return field(factory=dict, hash=False)
+    """Return the field for what this library does not know, as it came; left out of the hash, as mappings have none."""
+    return field(default=NO_FIELDS, hash=False)
 
 
 @final
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class Service(Serializable):
     """One row of the catalogue (panel-api §3.2).
 
@@ -206,7 +225,7 @@ class PlacedOrder(Serializable):
 
 
 @final
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class OrderStatus(Serializable):
     """How an order is doing (panel-api §5.2).
 
@@ -292,7 +311,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 @final
-@frozen
+@frozen(weakref_slot=False)
 class Ok(Serializable, Generic[T_co]):
     """The panel answered for this id."""
 

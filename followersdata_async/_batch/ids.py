@@ -55,4 +55,6 @@ def complete_outcomes(ids: Mapping[str, Id], outcomes: Mapping[str, Outcome[T]])
 
     An id without an outcome is unreported. Outcomes for other ids are dropped.
     """
+    if list(outcomes) == list(ids):
+        return dict(outcomes)
     return {text: outcomes.get(text) or Unreported(id_) for text, id_ in ids.items()}

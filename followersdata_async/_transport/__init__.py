@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigurationError
-from .h11_transport import H11Transport
 from .httpx_transport import HttpClient, HttpxTransport, OwnHttpxTransport, parse_url
 
 if TYPE_CHECKING:
     from .._settings import Settings
+    from .h11_transport import H11Transport
 
-__all__ = ["H11Transport", "HttpClient", "HttpxTransport", "OwnHttpxTransport", "create_transport"]
+__all__ = ["HttpClient", "HttpxTransport", "OwnHttpxTransport", "create_transport"]
 
 
 def create_transport(settings: Settings, client: HttpClient | None) -> H11Transport | HttpxTransport:
@@ -27,6 +27,8 @@ def create_transport(settings: Settings, client: HttpClient | None) -> H11Transp
         return HttpxTransport(settings, client)
     if settings.proxy is not None:
         return OwnHttpxTransport(settings)
+    from .h11_transport import H11Transport  # noqa: PLC0415 - 7 ms, which an import of the package need not take
+
     return H11Transport(settings)
 
 

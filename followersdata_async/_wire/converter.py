@@ -6,7 +6,7 @@ one is a problem, and all problems of a row are reported together.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import cache
 from typing import Any, TypeVar
@@ -15,7 +15,16 @@ from attrs import fields_dict
 from cattrs import BaseValidationError, Converter, transform_error
 from cattrs.gen import make_dict_structure_fn, override
 
-from ..models import Id, OrderState, OrderStatus, RefillState, ServiceKind
+from ..models import Id, OrderState, OrderStatus, RefillState, Service, ServiceKind
+from .columns import (
+    build_values,
+    parse_bools,
+    parse_decimals,
+    parse_ids,
+    parse_ints,
+    parse_texts,
+    split_columns,
+)
 from .scalars import (
     find_plain_state,
     parse_bool,
@@ -29,6 +38,8 @@ from .scalars import (
 )
 
 Model = TypeVar("Model")
+Key = TypeVar("Key")
+ColumnParser = Callable[[Sequence[object]], Sequence[object]]
 
 
 def structure_row(row: Mapping[str, object], model: type[Model]) -> Model:
@@ -51,27 +62,78 @@ def structure_row(row: Mapping[str, object], model: type[Model]) -> Model:
     return value
 
 
-def structure_plain_status(row: object) -> OrderStatus | None:
-    """Convert the row of an order that has only the usual fields. Return ``None`` for any other row.
+def structure_plain_statuses(rows: Mapping[Key, object]) -> dict[Key, OrderStatus]:
+    """Convert the rows of orders that have only the usual fields, and leave out all others.
 
-    Nearly all rows are like that. The result is what ``structure_row`` returns, at a fraction of its time.
+    Nearly all rows are like that. The results are what ``structure_row``
+    returns, at a fraction of its time.
     """
-    if type(row) is not dict or not row.keys() <= _PLAIN_STATUS_FIELDS:
-        return None
-    word = row.get("status")
-    if type(word) is not str or (state := find_plain_state(word)) is None:
-        return None
-    return OrderStatus(
-        status=word,
-        state=state,
-        charge=parse_decimal(row.get("charge")),
-        start_count=parse_int(row.get("start_count")),
-        remains=parse_int(row.get("remains")),
-        currency=parse_text(row.get("currency")),
-    )
+    statuses: dict[Key, OrderStatus] = {}
+    for keys, columns in split_columns(rows):
+        if "status" not in columns or not columns.keys() <= _STATUS_PARSERS.keys():
+            continue
+        try:
+            states = list(map(find_plain_state, columns["status"]))
+        except TypeError:
+            # Some are not strings.
+            continue
+        parsed = {name: _STATUS_PARSERS[name](column) for name, column in columns.items()}
+        values = build_values(OrderStatus, parsed | {"state": states})
+        if None in states:
+            rows_of_states = zip(keys, values, states, strict=True)
+            statuses.update((key, value) for key, value, state in rows_of_states if state is not None)
+        else:
+            statuses.update(zip(keys, values, strict=True))
+    return statuses
 
 
-_PLAIN_STATUS_FIELDS = frozenset({"status", "charge", "start_count", "remains", "currency"})
+_STATUS_PARSERS: Mapping[str, ColumnParser] = {
+    "status": parse_texts,
+    "charge": parse_decimals,
+    "start_count": parse_ints,
+    "remains": parse_ints,
+    "currency": parse_texts,
+}
+
+
+def structure_plain_services(rows: Mapping[Key, object]) -> dict[Key, Service]:
+    """Convert the rows of a catalogue, and leave out those with a problem in a required field.
+
+    The results are what ``structure_row`` returns, at a fraction of its time.
+    """
+    services: dict[Key, Service] = {}
+    for keys, columns in split_columns(rows):
+        if not columns.keys() >= {"service", "name", "rate", "type"}:
+            continue
+        known = {name: column for name, column in columns.items() if name in _SERVICE_PARSERS}
+        try:
+            parsed = {name: _SERVICE_PARSERS[name](column) for name, column in known.items()}
+        except ValueError:
+            continue
+        if None in parsed["name"] or None in parsed["rate"] or None in parsed["type"]:
+            continue
+        kinds = {word: parse_service_kind(word) for word in set(parsed["type"])}
+        parsed["kind"] = [kinds[word] for word in parsed["type"]]
+        if unknown := columns.keys() - known.keys():
+            names = [name for name in columns if name in unknown]
+            values = zip(*(columns[name] for name in names), strict=True)
+            parsed["extra"] = [dict(zip(names, row, strict=True)) for row in values]
+        services.update(zip(keys, build_values(Service, parsed), strict=True))
+    return services
+
+
+_SERVICE_PARSERS: Mapping[str, ColumnParser] = {
+    "service": parse_ids,
+    "name": parse_texts,
+    "type": parse_texts,
+    "category": parse_texts,
+    "rate": parse_decimals,
+    "min": parse_ints,
+    "max": parse_ints,
+    "refill": parse_bools,
+    "cancel": parse_bools,
+    "dripfeed": parse_bools,
+}
 
 
 class UnreadableError(ValueError):

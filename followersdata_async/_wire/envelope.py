@@ -137,7 +137,7 @@ def _parse_json(text: str) -> object:
 
 def _loads(text: str) -> object:
     try:
-        return json.loads(text, parse_float=_parse_decimal, parse_constant=_reject_constant)
+        return _DECODER.decode(text)
     except RecursionError:
         msg = "nested too deep"
         raise ValueError(msg) from None
@@ -158,6 +158,9 @@ _LARGEST_EXPONENT = 10_000
 def _reject_constant(constant: str) -> Decimal:
     msg = f"{constant[:20]} is no number that JSON knows"
     raise ValueError(msg)
+
+
+_DECODER = json.JSONDecoder(parse_float=_parse_decimal, parse_constant=_reject_constant)
 
 
 _PHP_NOTICES = re.compile(

@@ -52,6 +52,8 @@ def match_rows(payload: object, ids: Sequence[str], shape: RowShape) -> Mapping[
 
 
 def _match_map(payload: Mapping[str, object], ids: Sequence[str], shape: RowShape) -> Mapping[str, object]:
+    if tuple(payload) == ids:
+        return payload
     if not payload.keys().isdisjoint(ids):
         return {id_: payload[id_] for id_ in ids if id_ in payload}
     if not payload.keys().isdisjoint(shape.flat):

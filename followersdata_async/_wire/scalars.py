@@ -23,8 +23,11 @@ _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _NUMBER_INITIALS = frozenset("+-.0123456789")
 """The first characters of numbers: a cheap check, as most strings that are not numbers start differently."""
 
-_MAX_DIGITS = 4000
+MAX_DIGITS = 4000
 """Python does not convert longer strings to ``int``; no panel counts that far."""
+
+
+_LARGE = 10**18
 
 
 def parse_decimal(value: object, _: object = None) -> Decimal | None:
@@ -56,10 +59,12 @@ def _parse_written(text: str) -> Decimal | None:
 
 def parse_int(value: object, _: object = None) -> int | None:
     """Parse an integer. Return ``None`` for anything else: fractions, words, blanks."""
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _MAX_DIGITS:
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= MAX_DIGITS:
         return int(value)
+    if type(value) is int and abs(value) < _LARGE:
+        return value
     number = parse_decimal(value)
-    if number is None or number.adjusted() > _MAX_DIGITS:
+    if number is None or number.adjusted() > MAX_DIGITS:
         return None
     whole = number.to_integral_value()
     return int(whole) if whole == number else None

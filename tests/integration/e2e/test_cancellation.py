@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from followersdata_async import AsyncClient, ConfigurationError, OutcomeUnknownError, RateLimit, orders
-from followersdata_async._transport import H11Transport
+from followersdata_async._transport.h11_transport import H11Transport
 from followersdata_async._wire.decoding import decode_placed_order
 from followersdata_async._wire.encoding import encode_add
 from followersdata_async._wire.messages import SendState

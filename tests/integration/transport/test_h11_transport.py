@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from followersdata_async._transport import H11Transport
+from followersdata_async._transport.h11_transport import H11Transport
 from followersdata_async._wire.messages import Request, Response, SendState
 from followersdata_async.errors import (
     FollowersDataError,

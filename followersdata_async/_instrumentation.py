@@ -90,8 +90,9 @@ class Call:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End it. The result of a call for a single value is its outcome."""
-        self.outcomes.update(_classify_result(error))
+        """End it. Without chunks, its result is its outcome."""
+        if not self.chunks:
+            self.outcomes.update(_classify_result(error))
         self.end(error)
         if self._token is not None:
             _CURRENT.reset(self._token)

@@ -93,7 +93,7 @@ class Pipeline:
         self._account_limiter = open_account_limiter(rate_limit, settings.account)
         self._limiter: Limiter | None = self._account_limiter or rate_limit  # type: ignore[assignment]
         self._budget = RetryBudget()
-        self._slots = anyio.CapacityLimiter(settings.concurrency)
+        self._slots = anyio.Semaphore(settings.concurrency, fast_acquire=True)
         self._loop: object = None
         self._is_closed = False
         self._writes = 0

@@ -26,8 +26,12 @@ def format_ids(ids: Iterable[Id]) -> Ids:
         ValueError: an id is empty, or has a comma, a blank or a control character.
     """
     check_iterable(ids)
+    given = list(ids)
+    if set(map(type, given)) == {int}:
+        # Integers need no validation.
+        return dict(zip(map(str, given), given, strict=True))
     by_text: Ids = {}
-    for id_ in ids:
+    for id_ in given:
         by_text.setdefault(format_id(id_), id_)
     return by_text
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable
+from contextlib import nullcontext
 from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, final
 
@@ -28,7 +29,14 @@ T = TypeVar("T")
 
 
 class ChunkSource(Protocol):
-    """Decides which ids are sent next."""
+    """Decides which ids are sent next. ``is_async``: ``next_chunk`` can suspend, so only one worker may be in it."""
+
+    is_async: bool
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Return whether there are certainly no more ids."""
+        ...
 
     async def next_chunk(self) -> Ids:
         """Return the ids of the next request as soon as there is one, no ids at the end."""
@@ -43,33 +51,26 @@ class ChunkSource(Protocol):
 class ChunkStream(Generic[T]):
     """Chunks in the order in which they finish, for ``async with`` in one task.
 
-    The source is read only as fast as chunks are taken. After leaving early
-    nothing more is sent, and writes in flight are completed. ``requests`` is the
-    number of requests sent so far.
+    The source is read only as fast as chunks are taken. Workers are started as
+    chunks need them, at most ``concurrency``. After leaving early nothing more is
+    sent, and writes in flight are completed. ``requests`` is the number of
+    requests sent so far.
     """
 
-    def __init__(
-        self,
-        pipeline: Pipeline,
-        operation: Operation[T],
-        source: ChunkSource,
-        *,
-        method: str,
-        max_chunks: int | None = None,
-    ) -> None:
+    def __init__(self, pipeline: Pipeline, operation: Operation[T], source: ChunkSource, *, method: str) -> None:
         self.requests: int = 0
         self._pipeline = pipeline
         self._method = method
         self._call: Call | None = None
         self._operation = operation
         self._source = source
-        concurrency = pipeline.settings.concurrency
-        self._workers = concurrency if max_chunks is None else max(1, min(concurrency, max_chunks))
+        self._more_workers = pipeline.settings.concurrency
         self._is_first = True
-        self._source_lock = anyio.Lock()
+        self._source_lock = anyio.Lock(fast_acquire=True)
         self._error: Exception | None = None
         self._is_stopping = False
         self._group: TaskGroup | None = None
+        self._context: Context | None = None
         self._results: MemoryObjectReceiveStream[ChunkResult[T]] | None = None
 
     async def __aenter__(self) -> Self:
@@ -82,11 +83,15 @@ class ChunkStream(Generic[T]):
         send, self._results = anyio.create_memory_object_stream[ChunkResult[T]](0)
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
-        context = self._start_call()
-        for _ in range(self._workers):
-            context.run(self._group.start_soon, self._work, send.clone())
+        self._context = self._start_call()
+        self._start_worker(send)
         send.close()
         return self
+
+    def _start_worker(self, results: MemoryObjectSendStream[ChunkResult[T]]) -> None:
+        if self._more_workers and self._context is not None and self._group is not None:
+            self._more_workers -= 1
+            self._context.run(self._group.start_soon, self._work, results.clone())
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -134,7 +139,7 @@ class ChunkStream(Generic[T]):
         """Send chunk after chunk until there are no more, or the caller has left."""
         async with results:
             try:
-                while (chunk := await self._send_next()) is not None:
+                while (chunk := await self._send_next(results)) is not None:
                     await self._deliver(results, chunk)
             # An exception of the caller's iterable is raised in the caller's task, not as an exception group.
             except Exception as error:  # noqa: BLE001
@@ -146,16 +151,25 @@ class ChunkStream(Generic[T]):
         except anyio.BrokenResourceError:  # The caller has left.
             self._is_stopping = True
 
-    async def _send_next(self) -> ChunkResult[T] | None:
+    async def _send_next(self, results: MemoryObjectSendStream[ChunkResult[T]]) -> ChunkResult[T] | None:
         """Send the next chunk. Until the key was accepted once, the first chunk goes alone."""
-        async with self._source_lock:
-            ids = {} if self._is_stopping else await self._source.next_chunk()
-            if not ids:
-                return None
-            if self._is_first and not self._pipeline.key_accepted:
-                self._is_first = False
-                return await self._send(ids)
-        return await self._send(ids)
+        if self._pipeline.key_accepted and not self._source.is_async:
+            # The lock would let only one worker continue in each tick of the event loop.
+            ids = await self._take_chunk(results)
+        else:
+            async with self._source_lock:
+                ids = await self._take_chunk(results)
+                if ids and self._is_first and not self._pipeline.key_accepted:
+                    self._is_first = False
+                    return await self._send(ids)
+        return await self._send(ids) if ids else None
+
+    async def _take_chunk(self, results: MemoryObjectSendStream[ChunkResult[T]]) -> Ids:
+        """Return the next ids, and start a worker for those that follow."""
+        ids = {} if self._is_stopping else await self._source.next_chunk()
+        if ids and not self._source.is_exhausted:
+            self._start_worker(results)
+        return ids
 
     async def _send(self, ids: Ids) -> ChunkResult[T]:
         try:
@@ -237,6 +251,8 @@ class IterableSource:
         self._in_flight: set[str] = set()
         self._iterator: Any = None
         self._error: Exception | None = None
+        self.is_async: bool = isinstance(ids, AsyncIterable)
+        self.is_exhausted: bool = False
 
     async def next_chunk(self) -> Ids:
         """Return the next ids. If the iterable raises, the ids before come first."""
@@ -249,42 +265,54 @@ class IterableSource:
             if not ids:
                 raise
             self._error = error
+        self._in_flight.update(ids)
         return ids
 
     async def _fill(self, ids: Ids) -> None:
         if isinstance(self._ids, AsyncIterable):
             self._iterator = aiter(self._ids) if self._iterator is None else self._iterator
-            while len(ids) < self._size and (id_ := await anext(self._iterator, _END)) is not _END:
-                self._take(id_, ids)
+            async for id_ in self._iterator:
+                if self._is_full_with(id_, ids):
+                    return
         else:
             self._iterator = iter(self._ids) if self._iterator is None else self._iterator
-            while len(ids) < self._size and (id_ := next(self._iterator, _END)) is not _END:
-                self._take(id_, ids)
+            for id_ in self._iterator:
+                if self._is_full_with(id_, ids):
+                    return
+        self.is_exhausted = True
 
-    def _take(self, id_: Any, ids: Ids) -> None:  # noqa: ANN401 - format_id checks the item of a user's iterable
+    def _is_full_with(self, id_: Any, ids: Ids) -> bool:  # noqa: ANN401 - format_id checks the item of a user's iterable
+        """Add an id to a chunk unless it is in flight, and return whether the chunk is full."""
         text = format_id(id_)
         if text not in self._in_flight:
-            self._in_flight.add(text)
             ids[text] = id_
+        return len(ids) == self._size
 
     def release(self, ids: Collection[str]) -> None:
         """Note that these ids are not in flight any more."""
         self._in_flight.difference_update(ids)
 
 
-_END = object()
-
-
 @final
 class _ListSource:
     """Chunks of ids that are all known and unique."""
 
+    is_async = False
+
     def __init__(self, ids: Ids, size: int) -> None:
         self._chunks = split_ids(ids, size)
+        self._left = len(ids)
+
+    @property
+    def is_exhausted(self) -> bool:
+        """Return whether all ids were returned."""
+        return not self._left
 
     async def next_chunk(self) -> Ids:
         """Return the next ids."""
-        return next(self._chunks, {})
+        ids = next(self._chunks, {})
+        self._left -= len(ids)
+        return ids
 
     def release(self, ids: Collection[str]) -> None:
         """Do nothing: no id comes again."""
@@ -302,9 +330,10 @@ async def collect_outcomes(
     known: dict[str, Outcome[T]] = {}
     if not unique:
         return BatchResult(requests=0)
-    size = pipeline.settings.chunk_size
-    source = _ListSource(unique, size)
-    async with ChunkStream(pipeline, operation, source, method=method, max_chunks=-(-len(unique) // size)) as stream:
+    if len(unique) <= pipeline.settings.chunk_size:
+        return await _collect_chunk(pipeline, operation, unique, method=method)
+    source = _ListSource(unique, pipeline.settings.chunk_size)
+    async with ChunkStream(pipeline, operation, source, method=method) as stream:
         try:
             while (chunk := await stream.next_chunk()) is not None:
                 known |= chunk.outcomes
@@ -312,6 +341,20 @@ async def collect_outcomes(
             error.result = BatchResult.from_texts(_mark_unsent(unique, known), requests=stream.requests)
             raise
     return BatchResult.from_texts(complete_outcomes(unique, known), requests=stream.requests)
+
+
+async def _collect_chunk(pipeline: Pipeline, operation: Operation[T], ids: Ids, *, method: str) -> BatchResult[T]:
+    """Return the outcomes of a single chunk, without tasks."""
+    call = Call(pipeline.events, method, operation.action) if pipeline.events.is_active else None
+    with call or nullcontext():
+        chunk = await send_chunk(pipeline, operation, ids)
+        if call is not None:
+            call.record_chunk(chunk.outcomes.values())
+        result = BatchResult.from_texts(chunk.outcomes, requests=chunk.requests)
+        if chunk.fatal is not None:
+            chunk.fatal.result = result
+            raise chunk.fatal
+        return result
 
 
 def _mark_unsent(ids: Ids, known: dict[str, Outcome[T]]) -> dict[str, Outcome[T]]:

@@ -57,7 +57,7 @@ class Changes(AsyncIterator[E], Generic[E]):
         self._clock = clock
         self._event_types = event_types
         self._orders = _DueOrders(ids, policy, size, pipeline.events, clock, wait)
-        self._stream = ChunkStream(pipeline, STATUS, self._orders, method=method, max_chunks=-(-len(ids) // size))
+        self._stream = ChunkStream(pipeline, STATUS, self._orders, method=method)
         self._ready: deque[E] = deque()
 
     @property
@@ -108,6 +108,9 @@ class Changes(AsyncIterator[E], Generic[E]):
 @final
 class _DueOrders:
     """Chunks of the orders that are due, until none is open."""
+
+    is_async = True
+    is_exhausted = False
 
     def __init__(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TypeAlias, final
 
 import h11
@@ -36,7 +37,7 @@ class H11Connection:
             httpx.LocalProtocolError: the request can't be written as HTTP/1.1.
         """
         try:
-            head = self._state.send(h11.Request(method=method, target=target, headers=headers))
+            head = self._state.send(_create_request(method, target, tuple(headers)))
             content = self._state.send(h11.Data(data=body))
             self._state.send(h11.EndOfMessage())
         except h11.LocalProtocolError as error:
@@ -95,3 +96,9 @@ class H11Connection:
         """Prepare for the next request. Only if ``is_clean``."""
         self._state.start_next_cycle()
         self._informational_responses = 0
+
+
+@lru_cache(maxsize=128)
+def _create_request(method: bytes, target: bytes, headers: tuple[tuple[bytes, bytes], ...]) -> h11.Request:
+    """Create h11's event. Most requests of a client have the same headers, and h11 checks each of them."""
+    return h11.Request(method=method, target=target, headers=list(headers))

@@ -60,11 +60,12 @@ CHUNK_FATES = st.sampled_from(["answers"] * 6 + ["dead", "html", "cut", "refused
 IDS = st.lists(st.one_of(st.integers(1, 60), st.integers(1, 60).map(str), st.from_regex(r"\A[a-z]{3}\Z")), max_size=60)
 
 
-def panel_of(fates: dict[str, str], chunk_fates: list[str]) -> Callable[[Request], Response]:
-    """A panel that does to each id, and to each request in turn, what was drawn."""
+def panel_of(fates: dict[str, str], chunk_fates: list[str], replied: list[list[str]]) -> Callable[[Request], Response]:
+    """Return a panel that does to each id, and to each request in turn, what was drawn; it records their ids."""
     left = list(chunk_fates)
 
     def reply(request: Request) -> Response:
+        replied.append(ids_in(request))
         fate = left.pop(0) if left else "answers"
         if fate == "dead":
             raise PanelUnavailableError("the connection broke")
@@ -124,7 +125,8 @@ def test_every_id_has_exactly_one_outcome_and_failures_stay_small(
     concurrency: int,
 ) -> None:
     """Laws 1 and 2: in the order asked; what befell a chunk is true of its ids, and of no others."""
-    transport = FakeTransport(panel_of(fates, chunk_fates))
+    sent: list[list[str]] = []
+    transport = FakeTransport(panel_of(fates, chunk_fates, sent))
 
     async def main() -> BatchResult[OrderStatus]:
         pipeline = make_pipeline(transport, chunk_size=chunk_size, concurrency=concurrency)
@@ -134,7 +136,6 @@ def test_every_id_has_exactly_one_outcome_and_failures_stay_small(
     texts = list(dict.fromkeys(map(format_id, asked)))
     assert [format_id(id_) for id_ in result] == texts
     assert all(outcome.id == id_ for id_, outcome in result.items())
-    sent = [ids_in(request) for request in transport.requests]
     assert sorted(id_ for chunk in sent for id_ in chunk) == sorted(texts)
     assert result.requests == len(sent) == -(-len(texts) // chunk_size)
     assert transport.most_in_flight <= concurrency
@@ -486,3 +487,34 @@ async def test_on_plain_asyncio_too() -> None:
     """Without anyio's own runner."""
     result = await collect(FakeTransport(), range(1, 251))
     assert (len(result.ok), result.requests) == (250, 3)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("count", "started"), [(0, 1), (3, 1), (10, 2), (11, 2), (1000, 4)])
+async def test_stream_starts_as_many_tasks_as_it_has_chunks(
+    count: int, started: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Up to ``concurrency``. A full chunk needs another task, to find out that it was the last one."""
+    tasks: list[object] = []
+    work = ChunkStream._work
+
+    async def count_work(stream: ChunkStream[OrderStatus], *arguments: Any) -> None:
+        tasks.append(stream)
+        await work(stream, *arguments)
+
+    monkeypatch.setattr(ChunkStream, "_work", count_work)
+    pipeline = make_pipeline(FakeTransport(), chunk_size=10, concurrency=4)
+    async with ChunkStream(pipeline, STATUS, IterableSource(range(count), 10), method="stream_status") as stream:
+        outcomes = 0
+        while (chunk := await stream.next_chunk()) is not None:
+            outcomes += len(chunk.outcomes)
+    assert (outcomes, len(tasks)) == (count, started)
+
+
+@pytest.mark.anyio
+async def test_batch_of_one_chunk_starts_no_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its request is sent in the task of the caller."""
+    monkeypatch.setattr(anyio, "create_task_group", None)
+    pipeline = make_pipeline(FakeTransport(), chunk_size=10)
+    result = await collect_outcomes(pipeline, STATUS, range(10), method="multi_status")
+    assert (len(result.ok), result.requests) == (10, 1)

@@ -21,14 +21,15 @@ Way = Callable[[], Awaitable[int]]
 @final
 @frozen(kw_only=True)
 class Result:
-    """What one way came to: its rate, and its ratio to the way that all are compared with."""
+    """The CPU and the rate of one way, each with its ratio to the way that all are compared with."""
 
     benchmark: str
     case: str
     way: str
+    cpu_us: float
+    cpu_ratio: float
     per_second: float
     ratio: float
-    cpu_us: float
     spread: float
     connections: int | None = None
 
@@ -38,14 +39,15 @@ class Result:
         return self.spread > NOISY
 
     def row(self) -> dict[str, object]:
-        """The result as a row; ``cpu_us`` is the client's microseconds of CPU for one unit of work."""
+        """Return the result as a row. ``cpu_us`` is the client's microseconds of CPU for one unit of work."""
         return {
             "benchmark": self.benchmark,
             "case": self.case,
             "way": self.way,
+            "cpu_us": round(self.cpu_us),
+            "cpu_ratio": round(self.cpu_ratio, 2),
             "per_second": round(self.per_second),
             "ratio": round(self.ratio, 2),
-            "cpu_us": round(self.cpu_us),
             "spread": round(self.spread, 2),
             "noisy": self.is_noisy,
             **({} if self.connections is None else {"connections": self.connections}),
@@ -85,14 +87,16 @@ def compared(
             run = anyio.run(_timed, way)
             runs[name].append(evolve(run, connections=connections() - before - 1) if connections else run)
     rates = {name: statistics.median(run.per_second for run in runs[name]) for name in ways}
+    cpu = {name: statistics.median(run.cpu / run.units * 1e6 for run in runs[name]) for name in ways}
     return [
         Result(
             benchmark=benchmark,
             case=case,
             way=name,
+            cpu_us=cpu[name],
+            cpu_ratio=cpu[name] / cpu[against],
             per_second=rates[name],
             ratio=rates[name] / rates[against],
-            cpu_us=statistics.median(run.cpu / run.units * 1e6 for run in runs[name]),
             spread=_spread([run.per_second for run in runs[name]]),
             connections=round(statistics.median(run.connections for run in runs[name])) if connections else None,
         )

@@ -422,4 +422,6 @@ class AsyncClient:
     def _stream(self, method: str, operation: Operation[T], ids: Iterable[Id] | AsyncIterable[Id]) -> Outcomes[T]:
         self._pipeline.check_open()
         source = IterableSource(ids, self._pipeline.settings.chunk_size)
-        return Outcomes(ChunkStream(self._pipeline, operation, source, method=method))
+        # A worker that had to wait for the reader would leave its connection idle.
+        max_waiting = self._pipeline.settings.concurrency
+        return Outcomes(ChunkStream(self._pipeline, operation, source, method=method, max_waiting=max_waiting))

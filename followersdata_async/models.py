@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from enum import Enum, unique
@@ -376,34 +377,47 @@ class BatchResult(Serializable, Mapping[Id, Outcome[T_co]]):
     json_fields: ClassVar[Mapping[str, object]] = {"outcomes": tuple[Outcome[T_co], ...], "requests": int}
 
     def __init__(self, outcomes: Iterable[Outcome[T_co]] = (), *, requests: int = 0) -> None:
-        self._by_text: dict[str, Outcome[T_co]] = {}
+        self._values: dict[Id, T_co | Refused | Unreported | Failed] = {}
+        self.requests = requests
+        texts: set[str] = set()
         for outcome in outcomes:
-            if self._by_text.setdefault(format_id(outcome.id), outcome) is not outcome:
+            text = format_id(outcome.id)
+            if text in texts:
                 msg = f"two outcomes for the id {outcome.id!r}"
                 raise ValueError(msg)
-        self.requests = requests
+            texts.add(text)
+            self._values[outcome.id] = outcome.value if isinstance(outcome, Ok) else outcome
 
     @classmethod
-    def from_texts(cls, outcomes: Mapping[str, Outcome[T_co]], *, requests: int) -> BatchResult[T_co]:
-        """Build a result from outcomes that are keyed by ``format_id`` of their ids."""
+    def from_values(cls, values: dict[Id, T_co | Refused | Unreported | Failed], *, requests: int) -> BatchResult[T_co]:
+        """Build a result from the value, or the other outcome, of each id.
+
+        An ``Ok`` is made when it is asked for: a million of them would take a
+        good part of the garbage collector's time.
+        """
         result = cls(requests=requests)
-        result._by_text.update(outcomes)
+        result._values = values
         return result
 
     def __getitem__(self, key: Id) -> Outcome[T_co]:
-        """The outcome of one id, asked as ``int`` or ``str``."""
+        """Return the outcome of one id, given as ``int`` or ``str``."""
         try:
-            return self._by_text[format_id(key)]
-        except (KeyError, TypeError, ValueError):
+            text = format_id(key)
+        except (TypeError, ValueError):
             raise KeyError(key) from None
+        number = int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_ID_DIGITS else text
+        for id_ in (key, text, number):
+            if id_ in self._values and format_id(id_) == text:
+                return _make_outcome(id_, self._values[id_])
+        raise KeyError(key)
 
     def __iter__(self) -> Iterator[Id]:
-        """The ids, in the order asked."""
-        return (outcome.id for outcome in self._by_text.values())
+        """Iterate over the ids, in the order asked."""
+        return iter(self._values)
 
     def __len__(self) -> int:
-        """How many ids were asked."""
-        return len(self._by_text)
+        """Return how many ids were asked."""
+        return len(self._values)
 
     def __repr__(self) -> str:
         """Counts only: a batch may hold millions."""
@@ -415,34 +429,34 @@ class BatchResult(Serializable, Mapping[Id, Outcome[T_co]]):
     @property
     def outcomes(self) -> tuple[Outcome[T_co], ...]:
         """All outcomes, in the order asked."""
-        return tuple(self._by_text.values())
+        return tuple(itertools.starmap(_make_outcome, self._values.items()))
 
     @cached_property
     def ok(self) -> Mapping[Id, T_co]:
         """The values of the ids that the panel answered for."""
-        return {outcome.id: outcome.value for outcome in self._by_text.values() if isinstance(outcome, Ok)}
+        return {
+            id_: value for id_, value in self._values.items() if not isinstance(value, (Refused, Unreported, Failed))
+        }
 
     @cached_property
     def refused(self) -> Mapping[Id, PanelError]:
         """The ids that the panel said no to, and why."""
-        return {outcome.id: outcome.error for outcome in self._by_text.values() if isinstance(outcome, Refused)}
+        return {id_: value.error for id_, value in self._values.items() if isinstance(value, Refused)}
 
     @cached_property
     def failed(self) -> Mapping[Id, FollowersDataError]:
         """The ids whose request brought no usable answer, and why."""
-        return {outcome.id: outcome.error for outcome in self._by_text.values() if isinstance(outcome, Failed)}
+        return {id_: value.error for id_, value in self._values.items() if isinstance(value, Failed)}
 
     @cached_property
     def errors(self) -> Mapping[Id, FollowersDataError]:
         """The exceptions of all refused and failed ids, in the order asked."""
-        return {
-            outcome.id: outcome.error for outcome in self._by_text.values() if isinstance(outcome, (Refused, Failed))
-        }
+        return {id_: value.error for id_, value in self._values.items() if isinstance(value, (Refused, Failed))}
 
     @cached_property
     def unreported(self) -> tuple[Id, ...]:
         """The ids that the answers do not mention. They are no errors: ask again, or look."""
-        return tuple(outcome.id for outcome in self._by_text.values() if isinstance(outcome, Unreported))
+        return tuple(id_ for id_, value in self._values.items() if isinstance(value, Unreported))
 
     def raise_for_errors(self) -> None:
         """Raise if any id was refused or failed; unreported ids are no errors.
@@ -457,7 +471,13 @@ class BatchResult(Serializable, Mapping[Id, Outcome[T_co]]):
         raise PartialFailureError(msg, result=self)
 
 
+def _make_outcome(id_: Id, value: T_co | Refused | Unreported | Failed) -> Outcome[T_co]:
+    return value if isinstance(value, (Refused, Unreported, Failed)) else Ok(id_, value)
+
+
 _ERRORS_SHOWN = 3
+_MAX_ID_DIGITS = 4000
+"""Python does not convert longer strings to ``int``."""
 
 
 @final

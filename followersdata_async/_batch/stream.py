@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable, Mapping
 from contextlib import nullcontext
 from contextvars import Context, copy_context
+from math import inf
 from typing import TYPE_CHECKING, Any, Generic, Protocol, Self, TypeVar, final
 
 import anyio
 
 from .._instrumentation import Call
 from ..errors import AuthenticationError, NotSentError
-from ..models import BatchResult, Failed, Id, Outcome, format_id
+from ..models import BatchResult, Failed, Id, Ok, Outcome, Refused, Unreported, format_id
 from .chunk import ChunkResult, send_chunk
-from .ids import Ids, check_iterable, complete_outcomes, format_ids, split_ids
+from .ids import Ids, check_iterable, format_ids, split_ids
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from anyio.abc import TaskGroup
-    from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
     from .._pipeline import Pipeline
     from .operations import Operation
@@ -51,19 +51,29 @@ class ChunkSource(Protocol):
 class ChunkStream(Generic[T]):
     """Chunks in the order in which they finish, for ``async with`` in one task.
 
-    The source is read only as fast as chunks are taken. Workers are started as
-    chunks need them, at most ``concurrency``. After leaving early nothing more is
-    sent, and writes in flight are completed. ``requests`` is the number of
-    requests sent so far.
+    The source is read only as fast as chunks are taken: at most ``max_waiting``
+    finished chunks wait for the reader, besides those that are in flight. Workers
+    are started as chunks need them, at most ``concurrency``. After leaving early
+    nothing more is sent, and writes in flight are completed. ``requests`` is the
+    number of requests sent so far.
     """
 
-    def __init__(self, pipeline: Pipeline, operation: Operation[T], source: ChunkSource, *, method: str) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        operation: Operation[T],
+        source: ChunkSource,
+        *,
+        method: str,
+        max_waiting: float = 0,
+    ) -> None:
         self.requests: int = 0
         self._pipeline = pipeline
         self._method = method
         self._call: Call | None = None
         self._operation = operation
         self._source = source
+        self._max_waiting = max_waiting
         self._more_workers = pipeline.settings.concurrency
         self._is_first = True
         self._source_lock = anyio.Lock(fast_acquire=True)
@@ -71,7 +81,8 @@ class ChunkStream(Generic[T]):
         self._is_stopping = False
         self._group: TaskGroup | None = None
         self._context: Context | None = None
-        self._results: MemoryObjectReceiveStream[ChunkResult[T]] | None = None
+        self._finished: deque[ChunkResult[T]] = deque()
+        self._running = 0
 
     async def __aenter__(self) -> Self:
         """Start sending.
@@ -80,27 +91,26 @@ class ChunkStream(Generic[T]):
             ConfigurationError: the client was closed.
         """
         self._pipeline.check_open()
-        send, self._results = anyio.create_memory_object_stream[ChunkResult[T]](0)
+        self._chunk_finished, self._chunk_taken = anyio.Event(), anyio.Event()
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
         self._context = self._start_call()
-        self._start_worker(send)
-        send.close()
+        self._start_worker()
         return self
 
-    def _start_worker(self, results: MemoryObjectSendStream[ChunkResult[T]]) -> None:
+    def _start_worker(self) -> None:
         if self._more_workers and self._context is not None and self._group is not None:
             self._more_workers -= 1
-            self._context.run(self._group.start_soon, self._work, results.clone())
+            self._running += 1
+            self._context.run(self._group.start_soon, self._work)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop sending. Reads in flight are cancelled; writes are completed by their transport."""
-        if self._group is None or self._results is None:
+        if self._group is None:
             return
         self._is_stopping = True
-        self._results.close()
         self._group.cancel_scope.cancel()
         # The group is not given the body's exception, so that it does not wrap it in an exception group.
         try:
@@ -123,52 +133,60 @@ class ChunkStream(Generic[T]):
             AuthenticationError: the key was rejected; raised after all outcomes that are known.
             RuntimeError: not inside ``async with``.
         """
-        if self._results is None:
+        if self._group is None:
             msg = "use it as: async with panel.stream_…(ids) as outcomes, or panel.watch(ids) as changes"
             raise RuntimeError(msg)
-        try:
-            chunk = await self._results.receive()
-        except anyio.EndOfStream:
-            if self._error is not None:
-                raise self._error from None
-            return None
+        while not self._finished:
+            if not self._running:
+                if self._error is not None:
+                    raise self._error from None
+                return None
+            self._chunk_finished = anyio.Event()
+            await self._chunk_finished.wait()
+        chunk = self._finished.popleft()
+        self._chunk_taken.set()
         self.requests += chunk.requests
         return chunk
 
-    async def _work(self, results: MemoryObjectSendStream[ChunkResult[T]]) -> None:
+    async def _work(self) -> None:
         """Send chunk after chunk until there are no more, or the caller has left."""
-        async with results:
-            try:
-                while (chunk := await self._send_next(results)) is not None:
-                    await self._deliver(results, chunk)
-            # An exception of the caller's iterable is raised in the caller's task, not as an exception group.
-            except Exception as error:  # noqa: BLE001
-                self._stop(error)
-
-    async def _deliver(self, results: MemoryObjectSendStream[ChunkResult[T]], chunk: ChunkResult[T]) -> None:
         try:
-            await results.send(chunk)
-        except anyio.BrokenResourceError:  # The caller has left.
-            self._is_stopping = True
+            while (chunk := await self._send_next()) is not None:
+                await self._deliver(chunk)
+        # An exception of the caller's iterable is raised in the caller's task, not as an exception group.
+        except Exception as error:  # noqa: BLE001
+            self._stop(error)
+        finally:
+            self._running -= 1
+            self._chunk_finished.set()
 
-    async def _send_next(self, results: MemoryObjectSendStream[ChunkResult[T]]) -> ChunkResult[T] | None:
+    async def _deliver(self, chunk: ChunkResult[T]) -> None:
+        """Pass a chunk to the reader, and wait while too many of them wait."""
+        self._finished.append(chunk)
+        self._chunk_finished.set()
+        while len(self._finished) > self._max_waiting:
+            if self._chunk_taken.is_set():
+                self._chunk_taken = anyio.Event()
+            await self._chunk_taken.wait()
+
+    async def _send_next(self) -> ChunkResult[T] | None:
         """Send the next chunk. Until the key was accepted once, the first chunk goes alone."""
         if self._pipeline.key_accepted and not self._source.is_async:
             # The lock would let only one worker continue in each tick of the event loop.
-            ids = await self._take_chunk(results)
+            ids = await self._take_chunk()
         else:
             async with self._source_lock:
-                ids = await self._take_chunk(results)
+                ids = await self._take_chunk()
                 if ids and self._is_first and not self._pipeline.key_accepted:
                     self._is_first = False
                     return await self._send(ids)
         return await self._send(ids) if ids else None
 
-    async def _take_chunk(self, results: MemoryObjectSendStream[ChunkResult[T]]) -> Ids:
+    async def _take_chunk(self) -> Ids:
         """Return the next ids, and start a worker for those that follow."""
         ids = {} if self._is_stopping else await self._source.next_chunk()
         if ids and not self._source.is_exhausted:
-            self._start_worker(results)
+            self._start_worker()
         return ids
 
     async def _send(self, ids: Ids) -> ChunkResult[T]:
@@ -327,20 +345,27 @@ async def collect_outcomes(
         AuthenticationError: the key was rejected; ``.result`` has what is known of each id.
     """
     unique = format_ids(ids)
-    known: dict[str, Outcome[T]] = {}
+    known: dict[str, T | Refused | Unreported | Failed] = {}
     if not unique:
         return BatchResult(requests=0)
     if len(unique) <= pipeline.settings.chunk_size:
         return await _collect_chunk(pipeline, operation, unique, method=method)
     source = _ListSource(unique, pipeline.settings.chunk_size)
-    async with ChunkStream(pipeline, operation, source, method=method) as stream:
+    async with ChunkStream(pipeline, operation, source, method=method, max_waiting=inf) as stream:
         try:
             while (chunk := await stream.next_chunk()) is not None:
-                known |= chunk.outcomes
+                known.update(_unwrap(chunk.outcomes))
         except AuthenticationError as error:
-            error.result = BatchResult.from_texts(_mark_unsent(unique, known), requests=stream.requests)
+            unsent = NotSentError("not sent: the key was refused before its turn")
+            values = {id_: known[text] if text in known else Failed(id_, unsent) for text, id_ in unique.items()}
+            error.result = BatchResult.from_values(values, requests=stream.requests)
             raise
-    return BatchResult.from_texts(complete_outcomes(unique, known), requests=stream.requests)
+    return BatchResult.from_values({id_: known[text] for text, id_ in unique.items()}, requests=stream.requests)
+
+
+def _unwrap(outcomes: Mapping[str, Outcome[T]]) -> dict[str, T | Refused | Unreported | Failed]:
+    """Return the value, or the other outcome, of each id."""
+    return {text: outcome.value if isinstance(outcome, Ok) else outcome for text, outcome in outcomes.items()}
 
 
 async def _collect_chunk(pipeline: Pipeline, operation: Operation[T], ids: Ids, *, method: str) -> BatchResult[T]:
@@ -350,14 +375,9 @@ async def _collect_chunk(pipeline: Pipeline, operation: Operation[T], ids: Ids, 
         chunk = await send_chunk(pipeline, operation, ids)
         if call is not None:
             call.record_chunk(chunk.outcomes.values())
-        result = BatchResult.from_texts(chunk.outcomes, requests=chunk.requests)
+        values = _unwrap(chunk.outcomes)
+        result = BatchResult.from_values({id_: values[text] for text, id_ in ids.items()}, requests=chunk.requests)
         if chunk.fatal is not None:
             chunk.fatal.result = result
             raise chunk.fatal
         return result
-
-
-def _mark_unsent(ids: Ids, known: dict[str, Outcome[T]]) -> dict[str, Outcome[T]]:
-    """Return the known outcomes, and "not sent" for the other ids."""
-    error = NotSentError("not sent: the key was refused before its turn")
-    return {text: known.get(text) or Failed(id_, error) for text, id_ in ids.items()}

@@ -68,7 +68,7 @@ class Changes(AsyncIterator[E], Generic[E]):
     @property
     def known(self) -> BatchResult[OrderStatus]:
         """What is known of every order now: its last status, or the outcome of its last poll if it has none."""
-        return BatchResult.from_texts(self._orders.get_latest(), requests=self.requests)
+        return BatchResult(self._orders.get_latest().values(), requests=self.requests)
 
     async def __aenter__(self) -> Self:
         """Start polling."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from followersdata_async import AsyncClient
+from followersdata_async import AsyncClient, Ok
 
 from . import rivals
 from .measure import Result, compared
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 BATCH = 100
 _OURS = "followersdata_async, typed"
+_STREAMED = "followersdata_async, typed, streamed"
 _RIVAL = "httpx and json.loads, a semaphore"
 _MANY = 50
 _FEW = 40
@@ -46,9 +47,10 @@ def create_ways(url: str, batch: int, concurrency: int, *, latency: float, quick
     rounds = (10 if quick else 40) if latency else (5 if quick else 20)
     requests = max(concurrency * rounds, 40 if latency else 300 if quick else 1000)
     chunks = split(requests, batch)
-    few = chunks if concurrency < _MANY else chunks[: concurrency * 6]
+    few = chunks if concurrency < _MANY else chunks[: concurrency * 3]
     return {
         _OURS: partial(request_ours, url, chunks, concurrency),
+        _STREAMED: partial(stream_ours, url, chunks, concurrency),
         **{
             name: rivals.bind(rival, url, few if name in rivals.COLLAPSING else chunks, concurrency)
             for name, rival in rivals.COMPARED.items()
@@ -81,3 +83,17 @@ async def request_ours(url: str, chunks: Sequence[range], concurrency: int) -> i
         result = await client.multi_status(ids)
     assert len(result.ok) == len(ids)  # noqa: S101 - a benchmark of wrong results is worth nothing
     return result.requests
+
+
+async def stream_ours(url: str, chunks: Sequence[range], concurrency: int) -> int:
+    """Stream the status of all ids by this library, keep none, and return how many requests that took."""
+    ids = range(chunks[0].start, chunks[-1].stop)
+    found = 0
+    async with (
+        AsyncClient(rivals.KEY, url=url, concurrency=concurrency, chunk_size=len(chunks[0])) as client,
+        client.stream_status(ids) as outcomes,
+    ):
+        async for outcome in outcomes:
+            found += isinstance(outcome, Ok)
+    assert found == len(ids)  # noqa: S101
+    return outcomes.requests

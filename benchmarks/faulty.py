@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import random
 import socket
 import struct
 import sys
+from typing import TYPE_CHECKING
 
 from followersdata_async.sandbox import Sandbox
 
 from .asgi import post_form
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 KEY = "sandbox-soak"
 """The key whose account can pay for any number of orders."""
@@ -34,6 +39,12 @@ _FAULTS = {
 }
 """How often each happens, in thousandths."""
 
+_REQUESTS_BETWEEN_REFUSALS = 700
+_REFUSAL_SECONDS = 0.1
+"""From time to time nobody listens, for longer than all attempts of a client take."""
+_PORTS = range(20_000, 30_000)
+"""Below those that clients get: with one of these, a client could connect to itself while nobody listens."""
+
 _BALANCE = 10**12
 _PAGE = b"<html>502 Bad Gateway</html>"
 
@@ -44,6 +55,8 @@ class _Panel:
     def __init__(self, seed: int) -> None:
         self._sandbox = Sandbox(seed=seed, balances={KEY: _BALANCE})
         self._chance = random.Random(seed)  # noqa: S311 - a script, not a secret
+        self._requests = 0
+        self.refusal_due = asyncio.Event()
 
     async def handle_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Respond to one connection's requests until a fault ends it."""
@@ -59,6 +72,9 @@ class _Panel:
         """Respond to one request. Return whether the connection goes on."""
         fault = self._chance.choices(list(_FAULTS), list(_FAULTS.values()))[0]
         first = await reader.readexactly(1)
+        self._requests += 1
+        if self._requests % _REQUESTS_BETWEEN_REFUSALS == 0:
+            self.refusal_due.set()
         if fault in {"closes unread", "resets unread"} and first != b"G":
             return _end(writer, reset=fault.startswith("resets"))
         head = first + await reader.readuntil(b"\r\n\r\n")
@@ -119,10 +135,27 @@ def _end(writer: asyncio.StreamWriter, *, reset: bool) -> bool:
 
 
 async def _serve(seed: int) -> None:
-    server = await asyncio.start_server(_Panel(seed).handle_connection, "127.0.0.1", 0, limit=1 << 20)
-    sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
+    """Listen, and refuse connections from time to time. Open connections go on."""
+    panel = _Panel(seed)
+    server = await _listen(panel, _PORTS)
+    port = server.sockets[0].getsockname()[1]
+    sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    await server.serve_forever()
+    while True:
+        await panel.refusal_due.wait()
+        panel.refusal_due.clear()
+        server.close()
+        await asyncio.sleep(_REFUSAL_SECONDS)
+        server = await _listen(panel, [port])
+
+
+async def _listen(panel: _Panel, ports: Iterable[int]) -> asyncio.Server:
+    """Listen on the first of the ports that is free."""
+    for port in ports:
+        with contextlib.suppress(OSError):
+            return await asyncio.start_server(panel.handle_connection, "127.0.0.1", port, limit=1 << 20)
+    msg = "no port is free"
+    raise OSError(msg)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import select
-import socket
 import ssl
 from typing import TYPE_CHECKING, Any, Self, final
 
@@ -18,6 +17,7 @@ from .error_mapping import describe_error
 from .h11_connection import H11Connection
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
 
 MAX_IDLE_SECONDS = 5.0
@@ -162,9 +162,7 @@ class _Connection:
             # anyio says "All connection attempts failed", and has the reason as the cause.
             reason = error.__cause__ if isinstance(error.__cause__, OSError) else error
             raise httpx.ConnectError(describe_error(reason)) from error
-        connection = cls(stream)
-        connection._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection
+        return cls(stream)
 
     async def send(self, request: httpx.Request) -> None:
         """Send a whole request."""

@@ -150,10 +150,11 @@ def is_httpx_patched() -> bool:
         module = sys.modules.get(library)
         if module is None:
             continue
-        class_ = vars(getattr(module, class_name))
-        module_globals = getattr(class_["__init__"], "__globals__", None)
+        class_ = getattr(module, class_name)
+        module_globals = getattr(class_.__init__, "__globals__", None)
         for method in methods:
-            function = class_[method]
+            # A subclass in the place of the class does not have the method itself.
+            function = vars(class_).get(method)
             if type(function) is not FunctionType or function.__globals__ is not module_globals:
                 return True
     return False

@@ -122,6 +122,14 @@ def parse_texts(column: Sequence[Any]) -> Sequence[str | None]:
     return column if set(map(type, column)) == {str} else list(map(parse_text, column))
 
 
+def parse_words(column: Sequence[Any]) -> Sequence[str | None]:
+    """Parse strings of which there are few, as ``parse_text`` does. Equal ones are one object, which saves memory."""
+    if set(map(type, column)) != {str}:
+        return list(map(parse_text, column))
+    words = dict(zip(column, column, strict=True))
+    return list(map(words.__getitem__, column))
+
+
 def parse_bools(column: Sequence[Any]) -> Sequence[bool | None]:
     """Parse booleans, as ``parse_bool`` does."""
     return column if set(map(type, column)) == {bool} else list(map(parse_bool, column))

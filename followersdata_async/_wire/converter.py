@@ -23,6 +23,7 @@ from .columns import (
     parse_ids,
     parse_ints,
     parse_texts,
+    parse_words,
     split_columns,
 )
 from .scalars import (
@@ -88,11 +89,11 @@ def structure_plain_statuses(rows: Mapping[Key, object]) -> dict[Key, OrderStatu
 
 
 _STATUS_PARSERS: Mapping[str, ColumnParser] = {
-    "status": parse_texts,
+    "status": parse_words,
     "charge": parse_decimals,
     "start_count": parse_ints,
     "remains": parse_ints,
-    "currency": parse_texts,
+    "currency": parse_words,
 }
 
 
@@ -125,8 +126,8 @@ def structure_plain_services(rows: Mapping[Key, object]) -> dict[Key, Service]:
 _SERVICE_PARSERS: Mapping[str, ColumnParser] = {
     "service": parse_ids,
     "name": parse_texts,
-    "type": parse_texts,
-    "category": parse_texts,
+    "type": parse_words,
+    "category": parse_words,
     "rate": parse_decimals,
     "min": parse_ints,
     "max": parse_ints,

@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import AsyncExitStack
+import ssl
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import httpx
 import pytest
+import trustme
 
-from followersdata_async import AsyncClient, ConfigurationError, OutcomeUnknownError, RateLimit, orders
+from followersdata_async import (
+    AsyncClient,
+    ConfigurationError,
+    FollowersDataError,
+    OutcomeUnknownError,
+    RateLimit,
+    RetryPolicy,
+    orders,
+)
 from followersdata_async._transport.h11_transport import H11Transport
 from followersdata_async._wire.decoding import decode_placed_order
 from followersdata_async._wire.encoding import encode_add
@@ -21,6 +32,8 @@ from tests.helpers.fakes import FakeTransport, answer, make_pipeline, row
 from tests.helpers.sockets import response, serving
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from anyio.abc import SocketStream
 
 pytestmark = [
@@ -31,35 +44,124 @@ pytestmark = [
 ORDER = orders.Package(service=3, link="x.y")
 
 
-async def test_after_random_cancellations_everything_is_back() -> None:
-    """Every place in the pool, every limiter's turn; and 40 of 40 healthy requests pass."""
+CALLS = (
+    lambda client: client.balance(),
+    lambda client: client.status(1),
+    lambda client: client.multi_status(range(1, 250)),
+    lambda client: client.add(ORDER),
+    lambda client: client.cancel([1, 2]),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "backend", [("asyncio", {}), ("asyncio", {"use_uvloop": True}), ("trio", {})], ids=["asyncio", "uvloop", "trio"]
+)
+@pytest.mark.parametrize("is_encrypted", [False, True], ids=["plain", "encrypted"])
+def test_random_cancellations_leave_nothing(backend: tuple[str, dict[str, object]], is_encrypted: bool) -> None:
+    """Of every kind and at every moment, while connecting, sending, waiting and reading.
+
+    No descriptor, connection, task, slot, retry token or turn of the limiter is left.
+    """
+    authority = trustme.CA()
+    server_context, client_context = (
+        ssl.SSLContext(kind) for kind in (ssl.PROTOCOL_TLS_SERVER, ssl.PROTOCOL_TLS_CLIENT)
+    )
+    authority.issue_cert("localhost").configure_cert(server_context)
+    authority.configure_trust(client_context)
+
+    async def script(stream: SocketStream, _: bytes) -> None:
+        whole = response(b'{"order": 1, "balance": "1", "status": "Completed", "charge": "1"}')
+        await stream.send(whole[:40])
+        await anyio.sleep(chance.random() * 0.002)
+        await stream.send(whole[40:])
+        if chance.random() < 0.2:
+            await stream.aclose()
+
     chance = random.Random(7)  # noqa: S311 - a seed, not a secret
-    limit = RateLimit(100_000)
-    async with (
-        Sandbox(serve=True, past=1000, latency=0.002) as sandbox,
-        AsyncClient(sandbox.key, url=sandbox.url, concurrency=10, rate_limit=limit) as panel,
-    ):
-        for _ in range(60):
-            with anyio.move_on_after(chance.random() * 0.02):
+
+    async def call_and_cancel(client: AsyncClient, times: int) -> None:
+        for _ in range(times):
+            with suppress(FollowersDataError):
+                await cancel_somehow(chance.choice(CALLS), client, chance)
+
+    async def main() -> None:
+        # An event loop opens descriptors of its own when it first needs them.
+        await exercise(times=1)
+        descriptors = count_descriptors()
+        await exercise(times=CANCELLATIONS // TASKS)
+        await anyio.wait_all_tasks_blocked()
+        assert count_descriptors() == descriptors
+
+    async def exercise(times: int) -> None:
+        async with serving(script, ssl_context=server_context if is_encrypted else None) as server:
+            client = AsyncClient(
+                "sandbox-key",
+                url=server.url,
+                concurrency=10,
+                rate_limit=RateLimit(100_000),
+                retry=RetryPolicy(initial_delay=0, max_delay=0.001),
+                ssl_context=client_context if is_encrypted else None,
+            )
+            async with client:
                 async with anyio.create_task_group() as group:
-                    for _ in range(20):
-                        group.start_soon(panel.status, chance.randint(1, 1000))
-                    group.start_soon(panel.multi_status, range(1, 1000))
-        transport = panel._pipeline._transport
-        assert isinstance(transport, H11Transport)
-        assert transport._pool._in_use == set()
-        assert transport._pool.open_connections <= 10
-        assert panel._pipeline._budget.tokens == 500
-        done = []
+                    for _ in range(TASKS):
+                        group.start_soon(call_and_cancel, client, times)
+                transport = client._pipeline._transport
+                assert isinstance(transport, H11Transport)
+                assert transport._pool._in_use == set()
+                assert transport._pool.open_connections <= 10
+                assert client._pipeline._slots.value == 10
+                with anyio.fail_after(30):
+                    async with anyio.create_task_group() as group:
+                        for _ in range(40):
+                            group.start_soon(client.multi_status, [1])
+            assert transport._pool.open_connections == 0
 
-        async def healthy(order: int) -> None:
-            done.append(await panel.status(order))
+    name, options = backend
+    anyio.run(main, backend=name, backend_options=options)
 
-        with anyio.fail_after(30):
-            async with anyio.create_task_group() as group:
-                for order in range(1, 41):
-                    group.start_soon(healthy, order)
-    assert len(done) == 40
+
+DESCRIPTORS = Path("/proc/self/fd")
+CANCELLATIONS, TASKS = 1_700, 20
+"""For each of six cases: 10,000 in all."""
+
+
+def count_descriptors() -> int:
+    """Return how many descriptors this process has open."""
+    return len(list(DESCRIPTORS.iterdir())) if DESCRIPTORS.exists() else 0
+
+
+async def cancel_somehow(
+    call: Callable[[AsyncClient], Awaitable[object]], client: AsyncClient, chance: random.Random
+) -> None:
+    """Cancel a call after a random time: by a scope, or on asyncio also by its own ways."""
+    delay = chance.choice([0.0, chance.random() * 0.0005, chance.random() * 0.005])
+    kind = chance.choice(["scope", "task", "wait_for", "timeout"] if in_asyncio() else ["scope"])
+    with suppress(TimeoutError):
+        if kind == "scope":
+            with anyio.move_on_after(delay):
+                await call(client)
+        elif kind == "task":
+            task = asyncio.ensure_future(call(client))
+            await asyncio.sleep(delay)
+            task.cancel()
+            await asyncio.wait([task])
+            task.cancelled() or task.exception()
+        elif kind == "wait_for":
+            await asyncio.wait_for(call(client), delay)
+        else:
+            async with asyncio.timeout(delay):
+                await call(client)
+
+
+def in_asyncio() -> bool:
+    """Return whether this is asyncio."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 async def test_a_cancelled_write_that_has_left_is_finished() -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+import trustme
 
 from followersdata_async._transport.h11_transport import H11Transport
 from followersdata_async._wire.messages import Request, Response, SendState
@@ -104,6 +105,19 @@ async def test_a_failed_handshake_has_sent_nothing() -> None:
         url = server.url.replace("http:", "https:")
         error = await failure(url, WRITE, attempt_timeout=0.05, ssl_context=ssl.create_default_context())
     assert type(error) is NotSentError
+
+
+async def test_certificate_of_another_host_has_sent_nothing() -> None:
+    """The order was not placed, and the error says why."""
+    authority = trustme.CA()
+    server_context, client_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    authority.issue_cert("panel.example").configure_cert(server_context)
+    authority.configure_trust(client_context)
+    async with serving(replying(response(ONE)), ssl_context=server_context) as server:
+        error = await failure(server.url, WRITE, ssl_context=client_context)
+    assert type(error) is NotSentError
+    assert "CERTIFICATE_VERIFY_FAILED" in str(error)
+    assert server.forms == []
 
 
 @pytest.mark.parametrize(

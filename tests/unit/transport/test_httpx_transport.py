@@ -214,3 +214,13 @@ def test_patched_httpx_is_recognized(
         context.setattr(class_, method, replacement)
         assert is_httpx_patched()
     assert not is_httpx_patched()
+
+
+def test_class_in_the_place_of_the_client_is_recognized(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some instrumentation replaces the class instead of its methods."""
+
+    class Replacement(httpx.AsyncClient):
+        """A client that does something more."""
+
+    monkeypatch.setattr(httpx, "AsyncClient", Replacement)
+    assert is_httpx_patched()

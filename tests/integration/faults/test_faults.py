@@ -87,6 +87,11 @@ async def nothing(_: SocketStream) -> None:
     """No greeting."""
 
 
+def closing(body: bytes, *headers: bytes, status: bytes = b"200 OK") -> bytes:
+    """Return a response that says that the connection closes: otherwise the next request could still use it."""
+    return response(body, b"Connection: close", *headers, status=status)
+
+
 Fault = tuple["Greeting", "Script"]
 HEAD = b"HTTP/1.1 200 OK\r\n"
 UNSEEN: dict[str, Fault] = {
@@ -105,16 +110,16 @@ BROKEN: dict[str, Fault] = {
     "speaks another protocol": (nothing, replying(b"SSH-2.0-OpenSSH_9.6\r\n\r\n", close=True)),
     "packs twice": (
         nothing,
-        replying(response(gzip.compress(gzip.compress(GOOD)), b"Content-Encoding: gzip, gzip"), close=True),
+        replying(closing(gzip.compress(gzip.compress(GOOD)), b"Content-Encoding: gzip, gzip"), close=True),
     ),
-    "packs in layers": (nothing, replying(response(GOOD, b"Content-Encoding: br, gzip"), close=True)),
-    "packs wrongly": (nothing, replying(response(GOOD, b"Content-Encoding: gzip"), close=True)),
-    "cuts the packing": (nothing, replying(response(gzip.compress(GOOD)[:-5], b"Content-Encoding: gzip"), close=True)),
-    "sends a page": (nothing, replying(response(b"<html>Just a moment...</html>"), close=True)),
-    "sends nothing": (nothing, replying(response(b""), close=True)),
-    "sends null": (nothing, replying(response(b"null"), close=True)),
-    "is down": (nothing, replying(response(b"bad gateway", status=b"502 Bad Gateway"), close=True)),
-    "redirects": (nothing, replying(response(b"", b"Location: /", status=b"301 Moved"), close=True)),
+    "packs in layers": (nothing, replying(closing(GOOD, b"Content-Encoding: br, gzip"), close=True)),
+    "packs wrongly": (nothing, replying(closing(GOOD, b"Content-Encoding: gzip"), close=True)),
+    "cuts the packing": (nothing, replying(closing(gzip.compress(GOOD)[:-5], b"Content-Encoding: gzip"), close=True)),
+    "sends a page": (nothing, replying(closing(b"<html>Just a moment...</html>"), close=True)),
+    "sends nothing": (nothing, replying(closing(b""), close=True)),
+    "sends null": (nothing, replying(closing(b"null"), close=True)),
+    "is down": (nothing, replying(closing(b"bad gateway", status=b"502 Bad Gateway"), close=True)),
+    "redirects": (nothing, replying(closing(b"", b"Location: /", status=b"301 Moved"), close=True)),
 }
 BROKEN |= {
     "sends two lengths that differ": (
@@ -137,7 +142,7 @@ BROKEN |= {
 BROKEN_FOR_OWN: dict[str, Fault] = {
     "sends 17 informational responses": (
         nothing,
-        replying(b"HTTP/1.1 100 Continue\r\n\r\n" * 17 + response(GOOD), close=True),
+        replying(b"HTTP/1.1 100 Continue\r\n\r\n" * 17 + closing(GOOD), close=True),
     ),
     "sends 2,000 headers": (nothing, replying(HEAD + b"A: b\r\n" * 2000 + b"Content-Length: 2\r\n\r\n{}", close=True)),
     "sends 400 MB after a compressed body": (nothing, flood),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -106,11 +105,6 @@ async def httpx_pool(url: str, chunks: Chunks, concurrency: int) -> int:
     return await _send_by_workers(_connect_httpx(url, concurrency), chunks, concurrency)
 
 
-async def httpx_gather(url: str, chunks: Chunks, concurrency: int) -> int:
-    """Start all requests at once over one httpx client with as many connections as ``concurrency``."""
-    return await _send_behind_semaphore(_connect_httpx(url, concurrency), chunks, len(chunks))
-
-
 async def aiohttp_workers(url: str, chunks: Chunks, concurrency: int) -> int:
     """Send through one aiohttp session."""
     return await _send_by_workers(_connect_aiohttp(url, concurrency), chunks, concurrency)
@@ -130,19 +124,6 @@ async def one_by_one(url: str, chunks: Chunks, concurrency: int) -> int:
             for id_ in chunk:
                 rows[str(id_)] = json.loads((await client.post(url, data=form([id_]))).content)
     return len(rows)
-
-
-async def babismm_threads(url: str, chunks: Chunks, concurrency: int) -> int:
-    """Send through the blocking client of that name from the package index, in as many threads."""
-    from requests.adapters import HTTPAdapter  # noqa: PLC0415 - for this alone
-    from smm import SMM  # type: ignore[import-untyped]  # noqa: PLC0415 - its package has another name
-
-    client = SMM(url, KEY)
-    client.session.mount("http://", HTTPAdapter(pool_maxsize=concurrency))
-    with ThreadPoolExecutor(concurrency) as threads:
-        loop = asyncio.get_running_loop()
-        requests = [loop.run_in_executor(threads, client.get_multi_status, list(chunk)) for chunk in chunks]
-        return len(await asyncio.gather(*requests))
 
 
 async def sockets(url: str, chunks: Chunks, concurrency: int) -> int:

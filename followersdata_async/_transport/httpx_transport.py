@@ -62,7 +62,7 @@ class HttpxTransport:
         """Do nothing: the client is open."""
 
     async def aclose(self) -> None:
-        """Do nothing: whoever created the client closes it."""
+        """Do nothing: a custom client is closed by its owner."""
 
     async def send(self, request: Request, state: SendState) -> Response:
         """Send one request once and read the whole response. For errors see ``run_attempt``.

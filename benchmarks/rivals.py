@@ -9,7 +9,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
-import aiohttp
 import httpx
 
 if TYPE_CHECKING:
@@ -42,6 +41,8 @@ async def _connect_httpx(url: str, connections: int | None = None) -> AsyncItera
 
 @asynccontextmanager
 async def _connect_aiohttp(url: str, concurrency: int) -> AsyncIterator[Post]:
+    import aiohttp  # noqa: PLC0415 - for this alone: the tests run the other benchmarks without it
+
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=concurrency)) as session:
 
         async def post(fields: dict[str, str]) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from enum import Enum, unique
 from functools import cached_property
-from typing import ClassVar, Generic, NoReturn, Protocol, TypeAlias, TypeVar, final
+from typing import Any, ClassVar, Generic, NoReturn, Protocol, TypeAlias, TypeVar, final
 
 from attrs import field, frozen
 
@@ -164,7 +164,7 @@ class _NoFields(dict[str, object]):
 
     __slots__ = ()
 
-    def _reject(self, *_: object, **__: object) -> NoReturn:
+    def _reject(self: Any, *_: object, **__: object) -> NoReturn:
         msg = "extra can't be changed: copy it with dict()"
         raise TypeError(msg)
 

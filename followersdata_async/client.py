@@ -12,7 +12,8 @@ import anyio
 from ._batch.chunk import send_one
 from ._batch.coalesce import Coalescer
 from ._batch.operations import CANCEL, REFILL, REFILL_STATUS, STATUS, Operation
-from ._batch.stream import ChunkStream, IterableSource, Outcomes, collect_outcomes
+from ._batch.sources import IterableSource
+from ._batch.stream import ChunkStream, Outcomes, collect_outcomes
 from ._catalogue import ServicesCache
 from ._instrumentation import Call, Listeners
 from ._pipeline import Pipeline

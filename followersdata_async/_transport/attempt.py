@@ -9,7 +9,7 @@ from attrs import frozen
 
 from .._concurrency import run_to_completion
 from .._wire.envelope import no_usable_response
-from .error_mapping import describe_error, remove_secrets
+from .error_mapping import describe_error, strip_context
 from .response import UnusableBodyError, mask_text
 
 if TYPE_CHECKING:
@@ -67,14 +67,15 @@ async def run_attempt(
 def _map_error(
     error: Exception, request: Request, state: SendState, settings: Settings, errors: ErrorClasses
 ) -> tuple[FollowersDataError, Exception | None]:
-    """Return our exception for a foreign one, and the foreign one without secrets."""
+    """Return our exception for a foreign one, and the foreign one as its cause, unless its message has the key."""
     if isinstance(error, errors.not_sent):
         state.mark_not_sent()
     is_timeout = isinstance(error, errors.timeouts)
     timeout = f"no whole answer within {settings.attempt_timeout:g} s"
     reason = timeout if is_timeout else mask_text(describe_error(error), settings.api_key)
     failure = no_usable_response(request, reason, sent=state.sent, is_timeout=is_timeout)
-    return failure, remove_secrets(error, settings.api_key)
+    has_key = mask_text(repr(error), settings.api_key) != repr(error)
+    return failure, None if has_key else strip_context(error)
 
 
 def _ignore() -> None:

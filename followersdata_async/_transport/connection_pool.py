@@ -74,6 +74,7 @@ class ConnectionPool(httpx.AsyncBaseTransport):
         try:
             await connection.send(request)
             head = await connection.receive_head()
+        # Also when cancelled: the rest of this exchange would be read as the next response.
         except BaseException:
             await self._close(connection)
             raise

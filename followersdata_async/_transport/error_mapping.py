@@ -23,13 +23,10 @@ def describe_error(error: Exception) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
-def remove_secrets(error: Exception, key: str) -> Exception | None:
-    """Return an exception without what can contain the key, or ``None`` if its message does.
+def strip_context(error: Exception) -> Exception:
+    """Return an exception without its traceback and the exceptions that it was raised from.
 
-    The frames of foreign code hold the bytes of requests and responses. So its
-    traceback is removed, and the exceptions that it was raised from.
+    The frames of foreign code hold the bytes of requests and responses, and so the key.
     """
-    if key in repr(error):
-        return None
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)

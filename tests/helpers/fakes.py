@@ -123,3 +123,16 @@ def make_pipeline(
     if opened:
         pipeline._loop = anyio.lowlevel.current_token()
     return pipeline
+
+
+class StepCounter:
+    """Counts how often other tasks run while something is done."""
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    async def run(self) -> None:
+        """Count each turn, until it is cancelled."""
+        while True:
+            self.steps += 1
+            await anyio.lowlevel.checkpoint()

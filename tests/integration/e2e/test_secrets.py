@@ -45,6 +45,7 @@ SCRIPTS: dict[str, Script] = {
     "in a broken response": replying(KEY.encode() + b"\r\n\r\n", close=True),
     "cut": replying(response(b'{"a": 1}')[:-3], close=True),
     "badly packed": replying(response(b"no gzip", b"Content-Encoding: gzip")),
+    "in a broken response, as a form writes it": replying(quote_plus(KEY).encode() + b"\r\n\r\n", close=True),
     "as a form writes it": replying(response(b'{"error": "what is key=' + quote_plus(KEY).encode() + b'?"}')),
 }
 

@@ -13,6 +13,7 @@ import pytest
 import trustme
 
 from followersdata_async._transport.connection_pool import ConnectionPool
+from tests.helpers.fakes import StepCounter
 from tests.helpers.sockets import closed_port, hang_up, replying, response, serving
 
 if TYPE_CHECKING:
@@ -310,22 +311,16 @@ async def test_closing_ends_requests_in_flight() -> None:
 async def test_tiny_chunks_do_not_keep_the_event_loop_busy() -> None:
     """Other tasks run while a body of thousands of chunks is parsed."""
     body = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\n{\r\n" * 5000 + b"0\r\n\r\n"
-    steps = 0
-
-    async def count_steps() -> None:
-        nonlocal steps
-        while True:
-            steps += 1
-            await anyio.lowlevel.checkpoint()
+    counter = StepCounter()
 
     async with serving(replying(body)) as server, pool_to(server) as pool, anyio.create_task_group() as group:
         request = httpx.Request("POST", "http://panel.example/", content=b"a=b")
         incoming = await pool.handle_async_request(request)
         await anyio.sleep(0.05)
-        group.start_soon(count_steps)
+        group.start_soon(counter.run)
         await anyio.lowlevel.checkpoint()
-        steps = 0
+        counter.steps = 0
         assert len(b"".join([part async for part in incoming.stream])) == 5000  # type: ignore[union-attr]
         await incoming.aclose()
         group.cancel_scope.cancel()
-    assert steps >= 10
+    assert counter.steps >= 10

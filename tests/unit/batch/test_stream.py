@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from followersdata_async._batch.operations import CANCEL, STATUS
-from followersdata_async._batch.stream import ChunkStream, IterableSource, Outcomes, collect_outcomes
+from followersdata_async._batch.sources import IterableSource
+from followersdata_async._batch.stream import ChunkStream, Outcomes, collect_outcomes
 from followersdata_async._retry import RetryPolicy
 from followersdata_async.errors import (
     AuthenticationError,
@@ -518,3 +519,45 @@ async def test_batch_of_one_chunk_starts_no_task(monkeypatch: pytest.MonkeyPatch
     pipeline = make_pipeline(FakeTransport(), chunk_size=10)
     result = await collect_outcomes(pipeline, STATUS, range(10), method="multi_status")
     assert (len(result.ok), result.requests) == (10, 1)
+
+
+class Cursor:
+    """What an iterable may return: an iterator that can't be iterated over itself."""
+
+    def __init__(self, count: int) -> None:
+        self._left = iter(range(count))
+
+    def __next__(self) -> int:
+        return next(self._left)
+
+    async def __anext__(self) -> int:
+        for id_ in self._left:
+            return id_
+        raise StopAsyncIteration
+
+
+class Table:
+    """An iterable whose iterator is a cursor."""
+
+    def __iter__(self) -> Cursor:
+        return Cursor(25)
+
+
+class AsyncTable:
+    """The same for ``async for``."""
+
+    def __aiter__(self) -> Cursor:
+        return Cursor(25)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("ids", [Table(), AsyncTable()], ids=["iterable", "async iterable"])
+async def test_iterator_needs_nothing_but_its_next(ids: Any) -> None:
+    """As in a ``for`` loop: it is read in chunks, but never asked for an iterator of its own."""
+    pipeline = make_pipeline(FakeTransport(), chunk_size=10)
+    source = IterableSource(ids, 10)
+    async with ChunkStream(pipeline, STATUS, source, method="stream_status") as stream:
+        sizes = []
+        while (chunk := await stream.next_chunk()) is not None:
+            sizes.append(len(chunk.outcomes))
+    assert sorted(sizes) == [5, 10, 10]

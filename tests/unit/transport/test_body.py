@@ -8,10 +8,10 @@ import zlib
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.lowlevel
 import pytest
 
 from followersdata_async._transport.response import UnusableBodyError, get_max_body_bytes, read_body
+from tests.helpers.fakes import StepCounter
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -91,20 +91,14 @@ async def test_memory_for_a_large_body_is_bounded(body: bytes, action: str) -> N
 
 async def test_other_tasks_run_while_a_body_is_decompressed() -> None:
     """The body of one read is decompressed in steps of 1 MiB."""
-    steps = 0
-
-    async def count_steps() -> None:
-        nonlocal steps
-        while True:
-            steps += 1
-            await anyio.lowlevel.checkpoint()
+    counter = StepCounter()
 
     body = gzip.compress(bytes(32 * MEBIBYTE), 9)
     async with anyio.create_task_group() as group:
-        group.start_soon(count_steps)
+        group.start_soon(counter.run)
         assert len(await read_body(pieces(body, len(body)), "gzip", 64 * MEBIBYTE)) == 32 * MEBIBYTE
         group.cancel_scope.cancel()
-    assert steps >= 16
+    assert counter.steps >= 16
 
 
 def test_catalogue_may_be_larger_than_other_responses() -> None:

@@ -41,7 +41,9 @@ FAULT_KINDS: Mapping[str, FaultKind] = {
         description="a page of HTML with status 500, 502 or 503", options=("action", "taken", "status", "retry_after")
     ),
     "maintenance": FaultKind(description="a maintenance page with HTTP 200", options=("action", "taken")),
-    "refused": FaultKind(description="a refusal in the panel's form, with your message", options=("action", "message")),
+    "refused": FaultKind(
+        description="an error in the panel's form, with your message", options=("action", "taken", "message")
+    ),
     "empty": FaultKind(description="an empty body with HTTP 200", options=("action", "taken"), taken=True),
     "cut": FaultKind(description="half of the body, and the connection ends", options=("action",), taken=True),
     "garbage": FaultKind(description="a body that is not JSON", options=("action", "taken"), taken=True),

@@ -22,7 +22,7 @@ KEY = "sandbox-soak"
 """The key whose account can pay for any number of orders."""
 
 _FAULTS = {
-    "good": 880,
+    "good": 870,
     "closes unread": 20,
     "resets unread": 10,
     "drops before taking": 15,
@@ -34,6 +34,8 @@ _FAULTS = {
     "answers nothing after taking": 5,
     "answers garbage after taking": 5,
     "says slow down": 5,
+    "reports a crash before taking": 3,
+    "reports a crash after taking": 7,
     "hangs after taking": 1,
     "closes after a good answer": 9,
 }
@@ -46,6 +48,18 @@ _PORTS = range(20_000, 30_000)
 """Below those that clients get: with one of these, a client could connect to itself while nobody listens."""
 
 _BALANCE = 10**12
+_CRASHES = (
+    "Server error",
+    "System error",
+    "Service temporarily unavailable",
+    "Internal error, please try again",
+    "Failed to parse provider response",
+    "Empty response from provider",
+    "Operation timed out after 30001 milliseconds with 0 bytes received",
+    "Database error: duplicate key value violates unique constraint",
+    "Bir hata oluştu",
+)
+"""What panels report with HTTP 200 when they fail, often after they have charged the account."""
 _PAGE = b"<html>502 Bad Gateway</html>"
 
 
@@ -91,6 +105,8 @@ class _Panel:
                 return _send(writer, _PAGE, b"502 Bad Gateway")
             case "says slow down":
                 return _send(writer, b'{"error": "Too many requests"}', b"429 Too Many Requests")
+            case "reports a crash before taking":
+                return _send(writer, self._format_crash())
         return await self._respond_after_taking(fault, await post_form(self._sandbox.app, form), writer)
 
     async def _respond_after_taking(self, fault: str, answer: bytes, writer: asyncio.StreamWriter) -> bool:
@@ -102,6 +118,8 @@ class _Panel:
                 _send(writer, answer)
             case "answers a page after taking":
                 return _send(writer, _PAGE, b"502 Bad Gateway")
+            case "reports a crash after taking":
+                return _send(writer, self._format_crash())
             case "answers nothing after taking":
                 return _send(writer, b"")
             case "answers garbage after taking":
@@ -114,6 +132,9 @@ class _Panel:
             case "resets after taking":
                 return _end(writer, reset=True)
         return False
+
+    def _format_crash(self) -> bytes:
+        return json.dumps({"error": self._chance.choice(_CRASHES)}).encode()
 
 
 def _format_response(body: bytes, status: bytes = b"200 OK") -> bytes:

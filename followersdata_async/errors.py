@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, ClassVar
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .models import BatchResult, OrderStatus, Receipt
+    from .models import BatchResult, Id, OrderStatus, Receipt
 
 __all__ = [
     "AuthenticationError",
@@ -123,8 +123,9 @@ class OutcomeUnknownError(FollowersDataError):
     """A write may have been carried out, and nobody can say. It is never sent again by code.
 
     ``action`` and ``asked`` (the form's fields without the key) say what was
-    on its way, ``at`` when it was sent (seconds since 1970), ``sent`` whether
-    bytes were seen to leave (``None`` where the transport cannot tell).
+    sent, ``at`` when it was sent (seconds since 1970), ``sent`` whether bytes
+    were seen to leave (``None`` if the transport cannot tell). ``reported_id``
+    is the id of the order or refill that the panel sent next to an error.
     """
 
     def __init__(
@@ -136,9 +137,11 @@ class OutcomeUnknownError(FollowersDataError):
         at: float | None = None,
         sent: bool | None = None,
         http_status: int | None = None,
+        reported_id: Id | None = None,
     ) -> None:
         super().__init__(message)
         self.action = action
+        self.reported_id = reported_id
         self.asked: dict[str, str] = dict(asked or {})
         self.at = at
         self.sent = sent
@@ -161,9 +164,10 @@ _HOW_TO_LOOK = {
 
 
 class PanelError(FollowersDataError):
-    """The panel said no. ``message`` has its own words, ``http_status`` and ``action`` where they came from.
+    """The panel rejected the request. ``message`` is its own text, ``http_status`` and ``action`` where it came from.
 
-    The class itself stands for words that no subclass knows.
+    ``is_recognized`` is ``False`` if neither the text nor a code is known, so
+    that nothing but the panel's word says that it did nothing.
     """
 
     advice: ClassVar[str] = "The words are the panel's own; ask its support if they do not help."
@@ -174,10 +178,12 @@ class PanelError(FollowersDataError):
         *,
         http_status: int | None = None,
         action: str | None = None,
+        is_recognized: bool = True,
     ) -> None:
         super().__init__(message)
         self.http_status = http_status
         self.action = action
+        self.is_recognized = is_recognized
 
     def __str__(self) -> str:
         """Say what was asked, the panel's words, and what to do next."""

@@ -27,12 +27,14 @@ from ..models import (
     Refused,
     Service,
 )
+from .acceptance import is_accepted, is_confirmation, is_failure, is_id, is_missing, is_refusal
 from .columns import build_oks
 from .converter import UnreadableError, structure_plain_services, structure_plain_statuses, structure_row
 from .envelope import extract_payload, make_rejection, unreadable_response
-from .error_shapes import find_row_error
+from .error_shapes import ORDER_NAMES, REFILL_NAMES, find_known_message, find_row_error
+from .json_values import Conflict
 from .row_matching import RowShape, UnmatchableError, match_rows
-from .scalars import is_id, normalize_word, parse_bool, parse_text
+from .scalars import normalize_word, parse_text
 
 if TYPE_CHECKING:
     from .error_phrases import ErrorPhrases
@@ -70,25 +72,25 @@ def decode_balance(request: Request, response: Response, phrases: ErrorPhrases) 
 
 def decode_order_statuses(request: Request, response: Response, phrases: ErrorPhrases) -> OutcomesByText[OrderStatus]:
     """Decode the status of each order (panel-api §5.3)."""
-    payload = extract_payload(request, response, phrases)
+    payload = extract_payload(request, response, phrases, _STATUS_ROWS.shape)
     return _decode_rows(request, phrases, payload, _STATUS_ROWS, _parse_order_status, structure_plain_statuses)
 
 
 def decode_refills(request: Request, response: Response, phrases: ErrorPhrases) -> OutcomesByText[Refill]:
     """Decode the refill of each order (panel-api §6.2)."""
-    payload = extract_payload(request, response, phrases)
+    payload = extract_payload(request, response, phrases, _REFILL_ROWS.shape)
     return _decode_rows(request, phrases, payload, _REFILL_ROWS, _parse_refill)
 
 
 def decode_refill_statuses(request: Request, response: Response, phrases: ErrorPhrases) -> OutcomesByText[RefillStatus]:
     """Decode the status of each refill (panel-api §7.2)."""
-    payload = extract_payload(request, response, phrases)
+    payload = extract_payload(request, response, phrases, _REFILL_STATUS_ROWS.shape)
     return _decode_rows(request, phrases, payload, _REFILL_STATUS_ROWS, _parse_refill_status)
 
 
 def decode_cancellations(request: Request, response: Response, phrases: ErrorPhrases) -> OutcomesByText[Cancellation]:
     """Decode the cancellation of each order (panel-api §8.2)."""
-    payload = extract_payload(request, response, phrases)
+    payload = extract_payload(request, response, phrases, _CANCEL_ROWS.shape)
     layout = _CANCEL_ROWS
     if isinstance(payload, dict) and isinstance(accepted := payload.get("canceled"), list):
         payload = [{"order": id_, "cancel": True} for id_ in accepted]
@@ -112,16 +114,23 @@ class _Layout:
     can_be_empty: bool = False
 
 
+_ORDER_ID = ("order", "order_id", "orderId")
+
 _STATUS_ROWS = _Layout(
-    shape=RowShape(key="order", flat=frozenset({"status", "charge", "remains", "start_count", "start_counter"}))
+    shape=RowShape(names=_ORDER_ID, flat=frozenset({"status", "charge", "remains", "start_count", "start_counter"}))
 )
 _REFILL_ROWS = _Layout(
-    shape=RowShape(key="order", spare_key="refill", flat=frozenset({"refill", "status", "success"})),
+    shape=RowShape(
+        names=_ORDER_ID,
+        # One family of panels returns the order's id as the refill's.
+        spare_names=(("refill", "status"), ("id", "")),
+        flat=frozenset({"refill", "status", "success"}),
+    ),
     nested=("refill", "status"),
 )
-_REFILL_STATUS_ROWS = _Layout(shape=RowShape(key="refill", flat=frozenset({"status"})))
+_REFILL_STATUS_ROWS = _Layout(shape=RowShape(names=("refill", "refill_id", "refillId"), flat=frozenset({"status"})))
 _CANCEL_ROWS = _Layout(
-    shape=RowShape(key="order", flat=frozenset({"cancel", "status", "success"})), nested=("cancel", "status")
+    shape=RowShape(names=_ORDER_ID, flat=frozenset({"cancel", "status", "success"})), nested=("cancel", "status")
 )
 _ACCEPTED_CANCELLATIONS = evolve(_CANCEL_ROWS, nested=("status",), can_be_empty=True)
 
@@ -140,14 +149,16 @@ def _decode_rows(
     """
     if not payload and request.is_write and not layout.can_be_empty:
         raise unreadable_response(request, "the answer is empty")
-    try:
-        rows = match_rows(payload, tuple(request.ids), layout.shape)
-    except UnmatchableError as error:
-        if isinstance(payload, list):
-            raise DecodeError(str(error), action=request.action) from None
-        raise unreadable_response(request, str(error)) from None
     ids = request.ids
-    plain = parse_plain(rows)
+    rows: Mapping[str, object] = {}
+    plain: Mapping[str, T] = {}
+    if isinstance(payload, dict) and payload.keys() == ids.keys():
+        rows, plain = payload, parse_plain(payload)
+    # Plain rows name no id, so they belong to their keys, unless another row names the same id.
+    if len(plain) < len(ids):
+        matched = _match_rows(request, payload, layout)
+        plain = {id_: plain[id_] for id_ in plain if matched.get(id_) is rows[id_]} if plain else parse_plain(matched)
+        rows = matched
     outcomes: dict[str, Outcome[T]] = dict(
         zip(plain, build_oks(map(ids.__getitem__, plain), plain.values()), strict=True)
     )
@@ -157,47 +168,63 @@ def _decode_rows(
     return outcomes
 
 
+def _match_rows(request: Request, payload: object, layout: _Layout) -> Mapping[str, object]:
+    try:
+        return match_rows(payload, request.ids, layout.shape)
+    except UnmatchableError as error:
+        if isinstance(payload, list):
+            raise DecodeError(str(error), action=request.action) from None
+        raise unreadable_response(request, str(error)) from None
+
+
 def _decode_row(
     request: Request, phrases: ErrorPhrases, id_: Id, row: object, layout: _Layout, parse: RowParser[T]
 ) -> Outcome[T]:
-    rejected = _find_rejection(row, phrases, layout.nested)
-    if rejected is not None:
-        part, messages = rejected
-        error = make_rejection(request, phrases, part, messages)
+    messages = _find_row_rejection(request, row, phrases, layout.nested)
+    if messages is not None:
+        error = make_rejection(request, phrases, row, messages)
         return Refused(id_, error) if isinstance(error, PanelError) else Failed(id_, error)
     try:
         return Ok(id_, parse(row))
     except SilentRejectionError as error:
         return Refused(id_, PanelError(str(error), http_status=200, action=request.action))
+    except NotAcceptedError as error:
+        return Failed(id_, unreadable_response(request, str(error), payload=row))
     except UnreadableError as error:
         return Failed(id_, DecodeError("the row cannot be read", action=request.action, problems=error.problems))
 
 
-def _find_rejection(row: object, phrases: ErrorPhrases, nested: Sequence[str]) -> tuple[object, list[str]] | None:
-    """Return the part of a row that is a rejection, with its messages: the row, or one of its main fields."""
+def _find_row_rejection(
+    request: Request, row: object, phrases: ErrorPhrases, nested: Sequence[str]
+) -> list[str] | None:
+    """Return the messages of a row that is a rejection, or has one in a main field, or ``None``."""
     messages = find_row_error(row, phrases)
-    if messages is not None:
-        return row, messages
-    if not isinstance(row, dict):
-        return None
+    if messages is not None or not isinstance(row, dict):
+        return messages
     for name in nested:
         inner = row.get(name)
         # A status is free text, which can look like a rejection. An error under it is an object.
         messages = None if name == "status" and isinstance(inner, str) else find_row_error(inner, phrases)
+        if messages is None and request.is_write:
+            messages = find_known_message(inner, phrases)
         if messages is not None:
-            return inner, messages
-    return None
+            return messages
+    return find_known_message(row, phrases) if request.is_write else None
 
 
 class SilentRejectionError(ValueError):
     """A row is a rejection without a message."""
 
 
+class NotAcceptedError(UnreadableError):
+    """A row belongs to an id, but nothing in it says that the panel has accepted the request."""
+
+
 def _parse_or_raise(request: Request, row: object, parse: RowParser[T]) -> T:
     try:
         return parse(row)
     except UnreadableError as error:
-        raise unreadable_response(request, "the answer cannot be read", error.problems) from None
+        raise unreadable_response(request, "the answer cannot be read", error.problems, payload=row) from None
 
 
 def _unwrap_single(payload: object) -> object:
@@ -206,6 +233,8 @@ def _unwrap_single(payload: object) -> object:
 
 
 def _check_object(row: object) -> Mapping[str, object]:
+    if isinstance(row, Conflict):
+        raise UnreadableError(("two rows for this id differ",))
     if not isinstance(row, dict):
         raise UnreadableError(("an object was expected",))
     return row
@@ -225,21 +254,31 @@ def _parse_balance(row: object) -> Balance:
 
 def _parse_placed_order(row: object) -> PlacedOrder:
     fields = _check_object(row)
+    _check_confirmed(fields)
     if isinstance(inner := fields.get("order"), dict):
         fields = inner
-    for name in ("order", "order_id", "orderId", "id"):
+        _check_confirmed(fields)
+    for name in ORDER_NAMES:
         value = fields.get(name)
         if is_id(value):
             rest = {key: value for key, value in fields.items() if key != name}
             return structure_row({**rest, "order": value}, PlacedOrder)
-        if not _is_missing(value):
+        if not is_missing(value):
             break
-    raise UnreadableError(("the answer has no order id",))
+    raise NotAcceptedError(("the answer has no order id",))
 
 
-def _is_missing(value: object) -> bool:
-    """Return whether a panel gives no id with this value (``False`` equals 0)."""
-    return value is None or value == 0 or (isinstance(value, str) and value.strip() in {"", "0"})
+def _check_confirmed(fields: Mapping[str, object], is_confirming: Callable[[object], bool] = is_confirmation) -> None:
+    """Check that the status and the flag of success, if any, do not contradict what else the panel says."""
+    status, success = fields.get("status"), fields.get("success")
+    if not (status in _CONFIRMING_STATUSES or is_confirming(status)):
+        raise NotAcceptedError((f"the status is {status!r}",))
+    if success is not None and (is_failure(success) or is_refusal(success)):
+        raise NotAcceptedError((f"success is {success!r}",))
+
+
+_CONFIRMING_STATUSES = (None, "", 100, 200, 201, "100", "200", "201")
+"""No status, or a code of success; words have a list of their own."""
 
 
 def _parse_order_status(row: object) -> OrderStatus:
@@ -265,26 +304,35 @@ def _require_status(fields: Mapping[str, object]) -> Mapping[str, object]:
 
 def _parse_refill(row: object) -> Refill:
     fields = row if isinstance(row, dict) else {"refill": row}
-    refill = fields.get("refill")
-    if is_id(refill):
-        return structure_row(fields, Refill)
-    if refill is True or (_is_missing(refill) and _is_success(fields)):
+    _check_confirmed(fields)
+    for name in REFILL_NAMES:
+        value = fields.get(name)
+        if is_id(value):
+            rest = {key: value for key, value in fields.items() if key != name}
+            return structure_row({**rest, "refill": value}, Refill)
+        if not is_missing(value) and value is not True:
+            raise NotAcceptedError((f"{value!r} is not the id of a refill",))
+    if fields.get("refill") is True or _is_success(fields):
         return Refill(extra=dict(fields))
     raise UnreadableError(("the row has no refill id",))
 
 
 def _parse_cancellation(row: object) -> Cancellation:
     fields = row if isinstance(row, dict) else {"cancel": row}
-    if "cancel" not in fields and not _is_success(fields):
-        raise UnreadableError(("the row does not say whether the cancellation was accepted",))
-    if "cancel" in fields and (fields["cancel"] is None or parse_bool(fields["cancel"]) is False):
+    if "cancel" not in fields:
+        if not _is_success(fields):
+            raise UnreadableError(("the row does not say whether the cancellation was accepted",))
+    elif is_refusal(fields["cancel"]):
         raise SilentRejectionError
+    elif not is_accepted(fields["cancel"]):
+        raise NotAcceptedError((f"{fields['cancel']!r} does not say that the cancellation was accepted",))
+    _check_confirmed(fields, is_accepted)
     return Cancellation(extra={name: value for name, value in fields.items() if name != "cancel"})
 
 
 def _is_success(fields: Mapping[str, object]) -> bool:
-    word = fields.get("status")
+    """Return whether a row without an id or a flag reports success in another field."""
+    word, success = fields.get("status"), fields.get("success")
     if isinstance(word, str) and normalize_word(word) in {"success", "ok", "successful"}:
         return True
-    success = fields.get("success")
-    return bool(success) and parse_bool(success) is not False
+    return bool(success) and not is_failure(success) and not is_refusal(success)

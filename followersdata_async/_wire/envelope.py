@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -19,29 +16,39 @@ from ..errors import (
     RequestTimeoutError,
     TemporaryPanelError,
 )
-from .error_shapes import collect_codes, find_error, find_rejection, has_order_id
+from .acceptance import is_id
+from .error_shapes import collect_codes, find_acceptance, find_error, find_rejection
+from .json_values import parse_json
 from .retry_after import parse_retry_after
+from .row_matching import has_rows
+from .scalars import parse_id
 
 if TYPE_CHECKING:
     from ..errors import TransportError
-    from .error_phrases import ErrorPhrases
+    from .error_phrases import ErrorPhrases, Meaning
     from .messages import Request, Response
+    from .row_matching import RowShape
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
 
 
-def extract_payload(request: Request, response: Response, phrases: ErrorPhrases) -> object:
+def extract_payload(
+    request: Request, response: Response, phrases: ErrorPhrases, shape: RowShape | None = None
+) -> object:
     """Return the JSON value of a response, without its ``data`` envelope.
+
+    With the ``shape`` of a batch's rows, an error next to rows for the requested
+    ids does not stand for all of them.
 
     Raises:
         PanelError: the response as a whole is a rejection.
         PanelUnavailableError: a read: the response is not JSON, or a server error.
-        OutcomeUnknownError: a write: the same.
+        OutcomeUnknownError: a write: the same, or it is a rejection and an acceptance.
     """
     try:
-        payload = _parse_json(_decode_text(response.body))
+        payload = whole = parse_json(_decode_text(response.body))
     except ValueError:
         raise _non_json_error(request, response) from None
     if payload is None and response.status != _TOO_MANY_REQUESTS:
@@ -50,9 +57,11 @@ def extract_payload(request: Request, response: Response, phrases: ErrorPhrases)
     if messages is None:
         payload = _unwrap_data(payload)
         messages = find_error(payload)
-    if messages is not None:
-        raise make_rejection(request, phrases, payload, messages, response=response)
-    return payload
+    if messages is None:
+        return payload
+    if shape is not None and response.status < _SERVER_ERROR and has_rows(payload, request.ids, shape):
+        return payload
+    raise make_rejection(request, phrases, whole, messages, response=response)
 
 
 def no_usable_response(
@@ -62,6 +71,7 @@ def no_usable_response(
     response: Response | None = None,
     sent: bool | None = True,
     is_timeout: bool = False,
+    reported_id: object = None,
 ) -> TransportError | OutcomeUnknownError:
     """Return the error for a request that got no usable response. All such errors are made here.
 
@@ -75,7 +85,8 @@ def no_usable_response(
         return NotSentError(message, action=action)
     if request.is_write:
         fields = dict(request.fields)
-        return OutcomeUnknownError(reason, action=action, asked=fields, sent=sent, http_status=status)
+        id_ = parse_id(reported_id) if is_id(reported_id) else None
+        return OutcomeUnknownError(reason, action=action, asked=fields, sent=sent, http_status=status, reported_id=id_)
     message = f"{action}: {reason}; try again later"
     if is_timeout:
         return RequestTimeoutError(message, action=action)
@@ -84,11 +95,12 @@ def no_usable_response(
 
 
 def unreadable_response(
-    request: Request, reason: str, problems: tuple[str, ...] = ()
+    request: Request, reason: str, problems: tuple[str, ...] = (), *, payload: object = None
 ) -> DecodeError | TransportError | OutcomeUnknownError:
     """Return the error for JSON that is neither a rejection nor the expected value."""
     if request.is_write:
-        return no_usable_response(request, reason)
+        details = f"{reason}: {'; '.join(problems)}" if problems else reason
+        return no_usable_response(request, details, reported_id=find_acceptance(request.action, payload))
     return DecodeError(reason, action=request.action, problems=problems)
 
 
@@ -97,19 +109,33 @@ def make_rejection(
 ) -> FollowersDataError:
     """Return the error for a rejection's messages: of a whole response, or of one row in it."""
     status = response.status if response else 200
-    if request.action == "add" and has_order_id(row):
-        reason = f"the panel answered an order's id and an error: {messages[:1]}"
-        return no_usable_response(request, reason, response=response)
-    class_, message = phrases.classify(messages, collect_codes(row), status)
+    meaning, message = phrases.classify(messages, collect_codes(row), status)
+    if request.is_write and (reason := _find_doubt(request, row, meaning, message, status)):
+        reported_id = find_acceptance(request.action, row)
+        return no_usable_response(request, reason, response=response, reported_id=reported_id)
+    class_ = meaning.error_class if meaning else None
     if status == _TOO_MANY_REQUESTS:
         class_ = RateLimitedError
-    if status >= _SERVER_ERROR and class_ in {None, TemporaryPanelError}:
+    if status >= _SERVER_ERROR and (class_ in {None, TemporaryPanelError} or (meaning and meaning.is_fault)):
         return no_usable_response(request, f'the panel answered "{message}" with HTTP {status}', response=response)
-    if class_ is None and not message and request.is_write:
-        return no_usable_response(request, "the panel answered an error without a text", response=response)
     if class_ is RateLimitedError:
         return _rate_limit_error(request, message, status, response)
-    return (class_ or PanelError)(message, http_status=status, action=request.action)
+    if class_ is None:
+        return PanelError(message, http_status=status, action=request.action, is_recognized=False)
+    return class_(message, http_status=status, action=request.action)
+
+
+def _find_doubt(request: Request, row: object, meaning: Meaning | None, message: str, status: int) -> str:
+    """Return why the rejection of a write does not prove that nothing was done, or an empty string."""
+    accepted = find_acceptance(request.action, row)
+    if accepted is not None:
+        what = "an acceptance" if accepted is True else f"the id {accepted}"
+        return f"the panel answered with {what} and an error" + (f': "{message}"' if message else "")
+    if status == _TOO_MANY_REQUESTS:
+        return ""
+    if meaning is None:
+        return "" if message else "the panel answered an error without a text"
+    return f'the panel reports a fault of its own: "{message}"' if meaning.is_fault else ""
 
 
 def _rate_limit_error(request: Request, message: str, status: int, response: Response | None) -> RateLimitedError:
@@ -122,52 +148,6 @@ def _rate_limit_error(request: Request, message: str, status: int, response: Res
 
 def _decode_text(body: bytes) -> str:
     return body.decode("utf-8", errors="replace").lstrip("\ufeff \t\r\n")
-
-
-def _parse_json(text: str) -> object:
-    """Parse JSON, also behind PHP notices; raise ``ValueError`` if there is none."""
-    try:
-        return _loads(text)
-    except ValueError:
-        rest = _PHP_NOTICES.sub("", text, count=1)
-        if rest == text:
-            raise
-        return _loads(rest)
-
-
-def _loads(text: str) -> object:
-    try:
-        return _DECODER.decode(text)
-    except RecursionError:
-        msg = "nested too deep"
-        raise ValueError(msg) from None
-
-
-def _parse_decimal(text: str) -> Decimal:
-    try:
-        number = Decimal(text)
-    except InvalidOperation:
-        return _reject_constant(text)
-    return number if abs(number.adjusted()) <= _LARGEST_EXPONENT else _reject_constant(text)
-
-
-_LARGEST_EXPONENT = 10_000
-"""Beyond it a few bytes would be megabytes when they are written out; no panel counts that far."""
-
-
-def _reject_constant(constant: str) -> Decimal:
-    msg = f"{constant[:20]} is no number that JSON knows"
-    raise ValueError(msg)
-
-
-_DECODER = json.JSONDecoder(parse_float=_parse_decimal, parse_constant=_reject_constant)
-
-
-_PHP_NOTICES = re.compile(
-    r"\A(?:\s*(?:<br\s*/?>\s*)?(?:<b>)?(?:PHP )?(?:Notice|Warning|Deprecated|Strict Standards|Fatal error)(?:</b>)?:"
-    r".*? on line (?:<b>)?\d+(?:</b>)?(?:\s*<br\s*/?>)?\s*)+",
-    re.DOTALL,
-)
 
 
 def _non_json_error(request: Request, response: Response) -> FollowersDataError:

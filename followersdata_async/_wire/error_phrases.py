@@ -1,9 +1,14 @@
-"""The phrases with which panels reject requests, and the error class of each (panel-api §10.3).
+"""The phrases with which panels reject requests, and what each of them means (panel-api §10.3).
 
 Panels share no codes: the same rejection is a sentence, a key like
 ``neworder.error.not_enough_funds`` or a number, in several languages. Messages
-are compared without case, accents, punctuation and ``_``. The first class in
+are compared without case, accents, punctuation and ``_``. The first meaning in
 the table with a matching phrase decides, so its order matters.
+
+Faults are phrases of a panel that has failed itself: an exception, a database or
+a supplier that did not respond. Several panels charge the account first and
+then report such a fault with HTTP 200, so it does not prove that a write was
+not carried out.
 """
 
 from __future__ import annotations
@@ -31,7 +36,38 @@ from ..errors import (
     TemporaryPanelError,
 )
 
-_TABLE: tuple[tuple[type[PanelError], tuple[str, ...]], ...] = (
+
+@final
+@frozen
+class Meaning:
+    """What a message means: an error class, and whether the panel reports a fault of its own."""
+
+    error_class: type[PanelError]
+    is_fault: bool = False
+
+
+_TABLE: tuple[tuple[Meaning | type[PanelError], tuple[str, ...]], ...] = (
+    (
+        Meaning(TemporaryPanelError, is_fault=True),
+        (
+            r"(data ?base|sql\w*|query|syntax|fatal|parse|runtime|type) (error|exception)",
+            r"sqlstate|deadlock|duplicate (key|entry)",
+            r"\w*exceptions?|traceback|stack trace|segmentation fault|out of memory",
+            r"undefined (variable|index|offset|property|method|function|array key)|cannot read propert\w+|null pointer",
+            r"call to (a member function|undefined)|allowed memory size|maximum execution time",
+            r"(failed|unable|could not|cannot) (to )?(parse|decode|read|connect|reach|fetch)",
+            r"(empty|invalid|no|bad|unexpected) (reply|response|answer) (from|by)|unexpected (token|end of)",
+            r"timed out|time ?out|curl|could not resolve|connection (failed|refused|reset|error|closed|lost)",
+            r"(bad|error) gateway|gateway (error|time ?out)|internal (server )?error|error 5\d\d",
+            r"(system|server|network|api connection|provider|upstream|supplier) (error|failure|connection failed)",
+            r"(sistem|sunucu|veri ?tabani|baglanti|saglayici) hatasi|dahili hata|zaman asimi",
+            r"erro (interno|(no|do) servidor|do sistema|no banco|de (conexao|banco))",
+            r"tempo (limite )?(esgotado|excedido)",
+            r"(внутренняя|системная|серверная) ошибка|ошибка (сервера|системы|базы|соединения|подключения|провайдера)",
+            r"превышено время|время ожидания",
+            r"loi (he thong|may chu|noi bo|co so du lieu|ket noi|mang)|het thoi gian|qua thoi gian",
+        ),
+    ),
     (
         RateLimitedError,
         (
@@ -63,13 +99,11 @@ _TABLE: tuple[tuple[type[PanelError], tuple[str, ...]], ...] = (
         TemporaryPanelError,
         (
             r"maintenance",
-            r"temporarily",
-            r"try (again )?later",
-            r"server error",
-            r"bakim(da|dayiz)?|(daha )?sonra (tekrar|yeniden) dene\w*|gecici olarak",
-            r"manutencao|tente (novamente )?mais tarde|temporariamente",
-            r"техническ\w+ работ\w*|на обслуживании|(попробуите|повторите) (попытку )?позже|временно",
-            r"bao tri|thu lai sau|tam thoi",
+            r"temporarily (disabled|closed|suspended|stopped|paused|off(line)?)",
+            r"bakim(da|dayiz)?|gecici olarak (kapali|durduruldu|devre disi)",
+            r"manutencao|temporariamente (desativad[oa]|suspens[oa]|fechad[oa])",
+            r"техническ\w+ работ\w*|на обслуживании|временно (отключ|приостановл|закрыт)\w*",
+            r"bao tri|tam (ngung|dung|khoa)",
         ),
     ),
     (
@@ -175,18 +209,44 @@ _TABLE: tuple[tuple[type[PanelError], tuple[str, ...]], ...] = (
             r"khong ho tro|khong the huy",
         ),
     ),
+    (
+        Meaning(TemporaryPanelError, is_fault=True),
+        (
+            r"temporarily",
+            r"try (again )?later|please try again",
+            r"(daha )?sonra (tekrar|yeniden) dene\w*|(tekrar|yeniden) deneyin\w*|gecici olarak",
+            r"tente (novamente )?mais tarde|tente novamente|temporariamente",
+            r"(попробуите|повторите) (попытку |еще раз )?(позже|позднее|снова)?|временно",
+            r"thu lai( sau)?|tam thoi",
+        ),
+    ),
+    (
+        Meaning(PanelError, is_fault=True),
+        (
+            r"(unknown|unexpected|unhandled|general) error|something went wrong|whoops|oops",
+            r"error (has )?(occurred|while|during|processing)",
+            r"(bir|bilinmeyen|beklenmeyen|beklenmedik) hata|(bir )?seyler (ters|yanlis) gitti",
+            r"(ocorreu|houve) um (erro|problema)|erro (inesperado|desconhecido)|algo deu errado",
+            r"(произошла|возникла|неизвестная|непредвиденная) ошибка|что то пошло не так",
+            r"(da )?(xay ra|co) loi|loi khong (xac dinh|mong muon)|co gi do khong on",
+        ),
+    ),
 )
 """Phrases as patterns, whole words only, over texts without case, accents and punctuation.
 
 English and PerfectPanel's keys, then Turkish, Portuguese, Russian (whose й
-counts as an accented и) and Vietnamese.
+counts as an accented и) and Vietnamese. The first faults are certain whatever
+else the message says; the last ones are vague, so definite phrases go before.
 """
 
 
 @cache
-def _compile_patterns() -> Sequence[tuple[type[PanelError], re.Pattern[str]]]:
+def _compile_patterns() -> Sequence[tuple[Meaning, re.Pattern[str]]]:
     """Compile the table at the first rejection: it takes longer than importing this module."""
-    return [(class_, re.compile(rf"\b(?:{'|'.join(phrases)})\b")) for class_, phrases in _TABLE]
+    return [
+        (meaning if isinstance(meaning, Meaning) else Meaning(meaning), re.compile(rf"\b(?:{'|'.join(phrases)})\b"))
+        for meaning, phrases in _TABLE
+    ]
 
 
 _CODES: Mapping[str, type[PanelError]] = {
@@ -216,34 +276,41 @@ class ErrorPhrases:
 
     own: Mapping[str, type[PanelError]] = field(factory=dict, hash=False)
 
-    def classify_message(self, message: str) -> type[PanelError] | None:
-        """Return the class that a message stands for, or ``None``."""
+    def find_meaning(self, message: str) -> Meaning | None:
+        """Return what a message means, or ``None`` if none of its phrases is known."""
         normalized = normalize_text(message)
         for phrase, class_ in self.own.items():
             if normalize_text(phrase) in normalized:
-                return class_
-        for class_, pattern in _compile_patterns():
+                return Meaning(class_)
+        for meaning, pattern in _compile_patterns():
             if pattern.search(normalized):
-                return class_
+                return meaning
         return None
 
-    def classify(
-        self, messages: Iterable[str], codes: Iterable[str], status: int
-    ) -> tuple[type[PanelError] | None, str]:
-        """Return the class of a rejection and the message that decides it.
+    def classify(self, messages: Iterable[str], codes: Iterable[str], status: int) -> tuple[Meaning | None, str]:
+        """Return what a rejection means, and the message that decides it.
 
-        Messages count before codes, codes before the HTTP status. The class is
-        ``None`` if none of them is known; then the message is the first one.
+        Messages count before codes, codes before the HTTP status. The meaning
+        is ``None`` if none of them is known; then the message is the first one.
+        With HTTP 4xx the panel has checked the request, so faults do not count.
         """
         filled = [message for message in messages if message.strip()]
+        is_checked = _CLIENT_ERROR <= status < _SERVER_ERROR
         for message in filled:
-            if class_ := self.classify_message(message):
-                return class_, message
+            if (meaning := self.find_meaning(message)) is not None:
+                if not is_checked or not meaning.is_fault:
+                    return meaning, message
+                if meaning.error_class is not PanelError:
+                    return Meaning(meaning.error_class), message
         first = filled[0] if filled else ""
         for code in codes:
             if class_ := _CODES.get(code):
-                return class_, first or code
-        return _BY_STATUS.get(status), first
+                return Meaning(class_), first or code
+        by_status = _BY_STATUS.get(status)
+        return Meaning(by_status) if by_status else None, first
+
+
+_CLIENT_ERROR, _SERVER_ERROR = 400, 500
 
 
 def normalize_text(text: str) -> str:

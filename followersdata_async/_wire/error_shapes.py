@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .scalars import can_be_error_word, is_id, normalize_word, parse_bool, parse_int, parse_text
+from .acceptance import is_accepted, is_failure, is_id
+from .scalars import can_be_error_word, parse_bool, parse_int, parse_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from .error_phrases import ErrorPhrases
     from .messages import Request, Response
@@ -16,26 +17,36 @@ if TYPE_CHECKING:
 def find_row_error(row: object, phrases: ErrorPhrases) -> list[str] | None:
     """Return the messages of a rejected row, or ``None``. It has an error shape, or is a string with a known phrase."""
     if isinstance(row, str):
-        return [row] if phrases.classify_message(row) else None
+        return [row] if phrases.find_meaning(row) else None
     return find_error(row)
 
 
-def has_order_id(row: object) -> bool:
-    """Return whether an error has an order's id beside it: then one of the two is wrong."""
-    return isinstance(row, dict) and any(is_id(row.get(name)) for name in ("order", "order_id", "orderId"))
+def find_known_message(row: object, phrases: ErrorPhrases) -> list[str] | None:
+    """Return the messages of an object that has no error shape, if one of them is a known phrase."""
+    messages = _collect_messages(row)
+    success = row.get("success") if isinstance(row, dict) else None
+    if isinstance(success, str):
+        messages.append(success)
+    return messages if any(phrases.find_meaning(message) for message in messages) else None
 
 
-_CLIENT_ERROR, _SERVER_ERROR = 400, 500
+ORDER_NAMES = ("order", "order_id", "orderId", "id")
+"""Fields in which the response to an order can have the order's id."""
+REFILL_NAMES = ("refill", "refill_id", "refillId")
+"""Fields in which the response to a refill can have the refill's id."""
 
 
 def find_rejection(request: Request, response: Response, payload: object) -> list[str] | None:
     """Return the messages of a response that is a rejection as a whole, or ``None``."""
-    if isinstance(payload, list) and len(payload) == 1 and _is_bare_error(payload[0]):
-        return find_error(payload[0])
-    texts = find_error(payload)
-    if texts is None and response.status >= _CLIENT_ERROR and not _has_rows(request, response, payload):
+    if isinstance(payload, list) and len(payload) == 1 and (not request.ids or _is_bare_error(payload[0])):
+        payload = payload[0]
+    messages = find_error(payload)
+    if messages is None and response.status >= _CLIENT_ERROR:
         return _collect_messages(payload)
-    return texts
+    return messages
+
+
+_CLIENT_ERROR = 400
 
 
 def _is_bare_error(row: object) -> bool:
@@ -43,17 +54,39 @@ def _is_bare_error(row: object) -> bool:
     return isinstance(row, dict) and not {"order", "refill", "cancel", "id"} & row.keys()
 
 
-def _has_rows(request: Request, response: Response, payload: object) -> bool:
-    """Return whether a response with HTTP 4xx has rows for the requested ids."""
-    if response.status >= _SERVER_ERROR:
-        return False
-    if isinstance(payload, list):
-        return bool(payload) and all(isinstance(row, dict) for row in payload)
-    return isinstance(payload, dict) and not payload.keys().isdisjoint(_collect_sent_values(request))
+def find_acceptance(action: str, value: object, depth: int = 0) -> object:
+    """Return what says, anywhere in the response to a write, that it was accepted: an id, ``True``, or ``None``.
+
+    Next to an error it makes the outcome unknown: one of the two is wrong.
+    """
+    if isinstance(value, dict):
+        names = _ACCEPTED_FIELDS.get(action, ())
+        found: object = next((value[name] for name in names if _is_acceptance(action, value.get(name))), None)
+        if found is None and depth < _MAX_DEPTH:
+            inner = (part for name, part in value.items() if name not in _FOREIGN_OBJECTS)
+            found = _find_first(action, inner, depth)
+        return found
+    return _find_first(action, value, depth) if isinstance(value, list) and depth < _MAX_DEPTH else None
 
 
-def _collect_sent_values(request: Request) -> set[str]:
-    return {value for _, joined in request.fields for value in joined.split(",")}
+def _find_first(action: str, values: Iterable[object], depth: int) -> object:
+    found = (find_acceptance(action, value, depth + 1) for value in values)
+    return next((value for value in found if value is not None), None)
+
+
+def _is_acceptance(action: str, value: object) -> bool:
+    if action == "cancel":
+        return is_accepted(value)
+    return value is True or is_id(value)
+
+
+_ACCEPTED_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "add": ORDER_NAMES,
+    "refill": REFILL_NAMES,
+    "cancel": ("cancel", "canceled", "cancelled"),
+}
+_FOREIGN_OBJECTS = frozenset({"service", "user", "account"})
+"""Objects whose ``id`` is not the id of an order."""
 
 
 def find_error(row: object) -> list[str] | None:
@@ -94,11 +127,9 @@ def _can_be_error(status: object) -> bool:
 
 def _is_failed_request(row: Mapping[str, object]) -> bool:
     """Return whether ``status`` reports an error of the request: an order's own state has numbers beside it."""
-    word = row.get("status")
     return (
-        isinstance(word, str)
-        and normalize_word(word) in {"error", "fail", "failed"}
-        and not row.keys().isdisjoint({"message", "msg", "error"})
+        is_failure(row.get("status"))
+        and not row.keys().isdisjoint({"message", "msg", "error", "data"})
         and row.keys().isdisjoint({"charge", "remains", "start_count", "start_counter"})
     )
 
@@ -115,7 +146,16 @@ def _collect_messages(row: object) -> list[str]:
     """Return all strings that could explain an error, the most specific first."""
     if not isinstance(row, dict):
         return []
-    return [text for name in ("error", "errors", "message", "msg", "detail") for text in _flatten(row.get(name))]
+    texts = [text for name in _MESSAGE_FIELDS for text in _flatten(row.get(name))]
+    data = row.get("data")
+    return (
+        texts + [text for name in _MESSAGE_FIELDS for text in _flatten(data.get(name))]
+        if isinstance(data, dict)
+        else texts
+    )
+
+
+_MESSAGE_FIELDS = ("error", "errors", "message", "msg", "detail")
 
 
 def _flatten(value: object, depth: int = 0) -> list[str]:

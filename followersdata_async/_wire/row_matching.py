@@ -1,21 +1,23 @@
 """Which row of a batch response belongs to which requested id (panel-api §5.3, §10.2).
 
-A row is matched by the id that it contains or stands under. A row for an id
-that was not requested is dropped. If no row has an id, the response is rejected
-as a whole, unless the order of the rows proves which row belongs to which id.
+A row belongs to the requested id that it names, wherever it stands. Its key in
+a map, or its position in a list, decides only if it names none. A row for an
+id that was not requested is dropped. If nothing proves which row belongs to
+which id, the response is rejected as a whole.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
-from typing import TYPE_CHECKING, final
+from itertools import chain, pairwise
+from typing import TYPE_CHECKING, TypeAlias, final
 
 from attrs import frozen
 
+from .json_values import Conflict
 from .scalars import parse_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 class UnmatchableError(ValueError):
@@ -27,104 +29,207 @@ class UnmatchableError(ValueError):
 class RowShape:
     """The fields that identify an action's rows.
 
-    ``key`` holds a row's id. ``spare_key`` holds it in lists without ``key``
-    whose rows have a ``status``. A response with one of the ``flat`` fields is
-    itself a single row.
+    ``names`` hold a row's id. ``spare_names`` hold it if no row has one of
+    these, and if they hold requested ids in all rows: elsewhere, they hold
+    something else. Each has a field that must be beside it, or ``""``. A
+    response with one of the ``flat`` fields is itself a row.
     """
 
-    key: str
-    spare_key: str | None = None
+    names: tuple[str, ...]
+    spare_names: tuple[tuple[str, str], ...] = (("id", ""),)
     flat: frozenset[str]
 
 
-def match_rows(payload: object, ids: Sequence[str], shape: RowShape) -> Mapping[str, object]:
+Rows: TypeAlias = "dict[str, object]"
+"""Rows by the id that they belong to. Two different ones for an id are a ``Conflict``."""
+
+
+def match_rows(payload: object, ids: Mapping[str, object], shape: RowShape) -> Rows:
     """Return the rows of a response by id. Ids without a row are missing.
 
     Raises:
         UnmatchableError: it cannot be proven which row belongs to which id.
     """
+    rows = _match(payload, ids, shape)
+    if rows is None and isinstance(payload, dict):
+        rows = _match_wrapped(payload, ids, shape)
+    if rows is None:
+        msg = f"it cannot be told which rows belong to the {len(ids)} ids that were sent"
+        raise UnmatchableError(msg)
+    return rows
+
+
+def has_rows(payload: object, ids: Mapping[str, object], shape: RowShape) -> bool:
+    """Return whether a response has rows of its own for some ids, as opposed to one error for all of them."""
+    if not isinstance(payload, dict):
+        return bool(_match(payload, ids, shape))
+    is_named = len(ids) > 1 and _find_name(payload, ids, shape) is not None
+    return is_named or _holds_rows(payload, ids, shape) or bool(_find_inner(payload, ids, shape))
+
+
+def _match(payload: object, ids: Mapping[str, object], shape: RowShape) -> Rows | None:
+    """Return the rows that stand in the payload itself, or ``None`` if it is something else than rows."""
+    if isinstance(payload, Conflict):
+        return None
     if isinstance(payload, dict):
         return _match_map(payload, ids, shape)
-    if isinstance(payload, list):
-        return _match_list(payload, ids, shape)
-    msg = "the answer is neither an object nor a list"
-    raise UnmatchableError(msg)
+    return _match_list(payload, ids, shape) if isinstance(payload, list) else None
 
 
-def _match_map(payload: Mapping[str, object], ids: Sequence[str], shape: RowShape) -> Mapping[str, object]:
-    if tuple(payload) == ids:
-        return payload
-    if not payload.keys().isdisjoint(ids):
-        return {id_: payload[id_] for id_ in ids if id_ in payload}
-    if not payload.keys().isdisjoint(shape.flat):
-        return _match_flat_row(payload, ids, shape)
-    if all(isinstance(row, dict) for row in payload.values()):
+# --- wrapped rows
+
+
+def _match_wrapped(payload: Mapping[str, object], ids: Mapping[str, object], shape: RowShape) -> Rows | None:
+    """Return the rows in one of the values. A map of rows for other ids has no rows."""
+    inner = _find_inner(payload, ids, shape)
+    if len(inner) == 1:
+        return _match(inner[0], ids, shape)
+    if len(ids) == 1 and not inner and _is_flat(payload, shape):
+        return dict.fromkeys(ids, payload)
+    is_of_others = bool(payload) and all(_is_row(row, shape) for row in payload.values())
+    return {} if is_of_others and "0" not in payload else None
+
+
+def _find_inner(payload: Mapping[str, object], ids: Mapping[str, object], shape: RowShape) -> list[object]:
+    """Return the values that are rows themselves."""
+    return [value for value in payload.values() if _holds_rows(value, ids, shape)]
+
+
+def _holds_rows(value: object, ids: Mapping[str, object], shape: RowShape) -> bool:
+    """Return whether a value has a row that names a requested id, or that stands under one."""
+    if isinstance(value, dict):
+        is_keyed = not value.keys().isdisjoint(ids)
+        return is_keyed or _find_name(value, ids, shape) is not None or _has_names(value.values(), ids, shape)
+    return isinstance(value, list) and _has_names(value, ids, shape)
+
+
+# --- maps
+
+
+def _match_map(payload: dict[str, object], ids: Mapping[str, object], shape: RowShape) -> Rows | None:
+    if not payload:
         return {}
-    msg = "the answer names none of the ids asked"
-    raise UnmatchableError(msg)
+    if payload.keys().isdisjoint(ids) and _is_flat(payload, shape):
+        owner = _find_name(payload, ids, shape)
+        return None if owner is None else {owner: payload}
+    if payload.keys() == ids.keys() and _is_nameless(payload.values(), shape):
+        return payload
+    names = [_find_name(row, ids, shape) for row in payload.values()]
+    has_index_keys = _has_index_keys(payload, ids, names)
+    if has_index_keys and not any(names):
+        rows = [row for row in payload.values() if isinstance(row, dict)]
+        return _match_by_spare_name(rows, ids, shape) or None
+    found: Rows = {}
+    for (key, row), name in zip(payload.items(), names, strict=True):
+        owner = name or ("" if has_index_keys else key)
+        if owner in ids:
+            _add(found, owner, row)
+    return found or None
 
 
-def _match_flat_row(payload: Mapping[str, object], ids: Sequence[str], shape: RowShape) -> Mapping[str, object]:
-    """Match a response that is a single row: to the only requested id, or to the id in the row."""
-    if len(ids) == 1:
-        return {ids[0]: payload}
-    named = _read_id(payload, shape.key)
-    if named in ids:
-        return {named: payload}
-    msg = f"one row without an id came for {len(ids)} ids"
-    raise UnmatchableError(msg)
+def _has_index_keys(payload: Mapping[str, object], ids: Mapping[str, object], names: Iterable[str | None]) -> bool:
+    """Return whether the keys of a map are positions: PHP writes a list with a hole like that.
+
+    It shows in the key 0, and in a row that names a requested id under a key that is none.
+    """
+    return any(key not in ids and (name or key == "0") for key, name in zip(payload, names, strict=True))
 
 
-def _match_list(payload: list[object], ids: Sequence[str], shape: RowShape) -> Mapping[str, object]:
+def _is_flat(payload: Mapping[str, object], shape: RowShape) -> bool:
+    """Return whether a response is itself a single row."""
+    if not payload.keys().isdisjoint(shape.flat):
+        return True
+    return any(name in payload and not isinstance(payload[name], (dict, list)) for name in shape.names)
+
+
+# --- lists
+
+
+def _match_list(payload: list[object], ids: Mapping[str, object], shape: RowShape) -> Rows | None:
     rows = [row for row in payload if isinstance(row, dict)]
-    named = [row for row in rows if shape.key in row]
-    if named:
-        return _match_named_rows(named, shape.key, ids)
-    if shape.spare_key and (named := [row for row in rows if row.keys() >= {shape.spare_key, "status"}]):
-        found = _match_named_rows(named, shape.spare_key, ids)
-        return {id_: _drop_field(row, shape.spare_key) for id_, row in found.items()}
+    if not all(row.keys().isdisjoint(shape.names) for row in rows):
+        found: Rows = {}
+        for row in rows:
+            if (owner := _find_name(row, ids, shape)) is not None:
+                _add(found, owner, row)
+        return found
     if len(rows) != len(payload):
-        msg = "the answer is a list of something else than rows"
-        raise UnmatchableError(msg)
-    return _match_by_position(rows, ids)
+        return None
+    by_spare_name = _match_by_spare_name(rows, ids, shape)
+    return _match_by_position(rows, ids) if by_spare_name is None else by_spare_name or None
 
 
-def _drop_field(row: Mapping[str, object] | None, key: str) -> Mapping[str, object]:
-    """Return the row without the field that held the id."""
-    return {name: value for name, value in (row or {}).items() if name != key}
+def _match_by_spare_name(
+    rows: Sequence[Mapping[str, object]], ids: Mapping[str, object], shape: RowShape
+) -> Rows | None:
+    """Match rows whose id stands in a spare field, and take this field out of them.
+
+    Return ``None`` if no spare field holds a requested id, and no rows if one
+    does in some rows only: then it cannot be told what it holds.
+    """
+    for name, companion in shape.spare_names:
+        marked = [row for row in rows if not companion or companion in row]
+        owners = [owner for row in marked if (owner := _read_id(row.get(name))) in ids]
+        if owners and len(owners) < len(rows):
+            return {}
+        if owners:
+            found: Rows = {}
+            for owner, row in zip(owners, rows, strict=True):
+                _add(found, owner, {field: value for field, value in row.items() if field != name})
+            return found
+    return None
 
 
-def _match_named_rows(
-    rows: Sequence[Mapping[str, object]], key: str, ids: Sequence[str]
-) -> Mapping[str, Mapping[str, object] | None]:
-    wanted = frozenset(ids)
-    found: dict[str, Mapping[str, object] | None] = {}
-    for row in rows:
-        id_ = _read_id(row, key)
-        if id_ in wanted and found.setdefault(id_, row) != row:
-            found[id_] = None  # Two different rows for one id are unreadable.
-    return found
-
-
-def _read_id(row: Mapping[str, object], key: str) -> str:
-    """Return the id in a row, or an empty string, which is not an id."""
-    try:
-        return str(parse_id(row.get(key)))
-    except ValueError:
-        return ""
-
-
-def _match_by_position(rows: Sequence[object], ids: Sequence[str]) -> Mapping[str, object]:
+def _match_by_position(rows: Sequence[object], ids: Mapping[str, object]) -> Rows | None:
     """Match rows without ids: one panel sends them in ascending order, whatever was requested (panel-api §5.3)."""
     if not rows:
         return {}
     if len(rows) != len(ids) or not _is_ascending(ids):
-        msg = f"{len(rows)} rows without ids came for {len(ids)} ids"
-        raise UnmatchableError(msg)
+        return None
     return dict(zip(ids, rows, strict=True))
 
 
-def _is_ascending(ids: Sequence[str]) -> bool:
+def _is_ascending(ids: Mapping[str, object]) -> bool:
     """Return whether the ids were sent in ascending order, which is true of a single one."""
     numbers = [number for id_ in ids if isinstance(number := parse_id(id_), int)]
     return len(ids) == 1 or (len(numbers) == len(ids) and all(low < high for low, high in pairwise(numbers)))
+
+
+# --- one row
+
+
+def _has_names(rows: Iterable[object], ids: Mapping[str, object], shape: RowShape) -> bool:
+    """Return whether one of the rows names a requested id."""
+    return any(_find_name(row, ids, shape) is not None for row in rows)
+
+
+def _is_nameless(rows: Iterable[object], shape: RowShape) -> bool:
+    """Return whether no row has a field for its id: a cheap check, true of most responses."""
+    fields = chain.from_iterable(row for row in rows if isinstance(row, dict))
+    return frozenset(shape.names).isdisjoint(fields)
+
+
+def _find_name(row: object, ids: Mapping[str, object], shape: RowShape) -> str | None:
+    """Return the requested id that a row names, or ``None``."""
+    if not isinstance(row, dict) or row.keys().isdisjoint(shape.names):
+        return None
+    return next((id_ for name in shape.names if (id_ := _read_id(row.get(name))) in ids), None)
+
+
+def _read_id(value: object) -> str:
+    """Return an id as it is sent, or an empty string, which is not an id."""
+    try:
+        return str(parse_id(value))
+    except ValueError:
+        return ""
+
+
+def _add(found: Rows, owner: str, row: object) -> None:
+    """Add a row. A second one that differs makes the id's row a conflict."""
+    if found.setdefault(owner, row) != row:
+        found[owner] = Conflict([found[owner], row])
+
+
+def _is_row(value: object, shape: RowShape) -> bool:
+    """Return whether a value looks like a row of the action, or like an error in place of one."""
+    return isinstance(value, dict) and not value.keys().isdisjoint({*shape.flat, *shape.names, "error", "errors"})

@@ -23,8 +23,8 @@ _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+")
 _NUMBER_INITIALS = frozenset("+-.0123456789")
 """The first characters of numbers: a cheap check, as most strings that are not numbers start differently."""
 
-MAX_DIGITS = 4000
-"""Python does not convert longer strings to ``int``; no panel counts that far."""
+MAX_DIGITS = 100
+"""Longer numbers are no values: no panel counts that far, and ``float`` and databases could not hold them."""
 
 
 _LARGE = 10**18
@@ -37,10 +37,12 @@ def parse_decimal(value: object, _: object = None) -> Decimal | None:
     the decimal sign: ``"1,234.50"`` is 1234.50, ``"1,250"`` is 1250, ``"0,27"`` is 0.27.
     """
     if isinstance(value, str):
-        return Decimal(value) if _PLAIN.fullmatch(value) else _parse_written(value.strip())
-    if isinstance(value, int) and not isinstance(value, bool):
-        return Decimal(value)
-    return value if isinstance(value, Decimal) and value.is_finite() else None
+        number = Decimal(value) if _PLAIN.fullmatch(value) else _parse_written(value.strip())
+    elif isinstance(value, int) and not isinstance(value, bool):
+        number = Decimal(value)
+    else:
+        number = value if isinstance(value, Decimal) and value.is_finite() else None
+    return None if number is None or abs(number.adjusted()) > MAX_DIGITS else number
 
 
 def _parse_written(text: str) -> Decimal | None:
@@ -64,7 +66,7 @@ def parse_int(value: object, _: object = None) -> int | None:
     if type(value) is int and abs(value) < _LARGE:
         return value
     number = parse_decimal(value)
-    if number is None or number.adjusted() > MAX_DIGITS:
+    if number is None:
         return None
     whole = number.to_integral_value()
     return int(whole) if whole == number else None
@@ -75,13 +77,13 @@ def parse_bool(value: object, _: object = None) -> bool | None:
     if isinstance(value, bool):
         return value
     if isinstance(value, (int, Decimal)):
-        return _FLAGS.get(str(value))
+        return FLAGS.get(str(value))
     if isinstance(value, str):
-        return _FLAGS.get(value.strip().casefold())
+        return FLAGS.get(value.strip().casefold())
     return None
 
 
-_FLAGS = {
+FLAGS = {
     "1": True, "true": True, "yes": True,
     "0": False, "2": False, "false": False, "no": False, "": False,
 }  # fmt: skip
@@ -107,18 +109,6 @@ def parse_id(value: object) -> Id:
     raise ValueError(msg)
 
 
-def is_id(value: object) -> bool:
-    """Return whether a value can be the id of an existing order or refill: not empty, 0, a flag or a sentence."""
-    if isinstance(value, bool) or (isinstance(value, str) and value.strip().casefold() in _NO_IDS):
-        return False
-    try:
-        id_ = parse_id(value)
-    except ValueError:
-        return False
-    return not isinstance(id_, int) or id_ > 0
-
-
-_NO_IDS = frozenset({"", "0", "false", "true", "no", "none", "null"})
 _DECIMAL_ID = re.compile(r"0|[1-9][0-9]{0,39}")
 _NO_ID = re.compile(r"[\s,]")
 
@@ -169,12 +159,12 @@ _ERROR_INITIALS = frozenset("ef+.0123456789")
 
 def parse_order_state(word: object, _: object = None) -> OrderState:
     """Return the state that an order's status word stands for, ``UNKNOWN`` for unknown words."""
-    return _ORDER_STATES.get(normalize_word(parse_text(word) or ""), OrderState.UNKNOWN)
+    return ORDER_STATES.get(normalize_word(parse_text(word) or ""), OrderState.UNKNOWN)
 
 
 def parse_refill_state(word: object, _: object = None) -> RefillState:
     """Return the state that a refill's status word stands for, ``UNKNOWN`` for unknown words."""
-    return _REFILL_STATES.get(normalize_word(parse_text(word) or ""), RefillState.UNKNOWN)
+    return REFILL_STATES.get(normalize_word(parse_text(word) or ""), RefillState.UNKNOWN)
 
 
 def parse_service_kind(word: object, _: object = None) -> ServiceKind:
@@ -182,7 +172,7 @@ def parse_service_kind(word: object, _: object = None) -> ServiceKind:
     return _SERVICE_KINDS.get(normalize_word(parse_text(word) or ""), ServiceKind.UNKNOWN)
 
 
-_ORDER_STATES = {
+ORDER_STATES = {
     **{normalize_word(state.value): state for state in OrderState if state is not OrderState.UNKNOWN},
     "inprogess": OrderState.IN_PROGRESS,
     "complete": OrderState.COMPLETED,
@@ -193,7 +183,7 @@ _ORDER_STATES = {
     "rejected": OrderState.FAILED,
 }
 
-_REFILL_STATES = {
+REFILL_STATES = {
     **{normalize_word(state.value): state for state in RefillState if state is not RefillState.UNKNOWN},
     "inprogess": RefillState.IN_PROGRESS,
     "complete": RefillState.COMPLETED,

@@ -308,6 +308,21 @@ def test_an_error_is_a_problem_with_a_fitting_status(error: FollowersDataError, 
     assert re.fullmatch(r"[A-Z][\w' ]+", answer.json()["title"])
 
 
+@pytest.mark.parametrize(
+    "message", ["Server error", "System error", "Lỗi hệ thống", "There was an error. Try again later"]
+)
+def test_a_crash_that_the_panel_reports_is_not_to_be_repeated(
+    client: TestClient, sandbox: Sandbox, message: str
+) -> None:
+    """It took the order before it crashed."""
+    sandbox.next("refused", action="add", taken=True, message=message)
+    taken = len(sandbox.orders())
+    problem = client.post("/orders").json()
+    assert problem["type"] == "urn:followersdata:OutcomeUnknownError"
+    assert problem["retry"] is False
+    assert len(sandbox.orders()) == taken + 1
+
+
 def test_an_order_that_could_not_be_written_down_is_not_to_be_repeated() -> None:
     """It was sent: only its record is missing."""
     receipt = Receipt(ref="cart-81", panel="main", state=ReceiptState.PLACED, fields={}, order=7, intended_at=0.0)

@@ -38,6 +38,7 @@ FAULTS: dict[str, tuple[BaseException | None, BaseException | None]] = {
     "refused": (ConflictError("Wait"), None),
     "lost before": (OutcomeUnknownError("cut off", action="add"), None),
     "lost after": (None, OutcomeUnknownError("cut off", action="add")),
+    "crash reported": (None, None),
     "killed before": (Killed(), None),
     "killed after": (None, Killed()),
 }
@@ -90,7 +91,10 @@ class Orders(RuleBasedStateMachine):
                 await ledger.intend(connection, order_of(ref), ref=ref)
             await ledger.send(breaking, ref)
 
+        if fault == "crash reported":
+            self.sandbox.next("refused", action="add", taken=True, message="Service temporarily unavailable")
         self.run(work)
+        self.sandbox.clear()
 
     @rule(ref=REFS)
     def resolve(self, ref: str) -> None:

@@ -140,6 +140,20 @@ async def test_what_became_of_it_is_on_record(
         assert again.error == (None if state is ReceiptState.NOT_SENT else type(error).__name__)
 
 
+@pytest.mark.parametrize("message", ["Server error", "Service temporarily unavailable", "Bir hata oluştu"])
+async def test_a_crash_that_the_panel_reports_is_unknown(
+    database_url: str, client: AsyncClient, sandbox: Sandbox, message: str
+) -> None:
+    """The panel has taken the order, and says so with HTTP 200."""
+    sandbox.next("refused", action="add", taken=True, message=message)
+    async with Ledger(database_url) as ledger:
+        receipt = await ledger.place(client, ORDER, ref="cart-81")
+        assert receipt.state is ReceiptState.UNKNOWN
+        assert message in str(receipt.message)
+        assert await ledger.place(client, ORDER, ref="cart-81") == receipt
+    assert len(sandbox.orders()) == 1
+
+
 async def test_a_callers_mistake_is_raised_and_nothing_was_sent(database_url: str) -> None:
     """The ref may be used again."""
     closed = AsyncClient("sandbox-key", url="http://127.0.0.1:1/")

@@ -120,7 +120,7 @@ def test_a_refill_may_be_taken_on_without_an_id(payload: dict[str, object]) -> N
     assert found == {"1": Ok(1, Refill(extra=payload))}
 
 
-@pytest.mark.parametrize("said", [0, False, None, "0", "false"])
+@pytest.mark.parametrize("said", [0, False, "0", "false", "no", ""])
 def test_a_cancellation_that_is_no_is_refused_without_a_word(said: object) -> None:
     """``cancel: 0`` is no success."""
     found = decode_cancellations(encode_many(CANCEL, [1]), answer({"1": {"cancel": said}}), WORDS)
@@ -129,9 +129,11 @@ def test_a_cancellation_that_is_no_is_refused_without_a_word(said: object) -> No
     assert type(outcome.error) is PanelError
 
 
-@pytest.mark.parametrize("said", [1, True, "1", "true", "requested", 4711, "ord_9"])
+@pytest.mark.parametrize(
+    "said", [1, 2, True, "1", "true", "requested", "Canceled", 4711, "ord_9", {"status": "Success"}, {"pending": True}]
+)
 def test_a_cancellation_that_is_yes_is_accepted(said: object) -> None:
-    """In whatever word, or with the request's number."""
+    """As a flag, with the request's number, or in one of the words that say so."""
     found = decode_cancellations(encode_many(CANCEL, [1]), answer([{"order": 1, "cancel": said}]), WORDS)
     assert isinstance(found["1"], Ok)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from followersdata_async._wire.error_phrases import ErrorPhrases
+from followersdata_async._wire.error_phrases import ErrorPhrases, Meaning
 from followersdata_async.errors import (
     AuthenticationError,
     ConflictError,
@@ -128,30 +128,36 @@ WORDS: dict[type[PanelError], list[str]] = {
 }
 
 
+def class_of(text: str, phrases: ErrorPhrases | None = None) -> type[PanelError] | None:
+    """The error class of a message, ``None`` if it is not known."""
+    meaning = (phrases or ErrorPhrases()).find_meaning(text)
+    return meaning.error_class if meaning else None
+
+
 @pytest.mark.parametrize(("class_", "text"), [(class_, text) for class_, texts in WORDS.items() for text in texts])
 def test_a_panels_words_mean_a_class(class_: type[PanelError], text: str) -> None:
     """In English, as PerfectPanel's keys, in Turkish, Portuguese, Russian and Vietnamese."""
-    assert ErrorPhrases().classify_message(text) is class_
+    assert class_of(text) is class_
 
 
 @pytest.mark.parametrize("class_", list(WORDS))
 def test_case_and_punctuation_do_not_matter(class_: type[PanelError]) -> None:
     """Panels copy each other's sentences, each a little differently."""
     for text in WORDS[class_]:
-        assert ErrorPhrases().classify_message(f"  ¡{text.upper()}!! ") is class_
+        assert class_of(f"  ¡{text.upper()}!! ") is class_
 
 
 @pytest.mark.parametrize("text", ["", "Something else", "Completed", "Your keyboard", "Limited edition"])
 def test_words_nobody_knows_mean_no_class(text: str) -> None:
     """Only whole words count."""
-    assert ErrorPhrases().classify_message(text) is None
+    assert class_of(text) is None
 
 
 def test_a_users_own_words_come_first() -> None:
     """They may also overrule a built-in one."""
     words = ErrorPhrases({"Bakiye YOK": InsufficientFundsError, "order id": PanelError})
-    assert words.classify_message("Hata: bakiye yok!") is InsufficientFundsError
-    assert words.classify_message("Incorrect order ID") is PanelError
+    assert class_of("Hata: bakiye yok!", words) is InsufficientFundsError
+    assert class_of("Incorrect order ID", words) is PanelError
 
 
 @pytest.mark.parametrize(
@@ -171,4 +177,115 @@ def test_texts_decide_before_codes_and_codes_before_the_status(
     texts: list[str], codes: list[str], status: int, verdict: tuple[type[PanelError] | None, str]
 ) -> None:
     """And the deciding text is the message."""
-    assert ErrorPhrases().classify(texts, codes, status) == verdict
+    class_, message = verdict
+    assert ErrorPhrases().classify(texts, codes, status) == (Meaning(class_) if class_ else None, message)
+
+
+FAULTS = {
+    "English": [
+        "Server error",
+        "System error",
+        "Service temporarily unavailable",
+        "Internal error, please try again",
+        "internal_server_error",
+        "Failed to parse provider response",
+        "Empty response from provider",
+        "Operation timed out after 30001 milliseconds with 0 bytes received",
+        "Empty reply from server",
+        "Provider API Connection Failed: Could not resolve host",
+        'Database error: duplicate key value violates unique constraint "api_key_index"',
+        "SQLSTATE[23000]: Integrity constraint violation: 1062 Duplicate entry '5' for key 'order_id'",
+        "Undefined index: quantity",
+        "Cannot read properties of undefined (reading 'balance')",
+        "java.lang.NullPointerException",
+        "502 Bad Gateway",
+        "cURL error 28",
+        "There was an error while creating your order.",
+        "There was an error processing your request. Please try again later",
+        "Something went wrong",
+        "Unknown error",
+    ],
+    "Turkish": [
+        "Sistem hatası",
+        "Sunucu hatası, lütfen daha sonra tekrar deneyin",
+        "Veritabanı hatası",
+        "Zaman aşımı",
+        "Bir hata oluştu",
+        "Beklenmeyen hata",
+    ],
+    "Portuguese": [
+        "Erro interno",
+        "Erro no servidor",
+        "Tempo esgotado",
+        "Ocorreu um erro",
+        "Erro inesperado",
+        "Tente novamente mais tarde",
+    ],
+    "Russian": [
+        "Ошибка сервера",
+        "Внутренняя ошибка",
+        "Системная ошибка",
+        "Превышено время ожидания",
+        "Произошла ошибка",
+        "Попробуйте позже",
+    ],
+    "Vietnamese": [
+        "Lỗi hệ thống",
+        "Lỗi máy chủ",
+        "Đã xảy ra lỗi",
+        "Lỗi không xác định",
+        "Hết thời gian chờ",
+        "Vui lòng thử lại sau",
+    ],
+}
+
+
+@pytest.mark.parametrize("text", [text for texts in FAULTS.values() for text in texts])
+def test_a_fault_of_the_panel_proves_nothing(text: str) -> None:
+    """Whatever else the message says."""
+    meaning = ErrorPhrases().find_meaning(text)
+    assert meaning is not None
+    assert meaning.is_fault
+
+
+@pytest.mark.parametrize(("class_", "text"), [(class_, text) for class_, texts in WORDS.items() for text in texts])
+def test_a_definite_refusal_is_no_fault(class_: type[PanelError], text: str) -> None:
+    """Except for words that ask to come back later without saying why."""
+    meaning = ErrorPhrases().find_meaning(text)
+    assert meaning is not None
+    is_vague = class_ is TemporaryPanelError and "maintenance" not in text
+    assert not meaning.is_fault or is_vague
+
+
+@pytest.mark.parametrize(
+    ("text", "class_"),
+    [
+        ("The site is under maintenance, try again later", TemporaryPanelError),
+        ("Service temporarily disabled", TemporaryPanelError),
+        ("Sistem bakımda, daha sonra tekrar deneyin", TemporaryPanelError),
+        ("Refill not allowed , try again later", NotSupportedError),
+        ("Not enough funds on balance, please try again", InsufficientFundsError),
+    ],
+)
+def test_what_is_checked_before_anything_happens_is_no_fault(text: str, class_: type[PanelError]) -> None:
+    """Also if the message asks to try again."""
+    assert ErrorPhrases().find_meaning(text) == Meaning(class_)
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "class_"),
+    [
+        ("Server error", 400, TemporaryPanelError),
+        ("Unknown error", 400, None),
+        ("Unknown error", 403, AuthenticationError),
+    ],
+)
+def test_with_http_4xx_a_fault_is_a_refusal(text: str, status: int, class_: type[PanelError] | None) -> None:
+    """The panel has looked at the request."""
+    assert ErrorPhrases().classify([text], [], status) == (Meaning(class_) if class_ else None, text)
+
+
+def test_a_users_own_phrase_is_no_fault() -> None:
+    """The user knows the panel."""
+    phrases = ErrorPhrases({"server error": InvalidOrderError})
+    assert phrases.find_meaning("Server error") == Meaning(InvalidOrderError)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, final
 
 import anyio
 from attrs import evolve, frozen
 
-from .models import Service, format_id
+from .models import Catalogue, Service, format_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -55,18 +56,18 @@ class ServicesCache:
     Concurrent callers share one request.
     """
 
-    def __init__(self, read: Callable[[], Awaitable[list[Service]]], clock: Callable[[], float]) -> None:
+    def __init__(self, read: Callable[[], Awaitable[Catalogue]], clock: Callable[[], float]) -> None:
         self._read = read
         self._clock = clock
         self._lock = anyio.Lock()
-        self._services: list[Service] = []
+        self._services = Catalogue()
         self._read_at: float | None = None
 
-    async def get(self, max_age: float) -> list[Service]:
+    async def get(self, max_age: float) -> Catalogue:
         """Return the catalogue, at most ``max_age`` seconds old."""
         async with self._lock:
             started_at = self._clock()
             if self._read_at is None or started_at - self._read_at >= max_age:
                 self._services = await self._read()
                 self._read_at = started_at
-            return list(self._services)
+            return copy(self._services)

@@ -51,13 +51,13 @@ if TYPE_CHECKING:
         Balance,
         BatchResult,
         Cancellation,
+        Catalogue,
         Id,
         OrderInput,
         OrderStatus,
         PlacedOrder,
         Refill,
         RefillStatus,
-        Service,
         WatchEvent,
     )
     from .rate_limit.base import Limiter, SharedLimiter
@@ -188,12 +188,12 @@ class AsyncClient:
 
     # --- reads of the account
 
-    async def services(self, *, max_age: float = 0) -> list[Service]:
+    async def services(self, *, max_age: float = 0) -> Catalogue:
         """Return the catalogue: one request, or none if the last one is at most ``max_age`` seconds old (panel-api §3).
 
         The catalogue is large and rarely changes, and some panels allow few
         requests for it: an hour is a good age. Concurrent calls with an age
-        share one request.
+        share one request. ``.unreadable`` of the list has the rows that are left out.
 
         Raises:
             ValueError: ``max_age`` is negative.
@@ -404,7 +404,7 @@ class AsyncClient:
 
     # --- shared by the methods above
 
-    async def _request_services(self) -> list[Service]:
+    async def _request_services(self) -> Catalogue:
         return await self._execute(encode_services(), decode_services)
 
     def _observe(self, action: str, ids: int = 0) -> AbstractContextManager[object]:

@@ -18,6 +18,7 @@ __all__ = [
     "Balance",
     "BatchResult",
     "Cancellation",
+    "Catalogue",
     "Change",
     "Evidence",
     "Failed",
@@ -36,6 +37,7 @@ __all__ = [
     "Refused",
     "Service",
     "ServiceKind",
+    "UnreadableService",
     "Unreported",
     "WatchEvent",
     "format_id",
@@ -188,8 +190,9 @@ class Service(Serializable):
     """One row of the catalogue (panel-api §3.2).
 
     ``rate`` is the price of 1000, or of the whole for packages and
-    subscriptions, in the account's currency. ``refill``, ``cancel`` and
-    ``dripfeed`` are ``None`` where the panel did not say.
+    subscriptions, in the account's currency; ``None`` if the panel gives no
+    amount. ``refill``, ``cancel`` and ``dripfeed`` are ``None`` if the panel
+    does not say.
     """
 
     service: Id
@@ -197,13 +200,31 @@ class Service(Serializable):
     type: str
     kind: ServiceKind
     category: str | None = None
-    rate: Decimal
+    rate: Decimal | None = None
     min: int | None = None
     max: int | None = None
     refill: bool | None = None
     cancel: bool | None = None
     dripfeed: bool | None = None
     extra: Mapping[str, object] = _extra()
+
+
+@final
+@frozen
+class UnreadableService:
+    """A row of the catalogue without a readable id or name: the row as it came, and a line for each problem."""
+
+    row: object
+    problems: tuple[str, ...]
+
+
+@final
+class Catalogue(list[Service]):
+    """The services of a panel, in its order (panel-api §3.2). ``unreadable`` has the rows that are left out."""
+
+    def __init__(self, services: Iterable[Service] = (), *, unreadable: Iterable[UnreadableService] = ()) -> None:
+        super().__init__(services)
+        self.unreadable: tuple[UnreadableService, ...] = tuple(unreadable)
 
 
 class OrderInput(Protocol):

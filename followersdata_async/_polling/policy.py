@@ -86,4 +86,5 @@ def estimate_time_left(*, before: int | None, after: int | None, elapsed: float)
     """Return the seconds until ``remains`` is 0, if it went from ``before`` to ``after`` in ``elapsed`` seconds."""
     if before is None or after is None or not 0 <= after < before:
         return None
-    return after * elapsed / (before - after)
+    # In this order, as a count can be too large for a float.
+    return elapsed * (after / (before - after))

@@ -16,6 +16,7 @@ from ..errors import DecodeError, PanelError
 from ..models import (
     Balance,
     Cancellation,
+    Catalogue,
     Failed,
     Id,
     Ok,
@@ -26,6 +27,7 @@ from ..models import (
     RefillStatus,
     Refused,
     Service,
+    UnreadableService,
 )
 from .acceptance import is_accepted, is_confirmation, is_failure, is_id, is_missing, is_refusal
 from .columns import build_oks
@@ -46,16 +48,28 @@ OutcomesByText = Mapping[str, Outcome[T]]
 """Outcomes by the string that an id was sent as."""
 
 
-def decode_services(request: Request, response: Response, phrases: ErrorPhrases) -> list[Service]:
-    """Decode the catalogue (panel-api §3.2)."""
+def decode_services(request: Request, response: Response, phrases: ErrorPhrases) -> Catalogue:
+    """Decode the catalogue (panel-api §3.2).
+
+    A row that cannot be read costs that row. If none can, it is not a catalogue.
+    """
     payload = extract_payload(request, response, phrases)
     if isinstance(payload, str) and normalize_word(payload) == "emptydata":
-        return []
+        return Catalogue()
     rows = list(payload.values()) if isinstance(payload, dict) else payload
     if not isinstance(rows, list):
         raise unreadable_response(request, "the catalogue is not a list")
     plain = structure_plain_services(dict(enumerate(rows)))
-    return [plain.get(index) or _parse_or_raise(request, row, _parse_service) for index, row in enumerate(rows)]
+    services: list[Service] = []
+    unreadable: list[UnreadableService] = []
+    for index, row in enumerate(rows):
+        try:
+            services.append(plain.get(index) or _parse_service(row))
+        except UnreadableError as error:
+            unreadable.append(UnreadableService(row, error.problems))
+    if unreadable and not services:
+        raise unreadable_response(request, "the answer cannot be read", unreadable[0].problems)
+    return Catalogue(services, unreadable=unreadable)
 
 
 def decode_placed_order(request: Request, response: Response, phrases: ErrorPhrases) -> PlacedOrder:

@@ -136,7 +136,7 @@ async def write_back(
     )
     texts = set((await connection.execute(ours)).scalars())
     written = [(order, event) for order, event in polled if format_id(order.id) in texts]
-    rows = [_encode_row(panel, order) for order, _ in written]
+    rows = [encode_row(panel, order) for order, _ in written]
     await _execute_many(connection, _UPDATE_ORDER, rows)
     changes = [
         {
@@ -237,7 +237,8 @@ def _compile(statement: UpdateBase, dialect: Dialect) -> tuple[str, Sequence[str
     return str(compiled), compiled.positiontup
 
 
-def _encode_row(panel: str, order: TrackedOrder) -> dict[str, Any]:
+def encode_row(panel: str, order: TrackedOrder) -> dict[str, Any]:
+    """Return the row of an order in the database."""
     error = getattr(order.outcome, "error", None)
     return {
         "its_panel": panel,
@@ -245,7 +246,7 @@ def _encode_row(panel: str, order: TrackedOrder) -> dict[str, Any]:
         "state": None if order.status is None else order.status.state.value,
         "status": None if order.status is None else encode_status(order.status),
         "moved_at": order.changed_at,
-        "remained": order.initial_remains,
+        "remained": _fit_column(order.initial_remains),
         "failures": order.failures,
         "refusals": order.not_found,
         "error": None if error is None else f"{type(error).__name__}: {error}",
@@ -253,6 +254,13 @@ def _encode_row(panel: str, order: TrackedOrder) -> dict[str, Any]:
         "due_at": order.due_at,
     }
 
+
+def _fit_column(count: int | None) -> int | None:
+    """Return a count, or ``None`` if the column cannot hold it. Then the order is polled by its age alone."""
+    return None if count is None or abs(count) >= _LARGEST_COUNT else count
+
+
+_LARGEST_COUNT = 2**63
 
 _READ = (
     ORDERS.c.order_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Context, Decimal
@@ -93,6 +94,7 @@ class TypedOrder:
         found = [f"extra replaces {name}, which is not checked: set the field itself" for name in replaced]
         if service.kind not in {self.kind, ServiceKind.UNKNOWN}:
             found.append(f"service {service.service} is of the type {service.type!r}, not {self.kind.value!r}")
+        found += find_missing_rate(service)
         amount, runs = self._amount(), self._runs()
         if runs is not None and service.dripfeed is False:
             found.append(f"service {service.service} has no drip-feed: leave out runs and interval")
@@ -107,14 +109,14 @@ class TypedOrder:
         subscriptions cost the service's whole rate.
 
         Raises:
-            ValueError: it is the row of another service, or ``extra`` replaces a field.
+            ValueError: it is the row of another service, ``extra`` replaces a field, or the service has no rate.
         """
         _check_id(self.service, service)
         if replaced := self._find_replaced_fields():
             msg = f"extra replaces {', '.join(replaced)}, so nobody can tell the price: set the field itself"
             raise ValueError(msg)
         if self.kind in _FLAT_KINDS:
-            return service.rate
+            return _get_rate(service)
         return _price(service, self._amount() or 0, self._runs())
 
     def _find_replaced_fields(self) -> list[str]:
@@ -136,7 +138,14 @@ class TypedOrder:
 
 def _price(service: Service, amount: int, runs: int | None) -> Decimal:
     """Compute a price exactly, independent of the program's decimal context."""
-    return _EXACT.divide(_EXACT.multiply(service.rate, amount * (1 if runs is None else runs)), _THOUSAND)
+    return _EXACT.divide(_EXACT.multiply(_get_rate(service), amount * (1 if runs is None else runs)), _THOUSAND)
+
+
+def _get_rate(service: Service) -> Decimal:
+    if service.rate is None:
+        msg = f"{find_missing_rate(service)[0]}, so nobody can tell the price: ask the panel"
+        raise ValueError(msg)
+    return service.rate
 
 
 def find_wrong_service(id_: Id, service: Service) -> str | None:
@@ -144,6 +153,11 @@ def find_wrong_service(id_: Id, service: Service) -> str | None:
     if format_id(id_) == format_id(service.service):
         return None
     return f"the order is for service {id_}, and this is the row of {service.service}"
+
+
+def find_missing_rate(service: Service) -> tuple[str, ...]:
+    """Return what is wrong if the panel gives no amount as a service's rate."""
+    return () if service.rate is not None else (f"service {service.service} has no rate that can be read",)
 
 
 def _check_id(id_: Id, service: Service) -> None:
@@ -181,27 +195,29 @@ class Raw:
 
     def problems(self, service: Service) -> tuple[str, ...]:
         """Check that a row of the catalogue is the order's own, and return what is wrong."""
-        problem = find_wrong_service(self.service, service)
-        return (problem,) if problem else ()
+        if problem := find_wrong_service(self.service, service):
+            return (problem,)
+        return find_missing_rate(service)
 
     def cost(self, service: Service) -> Decimal:
         """Return the price before sending, from the fields ``quantity`` and ``runs``.
 
         Raises:
-            ValueError: it is the row of another service, or there is no quantity to tell the price from.
+            ValueError: it is the row of another service, or no quantity, runs or rate to tell the price from.
         """
         _check_id(self.service, service)
         if service.kind in _FLAT_KINDS:
-            return service.rate
-        quantity, runs = (_parse_number(self.extra.get(name)) for name in ("quantity", "runs"))
-        if quantity is None:
-            msg = "the fields have no quantity to tell the price from"
-            raise ValueError(msg)
-        return _price(service, quantity, runs)
+            return _get_rate(service)
+        runs = _parse_number("runs", self.extra["runs"]) if "runs" in self.extra else None
+        return _price(service, _parse_number("quantity", self.extra.get("quantity", "")), runs)
 
 
-def _parse_number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else None
+def _parse_number(name: str, text: str) -> int:
+    """Parse a number as panels do, also with a sign and blanks."""
+    if _NUMBER.fullmatch(text) is None:
+        msg = f"the fields have no {name} to tell the price from: {text[:20]!r}"
+        raise ValueError(msg)
+    return int(text)
 
 
-_MOST_DIGITS = 18
+_NUMBER = re.compile(r"\s*\+?[0-9]{1,18}\s*")

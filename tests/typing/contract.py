@@ -15,6 +15,7 @@ from followersdata_async import (
     Balance,
     BatchResult,
     Cancellation,
+    Catalogue,
     Change,
     Changes,
     Failed,
@@ -144,7 +145,7 @@ def watched(panel: AsyncClient) -> None:
 
 async def single_calls(panel: AsyncClient, service: Service) -> None:
     """Each returns its value."""
-    assert_type(await panel.services(), list[Service])
+    assert_type(await panel.services(), Catalogue)
     catalogue = await panel.services(max_age=3600)
     difference = services_diff(catalogue, catalogue)
     assert_type(difference.added, tuple[Service, ...])
@@ -236,7 +237,7 @@ def results(result: BatchResult[OrderStatus]) -> None:
 
 def values(service: Service, status: OrderStatus, refill: RefillStatus, balance: Balance) -> None:
     """Fields of values."""
-    assert_type(service.rate, Decimal)
+    assert_type(service.rate, Decimal | None)
     assert_type(service.refill, bool | None)
     assert_type(service.kind, ServiceKind)
     assert_type(status.state, OrderState)

@@ -9,7 +9,7 @@ import pytest
 
 from followersdata_async._catalogue import ServicesCache
 from followersdata_async.errors import PanelUnavailableError
-from followersdata_async.models import Service, ServiceKind
+from followersdata_async.models import Catalogue, Service, ServiceKind, UnreadableService
 
 pytestmark = pytest.mark.anyio
 
@@ -23,13 +23,14 @@ class Panel:
         self.dead = False
         self.cached = ServicesCache(self.read, lambda: self.now)
 
-    async def read(self) -> list[Service]:
+    async def read(self) -> Catalogue:
         """Read it, which takes a while."""
         self.reads += 1
         await anyio.lowlevel.checkpoint()
         if self.dead:
             raise PanelUnavailableError
-        return [Service(service=self.reads, name="x", type="Default", kind=ServiceKind.DEFAULT, rate=Decimal(1))]
+        service = Service(service=self.reads, name="x", type="Default", kind=ServiceKind.DEFAULT, rate=Decimal(1))
+        return Catalogue([service], unreadable=[UnreadableService({}, ("no name",))])
 
 
 async def test_it_is_read_again_when_it_is_too_old() -> None:
@@ -44,7 +45,7 @@ async def test_it_is_read_again_when_it_is_too_old() -> None:
 async def test_callers_at_the_same_time_share_one_request() -> None:
     """And nobody's list is another's."""
     panel = Panel()
-    found: list[list[Service]] = []
+    found: list[Catalogue] = []
 
     async def ask() -> None:
         found.append(await panel.cached.get(60.0))
@@ -54,7 +55,7 @@ async def test_callers_at_the_same_time_share_one_request() -> None:
             group.start_soon(ask)
     assert panel.reads == 1
     found[0].clear()
-    assert all(len(services) == 1 for services in found[1:])
+    assert all(len(services) == len(services.unreadable) == 1 for services in found[1:])
 
 
 async def test_a_failure_is_not_kept() -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from attrs import evolve
 
 from followersdata_async import orders
 from followersdata_async.models import Service, ServiceKind
@@ -272,6 +273,8 @@ def test_problems_are_found_before_sending(
         (SUBSCRIPTION, row(ServiceKind.SUBSCRIPTIONS), "0.90"),
         (orders.Raw(service=1, extra={"quantity": "2000"}), row(), "1.80"),
         (orders.Raw(service=1, extra={"quantity": "2000", "runs": "2"}), row(), "3.60"),
+        (orders.Raw(service=1, extra={"quantity": "+2000", "runs": "+2"}), row(), "3.60"),
+        (orders.Raw(service=1, extra={"quantity": "2000 ", "runs": " 2"}), row(), "3.60"),
         (orders.Raw(service=1), row(ServiceKind.PACKAGE), "0.90"),
         (orders.Package(service=1, link=LINK, extra={"quantity": "1"}), row(ServiceKind.PACKAGE), "0.90"),
     ],
@@ -291,6 +294,9 @@ def test_the_price_is_exact(order: orders.TypedOrder | orders.Raw, service: Serv
         (orders.Raw(service=2), "this is the row of 1"),
         (orders.Raw(service=1), "no quantity to tell the price from"),
         (orders.Raw(service=1, extra={"quantity": "many"}), "no quantity to tell the price from"),
+        (orders.Raw(service=1, extra={"quantity": "5", "runs": "two"}), "no runs to tell the price from: 'two'"),
+        (orders.Raw(service=1, extra={"quantity": "5", "runs": ""}), "no runs to tell the price from: ''"),
+        (orders.Raw(service=1, extra={"quantity": "-5"}), "no quantity to tell the price from"),
         (orders.Default(service=1, link=LINK, quantity=1, extra={"quantity": "9"}), "extra replaces quantity"),
         (orders.CustomComments(service=1, link=LINK, comments="a", extra={"quantity": "9"}), "extra replaces quantity"),
     ],
@@ -299,6 +305,24 @@ def test_a_price_that_cannot_be_told_is_an_error(order: orders.TypedOrder | orde
     """Never 0."""
     with pytest.raises(ValueError, match=says):
         order.cost(row())
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        orders.Default(service=1, link=LINK, quantity=50),
+        orders.Package(service=1, link=LINK),
+        orders.Raw(service=1, extra={"quantity": "5"}),
+        orders.Raw(service=1),
+    ],
+)
+def test_a_service_without_a_rate_has_no_price(order: orders.TypedOrder | orders.Raw) -> None:
+    """Panels write "Free" and worse; it is a problem before sending."""
+    for kind in (ServiceKind.DEFAULT, ServiceKind.PACKAGE):
+        service = evolve(row(kind), rate=None)
+        with pytest.raises(ValueError, match=r"service 1 has no rate|no quantity"):
+            order.cost(service)
+        assert "service 1 has no rate that can be read" in order.problems(service)
 
 
 FIELDS: dict[str, Any] = {

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, final
 from attrs import frozen
 
 from ..._catalogue import services_diff
-from ..._serialization import format_amount
 from ...models import Service, ServiceKind, format_id
 from ..exit_codes import SUCCESS
 from ..input import UsageError, check_amount
@@ -64,7 +63,7 @@ class ServiceFilter:
         return [*sorted(with_value, key=lambda service: _get_sort_key(get_value(service))), *without_value]
 
     def _matches(self, service: Service) -> bool:
-        if self.max_rate is not None and service.rate > self.max_rate:
+        if self.max_rate is not None and (service.rate is None or service.rate > self.max_rate):
             return False
         text = f"{service.name} {service.category or ''} {service.type}".casefold()
         return all(word in text for word in (self.search or "").casefold().split())
@@ -103,6 +102,9 @@ async def services(
     async with connection.create_client() as client:
         with show_spinner("reading the catalogue …"):
             catalogue = await client.services()
+    if catalogue.unreadable:
+        first = catalogue.unreadable[0]
+        print_message(f"{len(catalogue.unreadable):,} rows cannot be read, the first one: {'; '.join(first.problems)}")
     if diff is None:
         return _write_services(catalogue, selection, format)
     return _write_changes(diff, catalogue, selection, format)
@@ -124,7 +126,7 @@ def _write_changes(file: Path, catalogue: Sequence[Service], selection: ServiceF
     rows = [_create_row("added", service) for service in diff.added]
     rows += [_create_row("removed", service) for service in diff.removed]
     rows += [
-        _create_row("repriced", after, "rate", format_amount(before.rate), format_amount(after.rate))
+        _create_row("repriced", after, "rate", to_row(before)["rate"], to_row(after)["rate"])
         for before, after in diff.repriced
     ]
     for old_service, new_service in diff.changed:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from followersdata_async import AsyncClient
 from followersdata_async.cli import main
 from followersdata_async.cli.commands.services import ServiceFilter
-from followersdata_async.models import Service, ServiceKind
+from followersdata_async.models import Catalogue, Service, ServiceKind, UnreadableService
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +57,7 @@ CATALOGUE = [
         (ServiceFilter(search="package"), ["A"]),
         (ServiceFilter(search="tiktok"), []),
         (ServiceFilter(max_rate=Decimal(2)), [3, "b"]),
+        (ServiceFilter(max_rate=Decimal(20)), [3, "b", 1, "A"]),
         (ServiceFilter(search="instagram", max_rate=Decimal(1)), [3]),
         (ServiceFilter(sort="rate"), [3, "b", "A", 1]),
         (ServiceFilter(sort="service"), [1, 3, "A", "b"]),
@@ -162,3 +164,23 @@ def test_file_that_is_not_a_catalogue_is_exit_2(
     assert says in captured.err
     assert str(tmp_path / "old") in captured.err
     assert captured.out == ""
+
+
+def test_a_service_without_a_rate_is_not_cheap() -> None:
+    """It is not among those that cost at most something, and comes last when they are sorted."""
+    unpriced = a_service(5, rate=None)
+    assert ServiceFilter(max_rate=Decimal(10**9)).apply([unpriced]) == []
+    assert ServiceFilter(sort="rate").apply([unpriced, *CATALOGUE])[-1] == unpriced
+
+
+def test_rows_that_cannot_be_read_are_counted(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On standard error, with what is wrong with the first one."""
+
+    async def services(_: AsyncClient) -> Catalogue:
+        return Catalogue(CATALOGUE, unreadable=[UnreadableService({}, ("required field missing @ row.name",))])
+
+    monkeypatch.setattr(AsyncClient, "services", services)
+    assert main(["services", "--format", "json"]) == 0
+    captured = capsys.readouterr()
+    assert len(json.loads(captured.out)) == len(CATALOGUE)
+    assert "1 rows cannot be read, the first one: required field missing @ row.name" in captured.err

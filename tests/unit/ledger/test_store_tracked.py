@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from followersdata_async import OrderState, OrderStatus
-from followersdata_async.ledger.store_tracked import decode_status, encode_status
+from followersdata_async._polling.tracker import TrackedOrder
+from followersdata_async.ledger.store_tracked import decode_status, encode_row, encode_status
 
 
 @pytest.mark.parametrize(
@@ -39,3 +40,12 @@ def test_amounts_are_written_without_an_exponent() -> None:
     """As everywhere else."""
     status = OrderStatus(status="Completed", state=OrderState.COMPLETED, charge=Decimal("0.00000010"))
     assert '"charge": "0.00000010"' in encode_status(status)
+
+
+@pytest.mark.parametrize(
+    ("remains", "stored"), [(7, 7), (None, None), (2**63 - 1, 2**63 - 1), (2**63, None), (-(2**63), None)]
+)
+def test_a_count_that_no_column_holds_is_left_out(remains: int | None, stored: int | None) -> None:
+    """It must not keep the other orders of a poll from being written."""
+    order = TrackedOrder(7, changed_at=0.0, initial_remains=remains)
+    assert encode_row("main", order)["remained"] == stored

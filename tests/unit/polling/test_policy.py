@@ -86,3 +86,8 @@ def test_a_pace_is_a_policy() -> None:
     assert check_poll_policy(PACE) is PACE
     with pytest.raises(TypeError, match=r"^poll_policy must be a PollPolicy, got None$"):
         check_poll_policy(None)
+
+
+def test_the_time_left_of_any_count_is_a_number() -> None:
+    """Panels write numbers that no float can hold."""
+    assert estimate_time_left(before=10**400, after=5 * 10**399, elapsed=60.0) == 60.0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import pickle
+from copy import copy
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,7 +27,7 @@ from followersdata_async.errors import (
     OutcomeUnknownError,
     PanelError,
 )
-from followersdata_async.models import Failed, Ok, OrderStatus, Refill, Refused
+from followersdata_async.models import Failed, Ok, OrderStatus, Refill, Refused, UnreadableService
 from tests.helpers.fakes import answer, row
 from tests.helpers.requests import encode_many, encode_one
 
@@ -61,7 +63,15 @@ def test_unknown_fields_are_kept_and_unreadable_numbers_are_none() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "children"), [(["101", 102], (101, 102)), ("101, 102", (101, 102)), ("", ()), (None, ()), (7, ())]
+    ("sent", "children"),
+    [
+        ([1, None, "null", {}, -1, "102"], (1, 102)),
+        (["101", 102], (101, 102)),
+        ("101, 102", (101, 102)),
+        ("", ()),
+        (None, ()),
+        (7, ()),
+    ],
 )
 def test_children_come_as_a_list_or_joined(sent: object, children: tuple[int, ...]) -> None:
     """Of drip-feeds and subscriptions."""
@@ -180,12 +190,11 @@ def test_an_empty_catalogue_is_empty(payload: object) -> None:
         [7],
         [{"service": 1}],
         {"hello": 1},
-        [{"service": 1, "name": "x", "rate": "?"}],
         [{"service": 1, "name": None, "rate": "1"}],
     ],
 )
 def test_a_catalogue_that_cannot_be_read_says_where(payload: object) -> None:
-    """All or nothing: half a catalogue looks like a whole one."""
+    """If not a single row can be read."""
     with pytest.raises(DecodeError):
         decode_services(encode_services(), answer(payload), WORDS)
 
@@ -193,8 +202,40 @@ def test_a_catalogue_that_cannot_be_read_says_where(payload: object) -> None:
 def test_the_problems_of_a_row_come_at_once() -> None:
     """A line for each field."""
     with pytest.raises(DecodeError) as caught:
-        decode_services(encode_services(), answer([{"name": 7, "rate": "?"}]), WORDS)
-    assert caught.value.problems == ("required field missing @ row.service", "not an amount @ row.rate")
+        decode_services(encode_services(), answer([{"name": None, "rate": "?"}]), WORDS)
+    assert caught.value.problems == ("required field missing @ row.service", "not a text @ row.name")
+
+
+def test_a_bad_row_of_a_catalogue_costs_that_row_and_a_bad_rate_that_rate() -> None:
+    """Of a thousand services. The rows that are left out can be seen."""
+    rows: list[Any] = [{"service": number, "name": "x", "type": "Default", "rate": "1"} for number in range(1, 1001)]
+    rows[3]["rate"] = "Free"
+    del rows[4]["rate"]
+    rows[5] = {"name": "y", "rate": "1"}
+    rows[6] = None
+    catalogue = decode_services(encode_services(), answer(rows), WORDS)
+    assert [service.service for service in catalogue] == [*range(1, 6), *range(8, 1001)]
+    assert [catalogue[index].rate for index in range(5)] == [1, 1, 1, None, None]
+    assert catalogue.unreadable == (
+        UnreadableService({"name": "y", "rate": "1"}, ("required field missing @ row.service",)),
+        UnreadableService(None, ("an object was expected",)),
+    )
+    for made in (copy(catalogue), pickle.loads(pickle.dumps(catalogue))):  # noqa: S301 - our own bytes
+        assert (made, made.unreadable) == (catalogue, catalogue.unreadable)
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e400000", "7" * 400, "7" * 5000, '"' + "7" * 400 + '"'])
+def test_a_number_that_is_none_costs_its_field(number: str) -> None:
+    """Of one row, whatever parser reads it: the others of the hundred are as usual."""
+    for name in ("charge", "start_count", "remains", "runs"):
+        body = "{" + ",".join(f'"{id_}":{{"status":"Completed","charge":"1"}}' for id_ in range(1, 100))
+        body += f',"100":{{"status":"Partial","{name}":{number}}}}}'
+        found = decode_order_statuses(encode_many(STATUS, range(1, 101)), answer(body.encode()), WORDS)
+        assert all(isinstance(outcome, Ok) for outcome in found.values())
+        assert len(found) == 100
+        last = found["100"]
+        assert isinstance(last, Ok)
+        assert (last.value.status, getattr(last.value, name)) == ("Partial", None)
 
 
 def test_a_catalogue_as_a_map_is_its_rows() -> None:

@@ -123,3 +123,58 @@ def test_a_value_belongs_to_the_id_that_its_row_names(
     assert {text: outcome.value.charge for text, outcome in found.items()} == {  # type: ignore[union-attr]
         str(id_): id_ for id_ in asked if id_ in sent
     }
+
+
+VALUES: dict[str, Callable[[int], dict[str, object]]] = {
+    "status": lambda id_: {"status": "Completed", "charge": id_},
+    "refill": lambda id_: {"refill": 1000 + id_},
+    "refill_status": lambda id_: {"status": f"word {id_}"},
+    "cancel": lambda id_: {"cancel": 1000 + id_, "number": id_},
+}
+"""For each action the fields of an id's row, which say whose they are."""
+
+
+def value_of(action: str, outcome: Any) -> object:
+    """The id whose value an outcome has."""
+    value = outcome.value
+    match action:
+        case "status":
+            return value.charge
+        case "refill":
+            return value.refill - 1000
+        case "refill_status":
+            return int(value.status.removeprefix("word "))
+    return value.extra["number"]
+
+
+@settings(max_examples=1500)
+@given(
+    st.sampled_from(sorted(VALUES)),
+    st.lists(st.integers(1, 9), unique=True, min_size=1),
+    st.lists(st.tuples(st.integers(1, 12), st.integers(0, 12), st.booleans(), st.booleans())),
+    st.sampled_from(["map", "list", "orders", "data", "indexed"]),
+    st.sampled_from(["", "_id", "Id"]),
+)
+def test_no_id_gets_the_value_of_another(
+    action: str, asked: list[int], sent: list[tuple[int, int, bool, bool]], form: str, suffix: str
+) -> None:
+    """Law 1, for every action: rows are shuffled, dropped, doubled with other values, and put under any key."""
+    operation = OPERATIONS[action]
+    name = ("refill" if action == "refill_status" else "order") + suffix
+    rows = [
+        {name: str(id_) if is_text else id_, **VALUES[action](id_), **({"note": "other"} if is_other else {})}
+        for id_, _, is_text, is_other in sent
+    ]
+    keys = range(len(rows)) if form == "indexed" else [key for _, key, _, _ in sent]
+    payload: object = rows if form in {"list", "data"} else {str(key): one for key, one in zip(keys, rows, strict=True)}
+    if form in {"orders", "data"}:
+        payload = {form: payload, "total": len(rows)}
+    try:
+        found = operation.decode(encode_many(operation, asked), answer(payload), WORDS)
+    except FollowersDataError:
+        return
+    for text, outcome in found.items():
+        assert isinstance(outcome, (Ok, Failed))
+        if isinstance(outcome, Ok):
+            # Under a requested key, an id that nobody asked for is another name of that order.
+            assert value_of(action, outcome) == int(text) or value_of(action, outcome) not in asked

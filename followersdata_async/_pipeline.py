@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from enum import Enum
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, final
 
 import anyio
 import anyio.lowlevel
+from attrs import define, field
 
 from ._concurrency import run_to_completion
 from ._instrumentation import Listeners, RequestObserver
@@ -52,14 +53,43 @@ class Transport(Protocol):
 
 
 class BatchSupport(Enum):
-    """What is known of a panel's support for many ids in one request."""
+    """Whether a panel takes many ids in one request of an action."""
 
     UNTRIED = "untried"
     SUPPORTED = "supported"
     SINGLE_ONLY = "single_only"
-    """Requests for single ids succeed where those for many are rejected."""
+    """Requests for single ids are understood, and those for many are not."""
     UNSUPPORTED = "unsupported"
-    """Neither succeeds."""
+    """Neither is understood."""
+
+
+@final
+@define(eq=False)
+class BatchKnowledge:
+    """What is known of a panel's batches of one action.
+
+    ``single_requests`` counts the ids that were sent one by one since batches
+    were last tried. ``is_all_bad``: since a batch was last accepted, there was
+    one in which all ids were bad. ``narrowing`` lets one rejected batch be
+    examined at a time.
+    """
+
+    support: BatchSupport = BatchSupport.UNTRIED
+    single_requests: int = 0
+    is_all_bad: bool = False
+    narrowing: anyio.Lock = field(factory=anyio.Lock)
+
+    def record_success(self) -> None:
+        """Note that the panel has accepted a batch."""
+        self.support = BatchSupport.SUPPORTED
+        self.is_all_bad = False
+
+    def count_single_requests(self, count: int, limit: int) -> None:
+        """Count ids that were sent one by one. At the limit, batches are to be tried again."""
+        self.single_requests += count
+        if self.single_requests >= limit:
+            self.single_requests = 0
+            self.support = BatchSupport.UNTRIED
 
 
 @final
@@ -67,9 +97,8 @@ class Pipeline:
     """Sends all requests of one client, and owns what they share.
 
     ``key_accepted``: the panel has accepted the key at least once.
-    ``batch_support``: by action; ``single_requests`` counts the ids that were
-    sent one by one since that was found out. ``opens_on_use``: the first
-    request opens it; only for transports that need no ``open``.
+    ``batch_knowledge`` is by action. ``opens_on_use``: the first request opens
+    it; only for transports that need no ``open``.
     """
 
     def __init__(
@@ -87,8 +116,7 @@ class Pipeline:
         self.events: Listeners = events or Listeners()
         self.key_accepted: bool = False
         self.opens_on_use = False
-        self.batch_support: dict[str, BatchSupport] = {}
-        self.single_requests: Counter[str] = Counter()
+        self.batch_knowledge: defaultdict[str, BatchKnowledge] = defaultdict(BatchKnowledge)
         self._transport = transport
         self._account_limiter = open_account_limiter(rate_limit, settings.account)
         self._limiter: Limiter | None = self._account_limiter or rate_limit  # type: ignore[assignment]

@@ -1,13 +1,13 @@
-"""Sends one chunk of ids. Where the panel rejects a whole chunk for one bad id, it is bisected."""
+"""Sends one chunk of ids. If the panel rejects it as a whole, the ids that are to blame are found."""
 
 from __future__ import annotations
 
 from itertools import islice
 from typing import TYPE_CHECKING, Generic, TypeVar, final
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
-from .._pipeline import BatchSupport, Pipeline
+from .._pipeline import BatchKnowledge, BatchSupport, Pipeline
 from .._wire.messages import Request, SendState
 from ..errors import (
     AuthenticationError,
@@ -17,7 +17,7 @@ from ..errors import (
     PanelError,
     RefillNotFoundError,
 )
-from ..models import Failed, Id, Outcome, Refused
+from ..models import Failed, Id, Ok, Outcome, Refused
 from .ids import complete_outcomes
 from .operations import Operation
 
@@ -56,125 +56,186 @@ async def send_chunk(pipeline: Pipeline, operation: Operation[T], ids: Ids) -> C
     """Send one chunk and return an outcome for each id.
 
     A failure is the outcome of as few ids as possible. Only a rejected key
-    applies to all of them.
+    applies to all that are not known yet.
     """
-    state = SendState()
+    sender = _ChunkSender(pipeline, operation, SendState())
     try:
-        outcomes = await _ChunkSender(pipeline, operation, state, is_single=len(ids) == 1).send(ids)
+        await sender.send(ids)
     except AuthenticationError as error:
         refused: dict[str, Outcome[T]] = {text: Refused(id_, error) for text, id_ in ids.items()}
-        return ChunkResult(outcomes=refused, requests=state.requests, fatal=error)
-    return ChunkResult(outcomes=complete_outcomes(ids, outcomes), requests=state.requests)
+        return ChunkResult(outcomes=refused | sender.outcomes, requests=sender.state.requests, fatal=error)
+    return ChunkResult(outcomes=complete_outcomes(ids, sender.outcomes), requests=sender.state.requests)
 
 
 _RETRY_BATCH_AFTER = 2_000
-"""After this many single requests, batches are tried again. Finding out costs about seven requests."""
+"""After this many single requests, batches are tried again. Finding out costs a few requests."""
 _REJECTED_FOR_ONE_ID = (OrderNotFoundError, RefillNotFoundError, InvalidRequestError)
 """Rejections of a whole response that one id of many can cause, or a panel that takes single ids only."""
+_HOPELESS_AFTER, _EXPENSIVE_AFTER = 6, 30
+"""After this many requests for parts of a chunk, without any success or at all, the other ids are sent one by one."""
 
 
 @final
 @define(eq=False)
 class _ChunkSender(Generic[T]):
-    """The requests for one chunk. Methods raise only ``AuthenticationError``; other errors are outcomes."""
+    """The requests for one chunk, and the outcomes that are known so far.
+
+    Methods raise only ``AuthenticationError``; other errors are outcomes.
+    """
 
     pipeline: Pipeline
     operation: Operation[T]
     state: SendState
-    is_single: bool
+    outcomes: dict[str, Outcome[T]] = field(factory=dict)
+    parts_sent: int = 0
+    parts_accepted: int = 0
 
-    async def send(self, ids: Ids) -> OutcomesByText[T]:
-        """Send the ids, and bisect them if they are rejected together."""
-        outcomes = await self._send_together(ids)
-        return await self._bisect(ids, outcomes) if isinstance(outcomes, PanelError) else outcomes
+    async def send(self, ids: Ids) -> None:
+        """Send the ids, and find the bad ones if they are rejected together."""
+        if self._knowledge.support is BatchSupport.SINGLE_ONLY:
+            await self._send_singly(ids)
+        elif (rejection := await self._send_together(ids)) is not None:
+            await self._handle_rejection(ids, rejection)
 
-    async def _send_together(self, ids: Ids) -> OutcomesByText[T] | PanelError:
-        """Return the outcomes, or for a read the rejection that one of the ids may have caused."""
-        if self._batch_support is BatchSupport.SINGLE_ONLY:
-            return await self._send_singly(ids)
+    async def _send_together(self, ids: Ids) -> PanelError | None:
+        """Send ids in one request. Return the rejection that one of them may have caused."""
         try:
-            outcomes = await self._execute(self.operation.encode(ids))
+            self.outcomes |= await self._execute(self.operation.encode(ids))
         except _REJECTED_FOR_ONE_ID as error:
-            return _refuse_all(ids, error) if self.operation.is_write else error
+            return error
         except FollowersDataError as error:
-            return _fail_all(ids, error)
-        self._batch_support = BatchSupport.SUPPORTED
-        return outcomes
+            self._fail(ids, error)
+            return None
+        self._knowledge.record_success()
+        return None
 
-    async def _bisect(self, ids: Ids, rejection: PanelError) -> OutcomesByText[T]:
+    async def _handle_rejection(self, ids: Ids, rejection: PanelError) -> None:
+        is_id_missing = self.pipeline.settings.error_phrases.says_id_is_missing(rejection.message)
+        if self.operation.is_write and not is_id_missing:
+            # Nothing proves that the panel has not carried out a part of it.
+            self._fail(ids, rejection)
+        elif self._knowledge.support is BatchSupport.UNSUPPORTED:
+            self._fail(ids, rejection)
+        elif isinstance(rejection, InvalidRequestError) and self._knowledge.support is BatchSupport.UNTRIED:
+            await self._probe(ids, rejection, is_id_missing=is_id_missing)
+        else:
+            await self._narrow(ids, rejection)
+
+    async def _probe(self, ids: Ids, rejection: PanelError, *, is_id_missing: bool) -> None:
+        """Find out what a panel takes that does not understand a request for many ids."""
+        text, id_ = next(iter(ids.items()))
+        await self._send_single(text, id_)
+        is_understood = not isinstance(getattr(self.outcomes[text], "error", None), InvalidRequestError)
+        rest = {other: ids[other] for other in ids if other != text}
+        if not is_understood:
+            self._knowledge.support = BatchSupport.UNSUPPORTED
+            self._fail(rest, rejection)
+        elif is_id_missing or self.operation.is_write:
+            await self._send_singly(rest)
+            self._knowledge.support = BatchSupport.SINGLE_ONLY
+        elif rest:
+            await self._narrow(rest, rejection)
+
+    # --- bad ids
+
+    async def _narrow(self, ids: Ids, rejection: PanelError) -> None:
+        """Find the bad ids of a chunk, one chunk at a time: the next one profits from what was learned."""
+        knowledge = self._knowledge
+        async with knowledge.narrowing:
+            if knowledge.is_all_bad and len(ids) > 1:
+                await self._narrow_hopeless(ids, rejection)
+            else:
+                await self._bisect(ids, rejection)
+            refused = sum(isinstance(self.outcomes.get(text), Refused) for text in ids)
+            knowledge.is_all_bad = knowledge.is_all_bad or (len(ids) > 1 and refused == len(ids))
+
+    async def _narrow_hopeless(self, ids: Ids, rejection: PanelError) -> None:
+        """Look for good ids with two requests only, after a chunk in which all ids were bad."""
+        left, right = _halve(ids)
+        rejections = [(part, await self._send_part(part)) for part in (left, right)]
+        rejected = {text: id_ for part, error in rejections if error is not None for text, id_ in part.items()}
+        if len(rejected) == len(ids):
+            self._fail(ids, rejection)
+        elif rejected:
+            await self._bisect(rejected, rejection)
+
+    async def _bisect(self, ids: Ids, rejection: PanelError) -> None:
         """Find the outcomes of ids that were rejected together, by sending each half.
 
         The smaller half goes first. If it succeeds, the other half has the bad
         id and is halved without being sent. So one bad id in a hundred costs at
-        most 13 requests.
+        most 13 requests. If there are many, ids are sent one by one.
         """
-        support = self._batch_support
-        if support is BatchSupport.SINGLE_ONLY:
-            return await self._send_singly(ids)
-        if support is BatchSupport.UNSUPPORTED or (len(ids) == 1 and support is BatchSupport.SUPPORTED):
-            return _refuse_all(ids, rejection)
-        if len(ids) == 1:
-            ((text, id_),) = ids.items()
-            return await self._send_single(text, id_, is_probe=True)
+        if self._knowledge.support is BatchSupport.SINGLE_ONLY:
+            await self._send_singly(ids)
+            return
+        if len(ids) == 1 and self._knowledge.support is BatchSupport.SUPPORTED:
+            self._fail(ids, rejection)
+            return
+        if len(ids) == 1 or self._is_bisecting_expensive:
+            await self._resolve_singly(ids)
+            return
         left, right = _halve(ids)
-        left_outcomes = await self._send_together(left)
-        is_right_bad = not isinstance(left_outcomes, PanelError) and len(right) > 1
-        right_outcomes = rejection if is_right_bad else await self._send_together(right)
-        if isinstance(left_outcomes, PanelError):
-            left_outcomes = await self._bisect(left, left_outcomes)
-        if isinstance(right_outcomes, PanelError):
-            right_outcomes = await self._bisect(right, right_outcomes)
-        return {**left_outcomes, **right_outcomes}
+        left_rejection = await self._send_part(left)
+        is_right_bad = left_rejection is None and len(right) > 1
+        right_rejection = rejection if is_right_bad else await self._send_part(right)
+        if left_rejection is not None:
+            await self._bisect(left, left_rejection)
+        if right_rejection is not None:
+            await self._bisect(right, right_rejection)
 
-    async def _send_singly(self, ids: Ids) -> OutcomesByText[T]:
+    @property
+    def _is_bisecting_expensive(self) -> bool:
+        limit = _EXPENSIVE_AFTER if self.parts_accepted else _HOPELESS_AFTER
+        return self.parts_sent >= limit
+
+    async def _send_part(self, ids: Ids) -> PanelError | None:
+        rejection = await self._send_together(ids)
+        self.parts_sent += 1
+        self.parts_accepted += rejection is None
+        return rejection
+
+    async def _resolve_singly(self, ids: Ids) -> None:
+        """Send rejected ids one by one. If some are good, check whether they are also accepted together."""
+        await self._send_singly(ids)
+        good = {text: id_ for text, id_ in ids.items() if isinstance(self.outcomes.get(text), Ok)}
+        if good and self._knowledge.support is BatchSupport.UNTRIED:
+            rejection = await self._send_together(good)
+            if rejection is not None:
+                self._knowledge.support = BatchSupport.SINGLE_ONLY
+
+    # --- single ids
+
+    async def _send_singly(self, ids: Ids) -> None:
         """Send each id alone. Periodically, batches are tried again: the panel may have had a temporary problem."""
-        outcomes: dict[str, Outcome[T]] = {}
         for text, id_ in ids.items():
-            outcomes |= await self._send_single(text, id_)
-        count = self.pipeline.single_requests
-        count[self.operation.action] += len(ids)
-        if count[self.operation.action] >= _RETRY_BATCH_AFTER:
-            count[self.operation.action] = 0
-            self._batch_support = BatchSupport.UNTRIED
-        return outcomes
+            await self._send_single(text, id_)
+        self._knowledge.count_single_requests(len(ids), _RETRY_BATCH_AFTER)
 
-    async def _send_single(self, text: str, id_: Id, *, is_probe: bool = False) -> OutcomesByText[T]:
-        """Send one id in the form for single ids. A probe finds out whether the panel takes batches."""
+    async def _send_single(self, text: str, id_: Id) -> None:
+        """Send one id in the form for single ids."""
         try:
-            outcomes = await self._execute(self.operation.encode_one(text, id_))
+            self.outcomes |= await self._execute(self.operation.encode_one(text, id_))
         except FollowersDataError as error:
-            if isinstance(error, InvalidRequestError) and is_probe:
-                self._batch_support = BatchSupport.UNSUPPORTED
-            return _fail_all({text: id_}, error)
-        if is_probe and not self.is_single:
-            self._batch_support = BatchSupport.SINGLE_ONLY
-        return outcomes
+            self._fail({text: id_}, error)
+
+    # --- shared by the methods above
 
     async def _execute(self, request: Request) -> OutcomesByText[T]:
         return await self.pipeline.execute(request, self.operation.decode, self.state)
 
-    @property
-    def _batch_support(self) -> BatchSupport:
-        return self.pipeline.batch_support.get(self.operation.action, BatchSupport.UNTRIED)
+    def _fail(self, ids: Ids, error: FollowersDataError) -> None:
+        """Record the same error for all ids. A rejected key is raised: it is not the outcome of an id."""
+        if isinstance(error, AuthenticationError):
+            raise error
+        for text, id_ in ids.items():
+            self.outcomes[text] = Refused(id_, error) if isinstance(error, PanelError) else Failed(id_, error)
 
-    @_batch_support.setter
-    def _batch_support(self, support: BatchSupport) -> None:
-        self.pipeline.batch_support[self.operation.action] = support
+    @property
+    def _knowledge(self) -> BatchKnowledge:
+        return self.pipeline.batch_knowledge[self.operation.action]
 
 
 def _halve(ids: Ids) -> tuple[Ids, Ids]:
     items = iter(ids.items())
     return dict(islice(items, len(ids) // 2)), dict(items)
-
-
-def _refuse_all(ids: Ids, error: PanelError) -> OutcomesByText[T]:
-    return {text: Refused(id_, error) for text, id_ in ids.items()}
-
-
-def _fail_all(ids: Ids, error: FollowersDataError) -> OutcomesByText[T]:
-    """Return the same error for all ids. A rejected key is raised: it is not the outcome of an id."""
-    if isinstance(error, AuthenticationError):
-        raise error
-    if isinstance(error, PanelError):
-        return _refuse_all(ids, error)
-    return {text: Failed(id_, error) for text, id_ in ids.items()}

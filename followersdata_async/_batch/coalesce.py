@@ -107,7 +107,7 @@ class Coalescer(Generic[T]):
     @property
     def _group_size(self) -> int:
         """Return how many ids a group takes: one, if the panel is known to take only single ids."""
-        support = self._pipeline.batch_support.get(self._operation.action)
+        support = self._pipeline.batch_knowledge[self._operation.action].support
         return 1 if support in {BatchSupport.SINGLE_ONLY, BatchSupport.UNSUPPORTED} else self._max_size
 
     async def _wait_for_outcome(self, group: _Group[T], text: str) -> Outcome[T]:

@@ -80,5 +80,5 @@ REFILL_STATUS: Operation[RefillStatus] = Operation(
     action="refill_status", id_field="refill", ids_field="refills", decode=decode_refill_statuses
 )
 CANCEL: Operation[Cancellation] = Operation(
-    action="cancel", id_field="orders", ids_field="orders", is_write=True, decode=decode_cancellations
+    action="cancel", id_field="order", ids_field="orders", is_write=True, decode=decode_cancellations
 )

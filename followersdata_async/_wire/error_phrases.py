@@ -46,6 +46,18 @@ class Meaning:
     is_fault: bool = False
 
 
+_ID_IS_MISSING = (
+    r"^orders? (is |are )?(a )?required$|orders? ids? (is |are )?(a )?required( parameter)?"
+    r"|orders? (parameters?|fields?) (is|are) (required|missing|invalid)"
+    r"|missing (required )?(parameters? )?orders?( ids?| parameters?| or orders?|$)"
+    r"|(provide|specify|enter) (an |the |your )?orders? ids?"
+    r"|siparis (numarasi|id|kimligi)( id)? (gerekli|zorunlu|eksik|giriniz)|(eksik|gerekli) siparis"
+    r"|(id do )?pedido( id)? (e )?obrigatori[oa]|(falta|informe) o? ?(id do )?pedido"
+    r"|(не указан|укажите|отсутствует|требуется) (id |номер )?заказа?|(id|номер) заказа обязател\w+"
+    r"|(thieu|vui long nhap) (ma |id )?don hang|(ma |id )?don hang (la )?bat buoc"
+)
+"""The request has no order id: said by panels that know ``order`` and not ``orders``, or the other way round."""
+
 _TABLE: tuple[tuple[Meaning | type[PanelError], tuple[str, ...]], ...] = (
     (
         Meaning(TemporaryPanelError, is_fault=True),
@@ -146,7 +158,7 @@ _TABLE: tuple[tuple[Meaning | type[PanelError], tuple[str, ...]], ...] = (
     (
         OrderNotFoundError,
         (
-            r"order not found|order does not exist",
+            r"order not found|order does not exist|no order was placed with this order id",
             r"(incorrect|invalid) order ids?|order id is (invalid|incorrect)",
             r"siparis (numarasi )?(bulunamadi|yok)|gecersiz siparis",
             r"pedido (nao encontrado|invalido)",
@@ -160,6 +172,7 @@ _TABLE: tuple[tuple[Meaning | type[PanelError], tuple[str, ...]], ...] = (
             r"(incorrect|invalid) (request|parameters?|action|method)",
             r"unknown action|action is invalid",
             r"missing data|missing (required )?(order |orders )?parameter|parameter is required",
+            _ID_IS_MISSING,
             r"(action|order|orders|refill|refills|service) field is required",
             r"eksik (veri|parametre)|gecersiz (istek|islem|parametre)",
             r"(requisicao|acao|parametros?) invalid[oa]s?",
@@ -275,6 +288,10 @@ class ErrorPhrases:
     """The table above, preceded by a user's own phrases."""
 
     own: Mapping[str, type[PanelError]] = field(factory=dict, hash=False)
+
+    def says_id_is_missing(self, message: str) -> bool:
+        """Return whether a rejection says that the request has no order id: then the panel has done nothing."""
+        return re.search(rf"\b(?:{_ID_IS_MISSING})\b", normalize_text(message)) is not None
 
     def find_meaning(self, message: str) -> Meaning | None:
         """Return what a message means, or ``None`` if none of its phrases is known."""

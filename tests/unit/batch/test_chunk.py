@@ -29,7 +29,7 @@ from followersdata_async.models import Failed, Ok, Refused
 from tests.helpers.fakes import FakeTransport, answer, ids_in, make_pipeline, row, rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from followersdata_async._batch.chunk import ChunkResult
     from followersdata_async._batch.operations import Operation
@@ -104,7 +104,7 @@ async def test_a_panel_that_ignores_many_ids_is_asked_one_by_one() -> None:
     pipeline = make_pipeline(transport)
     first = await send(pipeline, STATUS, HUNDRED)
     assert all(isinstance(outcome, Ok) for outcome in first.outcomes.values())
-    assert pipeline.batch_support == {"status": BatchSupport.SINGLE_ONLY}
+    assert pipeline.batch_knowledge["status"].support is BatchSupport.SINGLE_ONLY
     assert first.requests <= 1 + 13 + 100
     second = await send(pipeline, STATUS, list(range(101, 201)))
     assert all(isinstance(outcome, Ok) for outcome in second.outcomes.values())
@@ -241,4 +241,125 @@ async def test_it_is_tried_anew_beside_others_too() -> None:
     result = await collect_outcomes(pipeline, STATUS, range(1, 10_001), method="multi_status")
     assert len(result.ok) == 10_000
     assert result.requests < 4_000
-    assert pipeline.batch_support == {"status": BatchSupport.SUPPORTED}
+    assert pipeline.batch_knowledge["status"].support is BatchSupport.SUPPORTED
+
+
+# --- how much it costs at most
+
+
+@anyio_test
+@pytest.mark.parametrize("concurrency", [1, 16])
+async def test_a_thousand_unknown_ids_cost_few_more_requests(concurrency: int) -> None:
+    """Once a whole hundred was bad, a rejected hundred is looked at with two requests only."""
+    transport = FakeTransport(strict(set(range(1, 1001))))
+    pipeline = make_pipeline(transport, concurrency=concurrency)
+    result = await collect_outcomes(pipeline, STATUS, range(1, 1001), method="multi_status")
+    assert set(result.refused) == set(range(1, 1001))
+    assert result.requests == len(transport.requests) <= 10 + 130
+
+
+@anyio_test
+async def test_few_bad_ids_are_still_found_after_a_whole_bad_hundred() -> None:
+    """One in each hundred: of two halves, one is good."""
+    bad = {*range(1, 101), *range(150, 1001, 100)}
+    pipeline = make_pipeline(FakeTransport(strict(bad)), concurrency=1)
+    result = await collect_outcomes(pipeline, STATUS, range(1, 1001), method="multi_status")
+    assert set(result.refused) == bad
+    assert result.requests <= 10 + 106 + 9 * 13
+
+
+@pytest.mark.slow
+@given(st.sets(st.integers(1, 100)), st.integers(1, 100))
+def test_finding_bad_ids_costs_a_hundred_and_thirty_requests_at_the_most(bad: set[int], size: int) -> None:
+    """However many there are in a chunk, and wherever they stand."""
+    transport = FakeTransport(strict(bad))
+    result = anyio.run(send_statuses, transport, list(range(1, size + 1)))
+    assert result.requests == len(transport.requests) <= 1 + 130
+
+
+# --- panels that take single ids only
+
+SAYS_ID_IS_MISSING = [
+    "Order ID required",
+    "Missing order ID",
+    "Order ID is required parameter. Please check your API Manual",
+    "Missing order or orders parameter",
+    "Order parameter is invalid",
+    "The order field is required.",
+    "Missing required parameter: order",
+    "Sipariş numarası gerekli parametre. Lütfen API Kılavuzunuzu kontrol edin",
+    "ID do pedido é obrigatório",
+    "Не указан ID заказа",  # noqa: RUF001 - Russian
+    "Thiếu mã đơn hàng",
+]
+
+
+def knowing_order(message: str, bad: Collection[str] = ()) -> Callable[[Request], Response]:
+    """A panel that reads ``order`` alone."""
+
+    def reply(request: Request) -> Response:
+        order = dict(request.fields).get("order")
+        if order is None:
+            return answer({"error": message})
+        if order in bad:
+            return answer({"error": "Incorrect order ID"})
+        return answer({"status": row(), "refill": {"refill": 7}, "cancel": {"cancel": 1}}[request.action])
+
+    return reply
+
+
+@anyio_test
+@pytest.mark.parametrize(
+    "message", [*SAYS_ID_IS_MISSING, "Incorrect request", "No order was placed with this ORDER ID"]
+)
+async def test_a_panel_that_takes_single_ids_only_is_found_out(message: str) -> None:
+    """By any of its messages, also if the first id is bad; then no request is wasted any more."""
+    for bad in ({"1"}, set[str]()):
+        transport = FakeTransport(knowing_order(message, bad))
+        pipeline = make_pipeline(transport)
+        result = await send(pipeline, STATUS, HUNDRED)
+        refused = {text for text, outcome in result.outcomes.items() if not isinstance(outcome, Ok)}
+        assert refused == bad
+        assert result.requests <= 1 + 110
+        assert pipeline.batch_knowledge["status"].support is BatchSupport.SINGLE_ONLY
+        assert (await send(pipeline, STATUS, range(101, 201))).requests == 100
+
+
+@anyio_test
+@pytest.mark.parametrize("operation", [CANCEL, REFILL])
+@pytest.mark.parametrize("message", SAYS_ID_IS_MISSING)
+async def test_a_write_that_names_no_order_was_not_carried_out(operation: Operation[object], message: str) -> None:
+    """So its ids are sent one by one, each of them once."""
+    transport = FakeTransport(knowing_order(message, {"3"}))
+    pipeline = make_pipeline(transport)
+    result = await send(pipeline, operation, HUNDRED)
+    assert [text for text, outcome in result.outcomes.items() if not isinstance(outcome, Ok)] == ["3"]
+    assert result.requests == 101
+    sent = [value for request in transport.requests for name, value in request.fields if name == "order"]
+    assert sent == list(map(str, HUNDRED))
+    assert (await send(pipeline, operation, [101, 102])).requests == 2
+
+
+@anyio_test
+@pytest.mark.parametrize("operation", [CANCEL, REFILL])
+async def test_a_write_that_may_have_been_carried_out_is_not_sent_in_parts(operation: Operation[object]) -> None:
+    """Law 3: "Incorrect request" can be about one id of the hundred."""
+    for message in ("Incorrect request", "No order was placed with this ORDER ID", "Incorrect order ID"):
+        transport = FakeTransport(knowing_order(message))
+        assert (await send(make_pipeline(transport), operation, HUNDRED)).requests == 1
+
+
+@anyio_test
+async def test_a_key_that_is_revoked_in_the_middle_costs_no_known_outcome() -> None:
+    """What came before stands."""
+
+    def reply(request: Request) -> Response:
+        if len(request.ids) == 100:
+            return answer({"error": "Incorrect order IDs"})
+        if "1" in request.ids:
+            return rows(request)
+        return answer({"error": "Invalid API key"})
+
+    result = await send_statuses(FakeTransport(reply), HUNDRED)
+    assert isinstance(result.fatal, AuthenticationError)
+    assert [type(outcome) for outcome in result.outcomes.values()] == [Ok] * 50 + [Refused] * 50

@@ -184,7 +184,7 @@ async def test_a_panel_that_takes_single_ids_only_is_asked_for_each_at_once() ->
     """And not for one after the other, in one caller's task."""
     transport = FakeTransport(told)
     pipeline = make_pipeline(transport)
-    pipeline.batch_support["status"] = BatchSupport.SINGLE_ONLY
+    pipeline.batch_knowledge["status"].support = BatchSupport.SINGLE_ONLY
     found = await all_of(coalescing(transport, pipeline=pipeline), [1, 2, 1, 3])
     assert notes(found) == ["1", "2", "1", "3"]
     assert transport.most_in_flight == len(transport.requests) == 3

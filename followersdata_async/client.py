@@ -269,6 +269,10 @@ class AsyncClient:
     def watch(
         self, orders: Iterable[Id], *, poll_policy: PollPolicy = ..., include_failures: Literal[True]
     ) -> Changes[WatchEvent]: ...
+    @overload
+    def watch(
+        self, orders: Iterable[Id], *, poll_policy: PollPolicy = ..., include_failures: bool
+    ) -> Changes[Change] | Changes[WatchEvent]: ...
     def watch(
         self, orders: Iterable[Id], *, poll_policy: PollPolicy = PollPolicy(), include_failures: bool = False
     ) -> Changes[Change] | Changes[WatchEvent]:

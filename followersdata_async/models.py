@@ -65,7 +65,8 @@ def format_id(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, str)):
         msg = f"an id is an int or a str, not {type(value).__name__}"
         raise TypeError(msg)
-    text = str(value)
+    # Of a member of an enum, and of any other subclass, str() may be something else than its value.
+    text = str.__str__(value) if isinstance(value, str) else int.__repr__(value)
     if not text:
         msg = "an id is empty: leave it out, or give the id that add() returned"
         raise ValueError(msg)

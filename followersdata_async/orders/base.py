@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Context, Decimal
+from enum import Enum
 from typing import ClassVar, final
 
 from attrs import Attribute, field, frozen
@@ -57,9 +58,11 @@ def non_empty_lines(_: object, attribute: Attribute[tuple[str, ...]], value: tup
 
 
 def format_field(value: object) -> str:
-    """Format a form field: lines are joined, dates are written as panels write them."""
+    """Format a form field: lines are joined, dates are written as panels write them, of an enum it is the value."""
     if isinstance(value, tuple):
         return "\n".join(value)
+    if isinstance(value, Enum):
+        value = value.value
     return value.strftime("%d/%m/%Y") if isinstance(value, date) else str(value)
 
 

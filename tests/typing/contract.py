@@ -199,6 +199,11 @@ async def watching(panel: AsyncClient) -> None:
                     assert_type(event.id, Id)
                 case _:
                     assert_never(event)
+    either = panel.watch([1], include_failures=bool(panel.url))
+    assert_type(either, Changes[Change] | Changes[WatchEvent])
+    async with either as seen:
+        async for event in seen:
+            assert_type(event, WatchEvent)
     try:
         assert_type(await panel.wait_until_final([1], timeout=3600), BatchResult[OrderStatus])
     except PollTimeoutError as error:

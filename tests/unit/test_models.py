@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pickle
+from enum import Enum, IntEnum, StrEnum
 
 import pytest
 
+from followersdata_async._batch.ids import format_ids
 from followersdata_async.errors import NotSentError, OrderNotFoundError, PartialFailureError
 from followersdata_async.models import (
     BatchResult,
@@ -42,6 +44,46 @@ def test_an_id_of_another_type_is_a_type_error(id_: object) -> None:
     """``True`` is an ``int`` to Python, and no id."""
     with pytest.raises(TypeError, match=r"^an id is an int or a str, not "):
         format_id(id_)
+
+
+class _TextEnum(str, Enum):  # noqa: UP042 - what users wrote before there was StrEnum
+    FIRST = "23501"
+
+
+class _StrEnum(StrEnum):
+    FIRST = "23501"
+
+
+class _NumberEnum(int, Enum):
+    FIRST = 23501
+
+
+class _IntEnum(IntEnum):
+    FIRST = 23501
+
+
+class _Number(int):
+    def __str__(self) -> str:
+        return f"#{int(self)}"
+
+
+class _Text(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "another"
+
+
+@pytest.mark.parametrize(
+    "id_",
+    [_TextEnum.FIRST, _StrEnum.FIRST, _NumberEnum.FIRST, _IntEnum.FIRST, _Number(23501), _Text("23501")],
+    ids=lambda id_: type(id_).__name__,
+)
+def test_an_id_of_a_subclass_is_sent_by_its_value(id_: object) -> None:
+    """An enum of mixed types prints its name, and that is no order of the panel."""
+    text = format_id(id_)
+    assert (text, type(text)) == ("23501", str)
+    assert format_ids([id_]) == {"23501": id_}  # type: ignore[list-item]
 
 
 FINAL_ORDERS = {"COMPLETED", "PARTIAL", "CANCELED", "REFUNDED", "FAILED", "EXPIRED"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal, localcontext
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 LINK = "https://example.com/p/1"
 
 
+class _Catalogue(str, Enum):  # noqa: UP042 - what users wrote before there was StrEnum
+    LIKES = "3"
+
+
+class _Amount(int, Enum):
+    SMALL = 100
+
+
 @pytest.mark.parametrize(
     ("order", "fields"),
     [
@@ -32,6 +41,10 @@ LINK = "https://example.com/p/1"
             {"service": "1", "link": LINK, "quantity": "100", "runs": "5", "interval": "60"},
         ),
         (orders.Package(service=3, link=LINK), {"service": "3", "link": LINK}),
+        (
+            orders.Default(service=_Catalogue.LIKES, link=LINK, quantity=_Amount.SMALL),
+            {"service": "3", "link": LINK, "quantity": "100"},
+        ),
         (
             orders.CustomComments(service=2, link=LINK, comments="good\r\n\n  fine  \n"),
             {"service": "2", "link": LINK, "comments": "good\nfine", "quantity": "2"},

@@ -1,12 +1,14 @@
-"""Waiting with a limit, and work that must not be cut off halfway."""
+"""Waiting with a limit, work that must not be cut off halfway, and tasks that belong to no caller."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import anyio
+from sniffio import current_async_library
 
 if TYPE_CHECKING:
     import asyncio
@@ -29,6 +31,28 @@ async def wait_for_event(event: anyio.Event, delay: float) -> None:
     """Wait until ``event`` is set, for at most ``delay`` seconds."""
     with anyio.move_on_after(delay):
         await event.wait()
+
+
+def start_detached(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Start ``work`` in a task that is in no cancel scope and no task group of the caller, in a copy of its context.
+
+    It must not raise. Whoever starts it sees to it that it ends; the event loop
+    cancels it at the latest when it stops.
+    """
+    if current_async_library() == "trio":
+        import trio  # noqa: PLC0415 - already imported, as it runs this
+
+        trio.lowlevel.spawn_system_task(work, context=copy_context())
+        return
+    import asyncio  # noqa: PLC0415 - already imported, as it runs this
+
+    task = asyncio.get_running_loop().create_task(work())
+    # The event loop itself holds tasks by weak references only.
+    _DETACHED.add(task)
+    task.add_done_callback(_DETACHED.discard)
+
+
+_DETACHED: set[asyncio.Task[None]] = set()
 
 
 async def run_to_completion(work: Callable[[Commit], Awaitable[T]]) -> T:

@@ -34,6 +34,7 @@ from ._transport import create_transport
 from ._wire.decoding import decode_balance, decode_placed_order, decode_services
 from ._wire.encoding import encode_add, encode_balance, encode_services
 from ._wire.messages import SendState
+from .errors import ConfigurationError
 from .models import MAX_CHUNK_SIZE, Change, Failed, Refused, Unreported, format_id
 
 if TYPE_CHECKING:
@@ -183,8 +184,23 @@ class AsyncClient:
 
         Orders, refills and cancellations in flight are awaited, for at most
         ``attempt_timeout`` seconds. Otherwise their outcome would be unknown.
+        Single reads that share a request end with a ``ConfigurationError``.
         """
-        await self._pipeline.aclose()
+        try:
+            await self._end_shared_calls()
+        finally:
+            await self._pipeline.aclose()
+
+    async def _end_shared_calls(self) -> None:
+        """Reject new calls, and end what runs in tasks that belong to no caller."""
+        try:
+            self._pipeline.check_open()
+        except ConfigurationError:
+            # It was never opened, or on another event loop, which has ended with its tasks.
+            return
+        self._pipeline.mark_closed()
+        await self._status_coalescer.aclose()
+        await self._refill_status_coalescer.aclose()
 
     # --- reads of the account
 

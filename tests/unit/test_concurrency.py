@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import math
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
-from followersdata_async._concurrency import run_to_completion
+from followersdata_async._concurrency import run_to_completion, start_detached
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -183,3 +186,31 @@ async def test_a_cancellation_of_the_works_own_is_told_as_it_is() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         await run_to_completion(work)
+
+
+# --- detached tasks
+
+
+@pytest.mark.anyio
+async def test_a_detached_task_outlives_the_scope_it_was_started_in() -> None:
+    """It has the context of whoever started it, and none of its scopes."""
+    current: ContextVar[str] = ContextVar("current")
+    go, ended = anyio.Event(), anyio.Event()
+    seen = []
+
+    async def work() -> None:
+        await go.wait()
+        seen.append((current.get(), anyio.current_effective_deadline()))
+        ended.set()
+
+    with anyio.CancelScope(deadline=anyio.current_time() + 3600) as scope:
+        current.set("mine")
+        start_detached(work)
+        current.set("another")
+        scope.cancel()
+        with anyio.CancelScope(shield=True):
+            await anyio.wait_all_tasks_blocked()
+    gc.collect()
+    go.set()
+    await ended.wait()
+    assert seen == [("mine", math.inf)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import ssl
 from contextlib import AsyncExitStack, suppress
@@ -309,6 +310,83 @@ async def test_a_cancelled_read_is_dropped() -> None:
             group.cancel_scope.cancel()
         await panel.balance()
         assert (len(server.forms), server.connections) == (2, 2)
+
+
+async def test_a_caller_that_gives_up_leaves_the_others_their_request() -> None:
+    """Ten calls are one request on one connection, which is used again."""
+    arrived, released = anyio.Event(), anyio.Event()
+
+    async def script(stream: SocketStream, form: bytes) -> None:
+        arrived.set()
+        await released.wait()
+        rows = {number: row() for number in range(10)}
+        await stream.send(response(json.dumps(rows if b"orders=" in form else row()).encode()))
+
+    scope = anyio.CancelScope()
+
+    async def call_until_cancelled(panel: AsyncClient) -> None:
+        with scope:
+            await panel.status(0)
+        assert scope.cancelled_caught
+
+    async with serving(script) as server, AsyncClient("sandbox-key", url=server.url) as panel:
+        async with anyio.create_task_group() as group:
+            group.start_soon(call_until_cancelled, panel)
+            for number in range(1, 10):
+                group.start_soon(panel.status, number)
+            await arrived.wait()
+            scope.cancel()
+            await anyio.wait_all_tasks_blocked()
+            released.set()
+        await panel.status(1)
+        assert (len(server.forms), server.connections) == (2, 1)
+
+
+async def test_shared_calls_that_are_all_cancelled_close_their_connection() -> None:
+    """Before the last of them has returned."""
+    arrived = anyio.Event()
+
+    async def script(_: SocketStream, __: bytes) -> None:
+        arrived.set()
+        await anyio.sleep_forever()
+
+    async with serving(script) as server, AsyncClient("sandbox-key", url=server.url) as panel:
+        async with anyio.create_task_group() as group:
+            for number in range(10):
+                group.start_soon(panel.status, number)
+            await arrived.wait()
+            group.cancel_scope.cancel()
+        transport = panel._pipeline._transport
+        assert isinstance(transport, H11Transport)
+        assert transport._pool.open_connections == 0
+        assert panel._pipeline._slots.value == panel._pipeline.settings.concurrency
+
+
+async def test_closing_a_client_ends_the_calls_that_share_a_request() -> None:
+    """They are told that it was closed, each by an error of its own."""
+    arrived = anyio.Event()
+    told: list[FollowersDataError] = []
+
+    async def script(_: SocketStream, __: bytes) -> None:
+        arrived.set()
+        await anyio.sleep_forever()
+
+    async def call(panel: AsyncClient, number: int) -> None:
+        try:
+            await panel.status(number)
+        except FollowersDataError as error:
+            told.append(error)
+
+    async with (
+        serving(script) as server,
+        anyio.create_task_group() as group,
+        AsyncClient("sandbox-key", url=server.url) as panel,
+    ):
+        for number in range(10):
+            group.start_soon(call, panel, number)
+        await arrived.wait()
+    assert [type(error) for error in told] == [ConfigurationError] * 10
+    assert len(set(map(id, told))) == 10
 
 
 async def test_a_write_that_waits_for_its_turn_is_dropped_when_cancelled() -> None:

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import random
+from contextlib import suppress
+from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
+from sniffio import current_async_library
 
 from followersdata_async._batch.coalesce import Coalescer
 from followersdata_async._batch.operations import REFILL_STATUS, STATUS
 from followersdata_async._pipeline import BatchSupport
+from followersdata_async._retry import RetryPolicy
 from followersdata_async.errors import (
     AuthenticationError,
+    ConfigurationError,
     DecodeError,
     FollowersDataError,
     OrderNotFoundError,
     PanelUnavailableError,
 )
-from tests.helpers.fakes import FakeTransport, answer, ids_in, make_pipeline, row
+from tests.helpers.fakes import FakeTransport, Naps, answer, ids_in, make_pipeline, row
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from followersdata_async._pipeline import Pipeline
     from followersdata_async._wire.messages import Request, Response
@@ -185,7 +193,15 @@ async def test_a_panel_that_takes_single_ids_only_is_asked_for_each_at_once() ->
     transport = FakeTransport(told)
     pipeline = make_pipeline(transport)
     pipeline.batch_knowledge["status"].support = BatchSupport.SINGLE_ONLY
-    found = await all_of(coalescing(transport, pipeline=pipeline), [1, 2, 1, 3])
+    transport.gate = anyio.Event()
+
+    async def open_gate() -> None:
+        await anyio.wait_all_tasks_blocked()
+        transport.gate.set()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(open_gate)
+        found = await all_of(coalescing(transport, pipeline=pipeline), [1, 2, 1, 3])
     assert notes(found) == ["1", "2", "1", "3"]
     assert transport.most_in_flight == len(transport.requests) == 3
 
@@ -398,28 +414,289 @@ async def test_random_cancellations_lose_nobody(seed: int) -> None:
     assert single._unsent == {}
 
 
-async def test_a_fault_of_ours_reaches_its_caller_and_the_others_go_on() -> None:
-    """A leader that breaks is like one that is cancelled."""
-    broken = True
+async def test_a_fault_of_ours_reaches_every_caller() -> None:
+    """As itself, each its own, and nothing is sent again: a second try would break in the same way."""
+    transport = FakeTransport(lambda _: answer(1 // 0))
+    raised: list[ZeroDivisionError] = []
+
+    async def call(id_: int) -> None:
+        try:
+            await single.get(id_)
+        except ZeroDivisionError as error:
+            raised.append(error)
+
+    single = coalescing(transport)
+    async with anyio.create_task_group() as group:
+        for id_ in range(3):
+            group.start_soon(call, id_)
+    assert len({id(error) for error in raised}) == 3
+    assert all(error.__traceback__ is not None for error in raised)
+    assert len(transport.requests) == 1
+
+
+class _UncopyableError(Exception):
+    """What a limiter of the user's own may raise."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(first + second)
+
+
+async def test_a_fault_that_cannot_be_copied_reaches_every_caller_too() -> None:
+    """Then it is the same one."""
+
+    def reply(_: Request) -> Response:
+        raise _UncopyableError("a", "b")
+
+    raised = []
+
+    async def call(id_: int) -> None:
+        try:
+            await single.get(id_)
+        except _UncopyableError as error:
+            raised.append(str(error))
+
+    single = coalescing(FakeTransport(reply))
+    async with anyio.create_task_group() as group:
+        for id_ in range(3):
+            group.start_soon(call, id_)
+    assert raised == ["ab"] * 3
+
+
+# --- each caller's own deadline
+
+
+async def leaving(leavers: Iterable[int]) -> tuple[FakeTransport, dict[int, str]]:
+    """Ten callers share a request; when it is under way some leave, and then its response arrives."""
+    transport = FakeTransport(told)
+    transport.gate = anyio.Event()
+    single = coalescing(transport)
+    found: dict[int, str] = {}
+    scopes = [anyio.CancelScope() for _ in range(10)]
+
+    async def call(number: int) -> None:
+        with scopes[number]:
+            found[number] = notes([await single.get(number)])[0]  # type: ignore[assignment]
+        if scopes[number].cancelled_caught:
+            found[number] = "left"
+
+    async with anyio.create_task_group() as group:
+        for number in range(10):
+            group.start_soon(call, number)
+        await anyio.wait_all_tasks_blocked()
+        assert len(transport.requests) == 1
+        for number in leavers:
+            scopes[number].cancel()
+        await anyio.wait_all_tasks_blocked()
+        # They have left, and did not wait for the response.
+        assert found == dict.fromkeys(leavers, "left")
+        transport.gate.set()
+    return transport, found
+
+
+@pytest.mark.parametrize("leavers", [{0}, {9}, {4}, {0, 9}, set(range(9))], ids=str)
+async def test_a_caller_that_gives_up_hurts_no_other(leavers: set[int]) -> None:
+    """The request is neither sent again nor cut off, whoever began it; whoever gives up leaves at once."""
+    transport, found = await leaving(leavers)
+    assert len(transport.requests) == transport.answered == 1
+    assert found == {number: "left" if number in leavers else str(number) for number in range(10)}
+
+
+async def test_a_request_that_nobody_waits_for_is_cancelled() -> None:
+    """Before its last caller has left: nothing of it is left behind."""
+    transport = FakeTransport(told)
+    transport.gate = anyio.Event()
+    single = coalescing(transport)
+    async with anyio.create_task_group() as group:
+        for number in range(10):
+            group.start_soon(single.get, number)
+        await anyio.wait_all_tasks_blocked()
+        assert transport.in_flight == 1
+        group.cancel_scope.cancel()
+    assert (transport.in_flight, transport.answered) == (0, 0)
+    transport.gate.set()
+    assert notes(await all_of(single, [1, 2])) == ["1", "2"]
+
+
+async def test_the_deadline_of_a_caller_is_not_that_of_the_request() -> None:
+    """Whether the request is sent again is decided by the client's time limit, not by the first caller's."""
+    replies = [answer({"error": "Too many requests"}, status=429, retry_after="50")]
+    transport = FakeTransport(lambda request: replies.pop() if replies else told(request))
+    naps = Naps()
+    single = coalescing(transport, pipeline=make_pipeline(transport, naps=naps, retry=RetryPolicy()))
+    started: list[int] = []
+    found = []
+
+    async def call(number: int) -> None:
+        # The first one's is over before the pause that the panel asks for, which takes no time here.
+        started.append(number)
+        with anyio.move_on_after(20 if started == [number] else 100):
+            found.append(await single.get(number))
+
+    async with anyio.create_task_group() as group:
+        for number in range(10):
+            group.start_soon(call, number)
+    assert len(found) == 10
+    assert (len(transport.requests), naps.taken) == (2, [50.0])
+
+
+async def test_a_shared_request_runs_in_the_context_of_its_first_caller() -> None:
+    """Whoever traces requests finds the span that they belong to."""
+    current: ContextVar[int] = ContextVar("current")
+    seen = []
 
     def reply(request: Request) -> Response:
-        nonlocal broken
-        if broken:
-            broken = False
-            raise ZeroDivisionError
+        seen.append(current.get())
         return told(request)
 
     single = coalescing(FakeTransport(reply))
-    raised: list[str] = []
-    found: list[object] = []
+    order = []
 
-    async def call(id_: int, note: Callable[[object], None]) -> None:
-        try:
-            note(await single.get(id_))
-        except ZeroDivisionError as error:
-            raised.append(type(error).__name__)
+    async def call(number: int) -> None:
+        current.set(number)
+        order.append(number)
+        await single.get(number)
+        assert current.get() == number
 
     async with anyio.create_task_group() as group:
-        for id_ in range(3):
-            group.start_soon(call, id_, found.append)
-    assert (raised, len(found)) == (["ZeroDivisionError"], 2)
+        for number in range(10):
+            group.start_soon(call, number)
+    assert seen == order[:1]
+
+
+async def test_a_call_without_company_is_sent_in_its_own_task() -> None:
+    """It needs no other."""
+    tasks = []
+
+    def reply(request: Request) -> Response:
+        tasks.append(anyio.get_current_task())
+        return told(request)
+
+    await coalescing(FakeTransport(reply)).get(1)
+    assert tasks == [anyio.get_current_task()]
+
+
+async def test_an_id_without_a_row_is_asked_alone_for_all_of_its_callers() -> None:
+    """One of them gives up, and the others have their answer from the same request."""
+    transport = FakeTransport(lambda request: answer({}) if "orders" in dict(request.fields) else told(request))
+    single = coalescing(transport)
+    found = []
+    scopes = [anyio.CancelScope() for _ in range(3)]
+
+    async def call(number: int) -> None:
+        with scopes[number]:
+            found.append(notes([await single.get(5)]))
+
+    async def other() -> None:
+        with suppress(FollowersDataError):
+            await single.get(6)
+
+    async with anyio.create_task_group() as group:
+        for number in range(3):
+            group.start_soon(call, number)
+        group.start_soon(other)
+        while len(transport.requests) < 2:
+            await anyio.lowlevel.checkpoint()
+        transport.gate = anyio.Event()
+        await anyio.wait_all_tasks_blocked()
+        assert transport.in_flight > 0
+        scopes[0].cancel()
+        await anyio.wait_all_tasks_blocked()
+        transport.gate.set()
+    assert found == [["5"]] * 2
+    assert [request.fields for request in transport.requests].count((("order", "5"),)) == 1
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+@pytest.mark.parametrize("kind", ["task", "wait_for", "timeout"])
+async def test_a_caller_that_gives_up_by_asyncios_own_ways_hurts_no_other(kind: str) -> None:
+    """They know no scopes."""
+    transport = FakeTransport(told)
+    transport.gate = anyio.Event()
+    single = coalescing(transport)
+
+    async def impatient() -> OrderStatus:
+        if kind == "wait_for":
+            return await asyncio.wait_for(single.get(0), 0.01)
+        if kind == "timeout":
+            async with asyncio.timeout(0.01):
+                return await single.get(0)
+        return await single.get(0)
+
+    first = asyncio.create_task(impatient())
+    others = [asyncio.create_task(single.get(number)) for number in range(1, 10)]
+    await anyio.wait_all_tasks_blocked()
+    if kind == "task":
+        first.cancel()
+    with pytest.raises((TimeoutError, asyncio.CancelledError)):
+        await first
+    transport.gate.set()
+    assert notes(await asyncio.gather(*others)) == [str(number) for number in range(1, 10)]
+    assert len(transport.requests) == transport.answered == 1
+
+
+# --- closing
+
+
+async def test_closing_ends_shared_requests_with_an_error_that_says_why() -> None:
+    """Each caller has its own, and nothing is left running."""
+    transport = FakeTransport(told)
+    transport.gate = anyio.Event()
+    pipeline = make_pipeline(transport)
+    single = coalescing(transport, pipeline=pipeline)
+    raised = []
+
+    async def call(number: int) -> None:
+        try:
+            await single.get(number)
+        except ConfigurationError as error:
+            raised.append(error)
+
+    async with anyio.create_task_group() as group:
+        for number in range(10):
+            group.start_soon(call, number)
+        await anyio.wait_all_tasks_blocked()
+        pipeline.mark_closed()
+        await single.aclose()
+        assert transport.in_flight == 0
+    assert len({id(error) for error in raised}) == 10
+    assert {str(error).partition(":")[0] for error in raised} == {"the client is closed"}
+
+
+async def test_calls_that_still_wait_for_company_are_refused_when_the_client_is_closed() -> None:
+    """At the end of their window, and nothing is sent."""
+    transport, timer = FakeTransport(told), Timer()
+    pipeline = make_pipeline(transport, coalesce_window=5.0)
+    single = coalescing(transport, timer=timer, pipeline=pipeline)
+    found: list[object] = []
+
+    async def calls() -> None:
+        found.extend(await all_of(single, [1, 2]))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(calls)
+        await anyio.wait_all_tasks_blocked()
+        pipeline.mark_closed()
+        await single.aclose()
+        timer.over.set()
+    assert [type(error) for error in found] == [ConfigurationError] * 2
+    assert transport.requests == []
+
+
+async def test_an_event_loop_that_stops_takes_shared_requests_with_it() -> None:
+    """A program that is interrupted leaves no task behind, and no warning."""
+    backend = current_async_library()
+
+    async def main() -> None:
+        transport = FakeTransport(told)
+        transport.gate = anyio.Event()
+        single = coalescing(transport)
+        async with anyio.create_task_group() as group:
+            for number in range(10):
+                group.start_soon(single.get, number)
+            await anyio.wait_all_tasks_blocked()
+            raise KeyError
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await anyio.to_thread.run_sync(partial(anyio.run, main, backend=backend))
+    assert caught.group_contains(KeyError)
+    gc.collect()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -62,7 +63,8 @@ async def run_to_completion(work: Callable[[Commit], Awaitable[T]]) -> T:
     cancelled. A shielded scope is enough against anyio and trio. asyncio's own
     cancellation (``task.cancel()``, ``wait_for``, ``timeout``) ignores scopes,
     so the work needs a task of its own. The caller gets the result, and a
-    native cancellation is delivered at its next ``await``.
+    native cancellation is delivered at its next ``await``. So is Ctrl-C, which
+    trio raises in the main task wherever that waits.
     """
     waiting, working = anyio.CancelScope(), anyio.CancelScope()
     results: list[T] = []
@@ -84,17 +86,43 @@ async def run_to_completion(work: Callable[[Commit], Awaitable[T]]) -> T:
             except BaseException as error:  # noqa: BLE001
                 failure = error
 
+    on_trio = current_async_library() == "trio"
+
     try:
         with waiting:
             async with anyio.create_task_group() as group:
-                group.start_soon(run)
+                group.start_soon(_protect_from_interrupts(run) if on_trio else run)
     except anyio.get_cancelled_exc_class() as error:
         if not results and isinstance(failure, type(error) | None):
             raise
         _cancel_at_next_await()
+    except BaseExceptionGroup as errors:
+        # The work raises nothing, so this is what was raised in the caller's task while it waited.
+        interrupt = errors.exceptions[0]
+        if not isinstance(interrupt, KeyboardInterrupt) or not (results or isinstance(failure, Exception)):
+            raise interrupt from None
+        _interrupt_at_next_await()
     if failure is not None:
         raise failure
     return results[0]
+
+
+def _protect_from_interrupts(work: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Coroutine[Any, Any, None]]:
+    """Return ``work`` such that Ctrl-C is raised in the main task, and not in the middle of it."""
+    import trio  # noqa: PLC0415 - already imported, as it runs this
+
+    return trio.lowlevel.enable_ki_protection(work)
+
+
+def _interrupt_at_next_await() -> None:
+    """Have trio raise ``KeyboardInterrupt`` again, in the main task when it waits the next time."""
+    import trio  # noqa: PLC0415 - already imported, as it runs this
+
+    def interrupt() -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    # In a protected function, trio's handler keeps the signal for later.
+    trio.lowlevel.enable_ki_protection(interrupt)()
 
 
 def _cancel_at_next_await() -> None:

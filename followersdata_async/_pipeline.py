@@ -200,14 +200,14 @@ class Pipeline:
         self.check_open()
         observer = RequestObserver(self.events, request, self._budget) if self.events.is_active else None
         last: FollowersDataError | None = None
-        started_at = self._clock()
+        state.clock = self._clock
         with anyio.move_on_after(self.settings.timeout):
             refund, attempt = 1, 1
             while True:
                 try:
                     value = await self._attempt(request, decode, state, observer)
                 except OutcomeUnknownError as error:
-                    error.at = started_at
+                    error.at = state.sent_at
                     raise
                 except FollowersDataError as error:
                     last = error
@@ -223,7 +223,7 @@ class Pipeline:
                     return value
                 await self._sleep(delay)
                 attempt += 1
-        raise self._make_timeout_error(request, state, started_at) from last
+        raise self._make_timeout_error(request, state) from last
 
     async def _attempt(
         self, request: Request, decode: Decode[T], state: SendState, observer: RequestObserver | None
@@ -283,12 +283,12 @@ class Pipeline:
             self.events.emit(RetryPlanned(action=request.action, attempt=attempt + 1, delay=delay, error=error))
         return delay
 
-    def _make_timeout_error(self, request: Request, state: SendState, started_at: float) -> FollowersDataError:
+    def _make_timeout_error(self, request: Request, state: SendState) -> FollowersDataError:
         # The latest attempt of a read may not have been sent, but an earlier one was.
         sent = state.sent if request.is_write else None
         waited = "it had to wait for longer than" if sent is False else "no whole answer within"
         reason = f"{waited} {self.settings.timeout:g} s"
         error = no_usable_response(request, reason, sent=sent, is_timeout=True)
         if isinstance(error, OutcomeUnknownError):
-            error.at = started_at
+            error.at = state.sent_at
         return error

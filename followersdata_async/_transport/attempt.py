@@ -9,6 +9,7 @@ from attrs import frozen
 
 from .._concurrency import run_to_completion
 from .._wire.envelope import no_usable_response
+from ..errors import FollowersDataError
 from .error_mapping import describe_error, strip_context
 from .response import UnusableBodyError, mask_text
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from .._concurrency import Commit
     from .._settings import Settings
     from .._wire.messages import Request, Response, SendState
-    from ..errors import FollowersDataError
 
 Exchange: TypeAlias = "Callable[[Request, SendState, Commit], Awaitable[Response]]"
 """Sends a request once and reads the whole response. Calls ``commit`` when the request begins to be sent."""
@@ -27,11 +27,15 @@ Exchange: TypeAlias = "Callable[[Request, SendState, Commit], Awaitable[Response
 @final
 @frozen
 class ErrorClasses:
-    """What an exchange can raise. ``not_sent``: the classes that prove that nothing was sent."""
+    """What the exceptions of an exchange mean.
 
-    all: tuple[type[Exception], ...]
+    ``not_sent`` prove that nothing was sent. ``of_tests`` are raised as they
+    are: a mock complains about the test, not about the network.
+    """
+
     timeouts: tuple[type[Exception], ...] = (TimeoutError,)
     not_sent: tuple[type[Exception], ...] = ()
+    of_tests: tuple[type[Exception], ...] = ()
 
 
 async def run_attempt(
@@ -46,7 +50,7 @@ async def run_attempt(
         NotSentError: it is proven that no byte of the request was sent.
         OutcomeUnknownError: a write: it was sent, or may have been, and no whole response arrived.
         RequestTimeoutError: a read: no whole response within ``attempt_timeout``.
-        PanelUnavailableError: a read: the connection or the body failed.
+        PanelUnavailableError: a read: the connection or the body failed, or code of the user's in a custom client.
     """
 
     async def run(commit: Commit) -> Response:
@@ -58,7 +62,12 @@ async def run_attempt(
         return await (run_to_completion(run) if request.is_write else run(_ignore))
     except UnusableBodyError as error:
         raise no_usable_response(request, str(error)) from error
-    except errors.all as error:
+    except FollowersDataError:
+        raise
+    except errors.of_tests:
+        raise
+    # A hook or a transport of a custom client can raise anything, also after the panel has accepted an order.
+    except Exception as error:  # noqa: BLE001
         failure, cause = _map_error(error, request, state, settings, errors)
     # Not raised in the except clause: there, the foreign exception would always be its context.
     raise failure from cause

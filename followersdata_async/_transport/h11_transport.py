@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .._settings import Settings
     from .._wire.messages import Request, Response, SendState
 
-_ERRORS = ErrorClasses((httpx.HTTPError, TimeoutError))
+_ERRORS = ErrorClasses()
 
 
 class H11Transport:

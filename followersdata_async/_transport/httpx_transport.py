@@ -8,12 +8,12 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
+from attrs import evolve
 
 from .._settings import DEFAULT_URL, redact_url
 from .._wire.encoding import encode_form
 from ..errors import ConfigurationError
 from .attempt import ErrorClasses, run_attempt
-from .error_mapping import find_foreign_errors
 from .response import build_headers, read_response
 
 if TYPE_CHECKING:
@@ -49,13 +49,10 @@ class HttpClient(Protocol):
 class HttpxTransport:
     """Sends through a client of httpx or httpx2, which is used as it is."""
 
-    def __init__(self, settings: Settings, client: HttpClient, *, not_sent: tuple[type[Exception], ...] = ()) -> None:
+    def __init__(self, settings: Settings, client: HttpClient) -> None:
         self._settings = settings
         self._client: Any = client
-        library = _find_library(client)
-        self._errors = ErrorClasses(
-            find_foreign_errors(library.__name__), (TimeoutError, library.TimeoutException), not_sent
-        )
+        self._errors = ErrorClasses((TimeoutError, _find_library(client).TimeoutException))
         self._headers = build_headers(settings)
 
     async def open(self) -> None:
@@ -96,7 +93,8 @@ class OwnHttpxTransport(HttpxTransport):
     """
 
     def __init__(self, settings: Settings) -> None:
-        super().__init__(settings, _create_client(settings), not_sent=_NOT_SENT)
+        super().__init__(settings, _create_client(settings))
+        self._errors = evolve(self._errors, not_sent=_NOT_SENT, of_tests=(AssertionError,))
 
     async def aclose(self) -> None:
         """Close every connection."""

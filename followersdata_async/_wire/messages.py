@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import final
 
 from attrs import define, field, frozen
@@ -36,26 +36,33 @@ class Response:
     body: bytes = field(repr=False)
 
 
+def _no_clock() -> float:
+    return 0.0
+
+
 @final
 @define(eq=False)
 class SendState:
     """What one call has sent so far. Valid at any moment, also after a cancellation.
 
     ``sent`` is about the latest attempt: ``False`` proves that no byte was
-    sent, ``None`` means unknown. ``requests`` counts the attempts that were
-    sent, or may have been.
+    sent, ``None`` means unknown. ``sent_at`` is when it was sent, or passed to
+    code that may have sent it, by ``clock``. ``requests`` counts the attempts
+    that were sent, or may have been.
     """
 
     sent: bool | None = False
     requests: int = 0
+    sent_at: float | None = None
+    clock: Callable[[], float] = _no_clock
 
     def start_attempt(self) -> None:
         """Start a new attempt: nothing of it was sent yet."""
-        self.sent = False
+        self.sent, self.sent_at = False, None
 
     def mark_handed_over(self) -> None:
         """Record that the request was passed to code that may send it without notice."""
-        self.sent = None
+        self.sent, self.sent_at = None, self.clock()
         self.requests += 1
 
     def mark_not_sent(self) -> None:
@@ -68,4 +75,6 @@ class SendState:
         """Record that the first byte of the request leaves."""
         if self.sent is False:
             self.requests += 1
+        if self.sent is not True:
+            self.sent_at = self.clock()
         self.sent = True

@@ -233,9 +233,10 @@ async def test_what_is_not_ours_proves_nothing(database_url: str, sandbox: Sandb
     async with Ledger(database_url) as ledger, sandbox.http() as http:
         http.event_hooks = {"response": [hook]}
         async with AsyncClient(sandbox.key, url=sandbox.url, http=http) as client:
-            with pytest.raises(json.JSONDecodeError):
-                await ledger.place(client, ORDER, ref="cart-81")
-            assert (await ledger.place(client, ORDER, ref="cart-81")).state is ReceiptState.UNKNOWN
+            receipt = await ledger.place(client, ORDER, ref="cart-81")
+            assert (receipt.state, receipt.error) == (ReceiptState.UNKNOWN, "OutcomeUnknownError")
+            assert "JSONDecodeError" in str(receipt.message)
+            assert await ledger.place(client, ORDER, ref="cart-81") == receipt
     assert len(sandbox.orders()) == 1
 
 

@@ -167,7 +167,7 @@ class RequestObserver:
             self._call.requests += 1
 
     def start_waiting(self) -> None:
-        """Note that the next attempt begins to wait for the rate limit."""
+        """Note that the next attempt begins to wait for a slot and the rate limit."""
         self._waiting_since = self._listeners.clock()
 
     def __enter__(self) -> None:

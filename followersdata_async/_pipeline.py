@@ -1,4 +1,4 @@
-"""The way of every request: rate limit, connection slot, send, decode, retry."""
+"""The way of every request: slot, rate limit, send, decode, retry."""
 
 from __future__ import annotations
 
@@ -201,11 +201,11 @@ class Pipeline:
         observer = RequestObserver(self.events, request, self._budget) if self.events.is_active else None
         last: FollowersDataError | None = None
         state.clock = self._clock
-        with anyio.move_on_after(self.settings.timeout):
+        with anyio.move_on_after(self.settings.timeout) as scope:
             refund, attempt = 1, 1
             while True:
                 try:
-                    value = await self._attempt(request, decode, state, observer)
+                    value = await self._attempt(request, decode, state, observer, scope.deadline)
                 except OutcomeUnknownError as error:
                     error.at = state.sent_at
                     raise
@@ -226,22 +226,29 @@ class Pipeline:
         raise self._make_timeout_error(request, state) from last
 
     async def _attempt(
-        self, request: Request, decode: Decode[T], state: SendState, observer: RequestObserver | None
+        self,
+        request: Request,
+        decode: Decode[T],
+        state: SendState,
+        observer: RequestObserver | None,
+        deadline: float,
     ) -> T:
         state.start_attempt()
         if observer is not None:
             observer.start_waiting()
-        if self._limiter is not None:
-            await self._limiter.wait()
-        # The client can be closed while a request waits.
-        self._check_not_closed()
-        with observer or nullcontext():
-            async with self._slots:
+        async with self._slots:
+            # The client can be closed while a request waits.
+            self._check_not_closed()
+            # Inside the slot: a turn that is taken is used at once, and not after a wait for a slot.
+            if self._limiter is not None:
+                await self._limiter.wait()
                 self._check_not_closed()
+            with observer or nullcontext():
                 response = await self._send(request, state)
-            if self._limiter is not None and (delay := parse_pause(response)):
-                await self._pause_limiter(self._limiter, delay)
-            return decode(request, response, self.settings.error_phrases)
+                # Inside the slot: otherwise the next request could leave before the limiter knows.
+                if self._limiter is not None and (delay := parse_pause(response)):
+                    await self._pause_limiter(self._limiter, delay, deadline)
+                return decode(request, response, self.settings.error_phrases)
 
     async def _send(self, request: Request, state: SendState) -> Response:
         if not request.is_write:
@@ -254,17 +261,12 @@ class Pipeline:
             self._write_done.set()
             self._write_done = anyio.Event()
 
-    async def _pause_limiter(self, limiter: Limiter, delay: float) -> None:
+    async def _pause_limiter(self, limiter: Limiter, delay: float, deadline: float) -> None:
         """Pause the limiter. The response has arrived, so nothing that happens here may lose it."""
-
-        async def pause(commit: Commit) -> None:
-            commit()
-            pausing = limiter.pause(delay)
-            if pausing is not None:
-                await pausing
-
         try:
-            await run_to_completion(pause)
+            pausing = limiter.pause(delay)
+            if pausing is not None and not await _finish_by(deadline, pausing):
+                _LOGGER.error("the limiter did not take a pause of %.1f s in time", delay)
         except Exception:
             _LOGGER.exception("the limiter could not be told to pause for %.1f s", delay)
 
@@ -292,3 +294,22 @@ class Pipeline:
         if isinstance(error, OutcomeUnknownError):
             error.at = state.sent_at
         return error
+
+
+async def _finish_by(deadline: float, work: Awaitable[None]) -> bool:
+    """Await work until a deadline, even if the caller is cancelled. Return whether it has finished."""
+
+    async def run(commit: Commit) -> bool:
+        commit()
+        with anyio.CancelScope(deadline=deadline) as scope:
+            try:
+                await work
+            except anyio.get_cancelled_exc_class():
+                # The work can wait for something that was cancelled, which is not a cancellation of the caller.
+                if scope.cancel_called:
+                    raise
+            else:
+                return True
+        return False
+
+    return await run_to_completion(run)

@@ -68,9 +68,10 @@ class CallEnded:
 @final
 @frozen(kw_only=True)
 class RequestStarted:
-    """An attempt starts: it waits for a connection, then it is sent.
+    """An attempt starts: it connects if it has to, then it is sent.
 
-    ``rate_limit_wait`` is how long it waited for the rate limit before.
+    ``rate_limit_wait`` is how long it waited before, for one of the client's
+    ``concurrency`` slots and for the rate limit.
     """
 
     call: int | None

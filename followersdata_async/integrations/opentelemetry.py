@@ -142,7 +142,7 @@ class _Metering:
         self._waits = meter.create_histogram(
             "followersdata.client.limiter.wait.duration",
             "s",
-            "How long requests wait for the rate limit.",
+            "How long requests wait for a slot and the rate limit.",
             explicit_bucket_boundaries_advisory=_LONG,
         )
         self._retries = meter.create_counter("followersdata.client.retries", "{retry}", "Requests that are sent again.")

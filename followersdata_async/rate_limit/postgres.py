@@ -147,15 +147,18 @@ class PostgresAccountLimiter:
                     raise NotSentError(msg) from error.__cause__
                 await self._local.wait()
                 return
-            while delay > 0:
+            # The database may not know of a pause yet, and one may come while this one waits.
+            while (delay := max(delay, self._paused_until - anyio.current_time())) > 0:
                 await self._sleep(delay)
-                # A pause may come while this one waits.
-                delay = self._paused_until - anyio.current_time()
+                delay = 0.0
 
-    async def pause(self, duration: float) -> None:
-        """Let no request pass for ``duration`` seconds."""
-        self._paused_until = anyio.current_time() + duration
+    def pause(self, duration: float) -> Awaitable[None]:
+        """Let no request pass for ``duration`` seconds: at once in this client, once awaited in all others."""
+        self._paused_until = max(self._paused_until, anyio.current_time() + duration)
         self._local.pause(duration)
+        return self._share_pause(duration)
+
+    async def _share_pause(self, duration: float) -> None:
         try:
             await self._execute(_PAUSE, pause=duration)
         except _OutageError as error:

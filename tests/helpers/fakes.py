@@ -96,6 +96,24 @@ class Naps:
         await anyio.lowlevel.checkpoint()
 
 
+class Clock:
+    """Time that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.sleeps = 0
+
+    def __call__(self) -> float:
+        """The time, in seconds."""
+        return self.now
+
+    async def sleep(self, delay: float) -> None:
+        """Let time pass."""
+        self.sleeps += 1
+        await anyio.lowlevel.checkpoint()
+        self.now += delay
+
+
 def make_settings(url: str = "http://127.0.0.1:1/api/v2", *, api_key: str = "sandbox-key", **changes: Any) -> Settings:
     """Settings with the defaults of ``AsyncClient``."""
     return AsyncClient(api_key, url=url, **changes)._pipeline.settings

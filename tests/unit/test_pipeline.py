@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from followersdata_async import orders
@@ -24,7 +25,10 @@ from followersdata_async.errors import (
     RequestTimeoutError,
 )
 from followersdata_async.rate_limit import RateLimit
-from tests.helpers.fakes import FakeTransport, Naps, answer, make_pipeline
+from tests.helpers.fakes import Clock, FakeTransport, Naps, answer, make_pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.anyio
 
@@ -133,6 +137,162 @@ async def test_a_limiter_that_fails_loses_no_order(caplog: pytest.LogCaptureFixt
     placed = await pipeline.execute(encode_add({}), decode_placed_order, SendState())
     assert placed.order == 1
     assert "the limiter could not be told to pause for 5.0 s" in caplog.text
+
+
+async def hang(_: float) -> None:
+    """A pause that never ends."""
+    await anyio.sleep_forever()
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+async def test_a_pause_that_hangs_holds_no_answer_beyond_the_timeout(
+    is_cancelled: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An order's answer is returned as it is, also to a caller that was cancelled in the meantime."""
+    limiter = SharedLimiter()
+    pipeline = make_pipeline(
+        FakeTransport(lambda _: answer({"order": 7}, retry_after="5")), rate_limit=limiter, timeout=0.05
+    )
+    placed = []
+
+    async def order() -> None:
+        placed.append(await pipeline.execute(encode_add({}), decode_placed_order, SendState()))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(order)
+        await limiter.telling.wait()
+        if is_cancelled:
+            group.cancel_scope.cancel()
+    assert [one.order for one in placed] == [7]
+    assert "the limiter did not take a pause of 5.0 s in time" in caplog.text
+
+
+async def test_a_pause_that_hangs_replaces_no_rejection() -> None:
+    """The error is the panel's, not a time-out."""
+    limiter = FakeLimiter()
+    limiter.pause = hang  # type: ignore[assignment]
+    transport = FakeTransport(lambda _: answer({"error": "Too many requests"}, status=429, retry_after="5"))
+    pipeline = make_pipeline(transport, rate_limit=limiter, timeout=0.05, retry=RetryPolicy())
+    with pytest.raises(RateLimitedError) as caught:
+        await pipeline.execute(encode_balance(), decode_balance, SendState())
+    assert (caught.value.retry_after, len(transport.requests)) == (5.0, 1)
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_pause_that_waits_for_what_was_cancelled_loses_no_order(caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody has cancelled the caller."""
+    limiter = FakeLimiter()
+
+    async def fail(_: float) -> None:
+        raise anyio.get_cancelled_exc_class()
+
+    limiter.pause = fail  # type: ignore[assignment]
+    pipeline = make_pipeline(FakeTransport(lambda _: answer({"order": 7}, retry_after="5")), rate_limit=limiter)
+    placed = await pipeline.execute(encode_add({}), decode_placed_order, SendState())
+    assert placed.order == 7
+    assert "the limiter did not take a pause of 5.0 s in time" in caplog.text
+
+
+# --- when requests leave
+
+
+class TimedTransport(FakeTransport):
+    """Notes when each request leaves, on the limiter's clock."""
+
+    def __init__(self, clock: Clock, reply: Callable[[Request], Response]) -> None:
+        super().__init__(reply)
+        self.clock = clock
+        self.left: list[float] = []
+
+    async def send(self, request: Request, state: SendState) -> Response:
+        """Note it."""
+        self.left.append(self.clock.now)
+        return await super().send(request, state)
+
+
+async def test_after_a_stall_requests_leave_at_the_rate() -> None:
+    """A turn is taken when there is a slot to use it, not before."""
+    clock = Clock()
+    transport = TimedTransport(clock, lambda _: answer("done"))
+    transport.gate = anyio.Event()
+    limit = RateLimit(10, clock=clock, sleep=clock.sleep)
+    pipeline = make_pipeline(transport, rate_limit=limit, concurrency=2)
+    async with anyio.create_task_group() as group:
+        for _ in range(30):
+            group.start_soon(pipeline.execute, READ, decode, SendState())
+        await anyio.wait_all_tasks_blocked()
+        clock.now += 5.0
+        transport.gate.set()
+    assert len(transport.left) == 30
+    for first in transport.left:
+        assert sum(first <= left < first + 0.999 for left in transport.left) <= 10
+
+
+async def test_nothing_leaves_while_the_panel_asks_to_wait() -> None:
+    """Also none that had waited for a slot when it asked."""
+    clock = Clock()
+    replies = [answer({"error": "Too many requests"}, status=429, retry_after="5")]
+    transport = TimedTransport(clock, lambda _: replies.pop() if replies else answer({"balance": "1"}))
+    transport.gate = anyio.Event()
+    limit = RateLimit(1000, burst=100, clock=clock, sleep=clock.sleep)
+    pipeline = make_pipeline(transport, rate_limit=limit, concurrency=1)
+    errors = []
+
+    async def call() -> None:
+        try:
+            await pipeline.execute(encode_balance(), decode_balance, SendState())
+        except RateLimitedError as error:
+            errors.append(error)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(60):
+            group.start_soon(call)
+        await anyio.wait_all_tasks_blocked()
+        transport.gate.set()
+    first, *others = transport.left
+    assert (len(errors), len(others)) == (1, 59)
+    assert min(others) >= first + 5.0
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_the_limiter_is_told_before_another_request_can_leave(is_async: bool) -> None:
+    """Whether its pause is a coroutine function or not."""
+    happened: list[str] = []
+
+    class Told(FakeLimiter):
+        def pause(self, duration: float) -> Any:
+            return self.share() if is_async else happened.append(f"pause {duration:g}")
+
+        async def share(self) -> None:
+            await anyio.lowlevel.checkpoint()
+            happened.append("pause 5")
+
+    def reply(_: Request) -> Response:
+        happened.append("answer")
+        return answer("done", retry_after="5")
+
+    pipeline = make_pipeline(FakeTransport(reply), rate_limit=Told(), concurrency=1)
+    async with anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(pipeline.execute, READ, decode, SendState())
+    assert happened == ["answer", "pause 5"] * 3
+
+
+async def test_a_cancelled_wait_for_the_limiter_keeps_no_slot() -> None:
+    """And no turn of the limiter."""
+    clock = Clock()
+    limit = RateLimit(1, per=1000.0, clock=clock, sleep=hang)
+    transport = FakeTransport(lambda _: answer("done"))
+    pipeline = make_pipeline(transport, rate_limit=limit, concurrency=1)
+    await pipeline.execute(READ, decode, SendState())
+    async with anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(pipeline.execute, READ, decode, SendState())
+        await anyio.wait_all_tasks_blocked()
+        group.cancel_scope.cancel()
+    clock.now += 1000.0
+    assert await pipeline.execute(READ, decode, SendState()) == "done"
+    assert (len(transport.requests), pipeline._slots.value) == (2, 1)
 
 
 # --- the loop
@@ -313,7 +473,8 @@ async def test_a_closed_pipeline_sends_nothing_that_still_waits() -> None:
     """Neither for a slot nor for the rate limit."""
     transport = FakeTransport(lambda _: answer("done"))
     transport.gate = anyio.Event()
-    pipeline = make_pipeline(transport, concurrency=1)
+    limiter = FakeLimiter()
+    pipeline = make_pipeline(transport, concurrency=1, rate_limit=limiter)
     errors = []
 
     async def call() -> None:
@@ -329,7 +490,21 @@ async def test_a_closed_pipeline_sends_nothing_that_still_waits() -> None:
         group.start_soon(pipeline.aclose)
         await anyio.wait_all_tasks_blocked()
         transport.gate.set()
-    assert (len(errors), len(transport.requests), transport.closed) == (2, 1, 1)
+    assert (len(errors), len(transport.requests), transport.closed, limiter.waits) == (2, 1, 1, 1)
+
+
+async def test_a_pipeline_that_is_closed_while_the_limiter_is_waited_for_sends_nothing() -> None:
+    """The turn comes too late."""
+    transport = FakeTransport(lambda _: answer("done"))
+
+    class Closing(FakeLimiter):
+        async def wait(self) -> None:
+            await pipeline.aclose()
+
+    pipeline = make_pipeline(transport, rate_limit=Closing())
+    with pytest.raises(ConfigurationError, match=r"^the client is closed"):
+        await pipeline.execute(WRITE, decode, SendState())
+    assert transport.requests == []
 
 
 async def test_a_pipeline_is_opened_before_it_is_used() -> None:

@@ -120,6 +120,24 @@ async def test_a_pause_that_comes_while_one_waits_is_waited_for(database: str) -
         assert 39 < second <= 40
 
 
+async def test_a_shorter_pause_does_not_end_a_longer_one(database: str) -> None:
+    """Neither for the program that was asked nor for the others."""
+    one, two = (Program(database, requests=1000, burst=5) for _ in range(2))
+    async with one as first, two as second:
+        for duration in (50, 1):
+            await first.pause(duration)
+        await second.wait()
+        assert 40 < two.delays[0] <= 50
+
+        async def sleep(delay: float) -> None:
+            one.delays.append(delay)
+            first._paused_until = 0.0
+
+        first._sleep = sleep
+        await first.wait()
+        assert 40 < one.delays[0] <= 50
+
+
 @pytest.mark.parametrize("programs", [8])
 async def test_programs_that_start_at_once_create_the_table_once(database: str, programs: int) -> None:
     """None of them fails."""

@@ -6,26 +6,9 @@ import anyio
 import pytest
 
 from followersdata_async import RateLimit
+from tests.helpers.fakes import Clock
 
 pytestmark = pytest.mark.anyio
-
-
-class Clock:
-    """Time that only sleeping moves."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-        self.sleeps = 0
-
-    def __call__(self) -> float:
-        """The time, in seconds."""
-        return self.now
-
-    async def sleep(self, delay: float) -> None:
-        """Let time pass."""
-        self.sleeps += 1
-        await anyio.lowlevel.checkpoint()
-        self.now += delay
 
 
 def limit_of(requests: int, clock: Clock, **settings: float) -> RateLimit:
@@ -99,6 +82,16 @@ async def test_on_real_time() -> None:
     for _ in range(5):
         await limit.wait()
     assert anyio.current_time() - began >= 0.004
+
+
+async def test_a_shorter_pause_does_not_end_a_longer_one() -> None:
+    """The panel has asked for both."""
+    clock = Clock()
+    limit = limit_of(10, clock)
+    limit.pause(60.0)
+    limit.pause(1.0)
+    await limit.wait()
+    assert clock.now == pytest.approx(160.0)
 
 
 @pytest.mark.parametrize(

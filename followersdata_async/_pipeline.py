@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar, final
 
 import anyio
@@ -17,6 +18,7 @@ from attrs import define, field
 
 from ._concurrency import run_to_completion
 from ._instrumentation import Listeners, RequestObserver
+from ._key_check import KeyCheck
 from ._retry import RetryBudget, compute_retry_delay, get_retry_cost
 from ._wire.envelope import no_usable_response
 from ._wire.error_phrases import ErrorPhrases
@@ -96,7 +98,6 @@ class BatchKnowledge:
 class Pipeline:
     """Sends all requests of one client, and owns what they share.
 
-    ``key_accepted``: the panel has accepted the key at least once.
     ``batch_knowledge`` is by action. ``opens_on_use``: the first request opens
     it; only for transports that need no ``open``.
     """
@@ -114,7 +115,7 @@ class Pipeline:
     ) -> None:
         self.settings = settings
         self.events: Listeners = events or Listeners()
-        self.key_accepted: bool = False
+        self.key = KeyCheck()
         self.opens_on_use = False
         self.batch_knowledge: defaultdict[str, BatchKnowledge] = defaultdict(BatchKnowledge)
         self._transport = transport
@@ -205,7 +206,10 @@ class Pipeline:
             refund, attempt = 1, 1
             while True:
                 try:
-                    value = await self._attempt(request, decode, state, observer, scope.deadline)
+                    attempt_once = partial(self._attempt, request, decode, state, observer, scope.deadline)
+                    # The catalogue can be public, so it neither needs the key nor proves that it is accepted.
+                    is_key_open = not self.key.is_accepted and request.action != "services"
+                    value = await (self.key.run(attempt_once) if is_key_open else attempt_once())
                 except OutcomeUnknownError as error:
                     error.at = state.sent_at
                     raise
@@ -218,8 +222,7 @@ class Pipeline:
                 else:
                     if self._budget.tokens < self._budget.max_tokens:
                         self._budget.refund(refund)
-                    # The catalogue can be public, so it does not prove that the key is accepted.
-                    self.key_accepted = self.key_accepted or request.action != "services"
+                    self.key.is_accepted = self.key.is_accepted or is_key_open
                     return value
                 await self._sleep(delay)
                 attempt += 1
@@ -241,7 +244,7 @@ class Pipeline:
             self._check_not_closed()
             # Inside the slot: a turn that is taken is used at once, and not after a wait for a slot.
             if self._limiter is not None:
-                await self._limiter.wait()
+                await self._wait_for_limiter(self._limiter, request)
                 self._check_not_closed()
             with observer or nullcontext():
                 response = await self._send(request, state)
@@ -249,6 +252,16 @@ class Pipeline:
                 if self._limiter is not None and (delay := parse_pause(response)):
                     await self._pause_limiter(self._limiter, delay, deadline)
                 return decode(request, response, self.settings.error_phrases)
+
+    async def _wait_for_limiter(self, limiter: Limiter, request: Request) -> None:
+        """Wait for the limiter's turn. Whatever a limiter of the user's raises, nothing was sent."""
+        try:
+            await limiter.wait()
+        except FollowersDataError:
+            raise
+        except Exception as error:
+            reason = f"the limiter raised {type(error).__name__}: {error}"
+            raise no_usable_response(request, reason, sent=False) from error
 
     async def _send(self, request: Request, state: SendState) -> Response:
         if not request.is_write:

@@ -153,13 +153,13 @@ class ChunkStream(Generic[T]):
 
     async def _send_next(self) -> ChunkResult[T] | None:
         """Send the next chunk. Until the key was accepted once, the first chunk goes alone."""
-        if self._pipeline.key_accepted and not self._source.is_async:
+        if self._pipeline.key.is_accepted and not self._source.is_async:
             # The lock would let only one worker continue in each tick of the event loop.
             ids = await self._take_chunk()
         else:
             async with self._source_lock:
                 ids = await self._take_chunk()
-                if ids and self._is_first and not self._pipeline.key_accepted:
+                if ids and self._is_first and not self._pipeline.key.is_accepted:
                     self._is_first = False
                     return await self._send(ids)
         return await self._send(ids) if ids else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -15,6 +16,7 @@ from followersdata_async._wire.decoding import decode_balance, decode_placed_ord
 from followersdata_async._wire.encoding import encode_add, encode_balance
 from followersdata_async._wire.messages import Request, Response, SendState
 from followersdata_async.errors import (
+    AuthenticationError,
     ConfigurationError,
     FollowersDataError,
     InsufficientFundsError,
@@ -457,6 +459,7 @@ async def test_only_so_many_requests_are_in_flight_at_once() -> None:
     transport = FakeTransport(lambda _: answer("done"))
     transport.gate = anyio.Event()
     pipeline = make_pipeline(transport, concurrency=2)
+    pipeline.key.is_accepted = True
     async with anyio.create_task_group() as group:
         for _ in range(5):
             group.start_soon(pipeline.execute, READ, decode, SendState())
@@ -511,3 +514,114 @@ async def test_a_pipeline_is_opened_before_it_is_used() -> None:
     """Otherwise nothing would close its connections."""
     with pytest.raises(ConfigurationError, match="is not open"):
         await make_pipeline(FakeTransport(), opened=False).execute(READ, decode, SendState())
+
+
+# --- the key
+
+
+@pytest.mark.parametrize("request_", [READ, WRITE], ids=["read", "write"])
+async def test_a_wrong_key_costs_one_request_however_many_calls_wait(request_: Request) -> None:
+    """Each of them gets its own exception; a later call tries again."""
+    transport = FakeTransport(lambda _: answer({"error": "Invalid API key"}))
+    pipeline = make_pipeline(transport)
+    errors: list[FollowersDataError] = []
+
+    async def call() -> None:
+        with pytest.raises(AuthenticationError) as caught:
+            await pipeline.execute(request_, decode_balance, SendState())
+        errors.append(caught.value)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(50):
+            group.start_soon(call)
+    assert len(set(map(id, errors))) == 50
+    assert len(transport.requests) == 1
+    await call()
+    assert len(transport.requests) == 2
+
+
+@pytest.mark.parametrize("first", ["accepted", "broken", "refused", "cancelled"])
+async def test_calls_wait_for_the_first_one_only(first: str) -> None:
+    """Whatever it ends in, unless the key was rejected: the others go on together."""
+    transport = FakeTransport(lambda _: answer({"balance": "1"}))
+    transport.gate = anyio.Event()
+    pipeline = make_pipeline(transport)
+    scope = anyio.CancelScope()
+
+    async def go_first() -> None:
+        with scope, suppress(FollowersDataError):
+            await pipeline.execute(READ, decode_balance, SendState())
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(go_first)
+        await anyio.wait_all_tasks_blocked()
+        for _ in range(5):
+            group.start_soon(pipeline.execute, READ, decode_balance, SendState())
+        group.start_soon(pipeline.execute, Request("services"), decode_balance, SendState())
+        await anyio.wait_all_tasks_blocked()
+        assert transport.in_flight == 2
+        if first == "cancelled":
+            scope.cancel()
+        replies = {"broken": answer(b""), "refused": answer({"error": "Incorrect order ID"})}
+        answers = iter([replies.get(first, answer({"balance": "1"}))])
+        transport.reply = lambda request: (
+            answer({"balance": "1"}) if request.action == "services" else next(answers, answer({"balance": "1"}))
+        )
+        gate, transport.gate = transport.gate, anyio.Event()
+        gate.set()
+        await anyio.wait_all_tasks_blocked()
+        assert transport.in_flight == 5
+        transport.gate.set()
+    assert pipeline.key.is_accepted
+
+
+# --- code of the user's
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("no"), RuntimeError(), NotSentError("away"), ConfigurationError("no loop")]
+)
+async def test_a_limiter_that_raises_sends_nothing(error: Exception) -> None:
+    """Its exception is the cause of ours, unless it is one of ours."""
+
+    class Limiter:
+        async def wait(self) -> None:
+            raise error
+
+        def pause(self, duration: float) -> None:
+            """Do nothing."""
+
+    transport = FakeTransport(lambda _: answer("done"))
+    pipeline = make_pipeline(transport, rate_limit=Limiter())
+    for request in (READ, WRITE):
+        with pytest.raises(FollowersDataError) as caught:
+            await pipeline.execute(request, decode, SendState())
+        if isinstance(error, FollowersDataError):
+            assert caught.value is error
+        else:
+            assert type(caught.value) is NotSentError
+            assert caught.value.__cause__ is error
+            assert type(error).__name__ in str(caught.value)
+    assert transport.requests == []
+
+
+async def test_an_unknown_outcome_says_when_the_request_was_sent() -> None:
+    """After it has waited for the limiter."""
+    now = [1000.0]
+
+    class Limiter:
+        async def wait(self) -> None:
+            now[0] += 30.0
+
+        def pause(self, duration: float) -> None:
+            """Do nothing."""
+
+    def reply(_: Request) -> Response:
+        now[0] += 5.0
+        raise OutcomeUnknownError("the connection broke")
+
+    pipeline = make_pipeline(FakeTransport(reply), rate_limit=Limiter())
+    pipeline._clock = lambda: now[0]
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await pipeline.execute(WRITE, decode, SendState())
+    assert caught.value.at == 1030.0

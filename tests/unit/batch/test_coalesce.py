@@ -193,6 +193,7 @@ async def test_a_panel_that_takes_single_ids_only_is_asked_for_each_at_once() ->
     transport = FakeTransport(told)
     pipeline = make_pipeline(transport)
     pipeline.batch_knowledge["status"].support = BatchSupport.SINGLE_ONLY
+    pipeline.key.is_accepted = True
     transport.gate = anyio.Event()
 
     async def open_gate() -> None:
@@ -578,7 +579,9 @@ async def test_a_call_without_company_is_sent_in_its_own_task() -> None:
 async def test_an_id_without_a_row_is_asked_alone_for_all_of_its_callers() -> None:
     """One of them gives up, and the others have their answer from the same request."""
     transport = FakeTransport(lambda request: answer({}) if "orders" in dict(request.fields) else told(request))
-    single = coalescing(transport)
+    pipeline = make_pipeline(transport)
+    pipeline.key.is_accepted = True
+    single = coalescing(transport, pipeline=pipeline)
     found = []
     scopes = [anyio.CancelScope() for _ in range(3)]
 

@@ -314,7 +314,7 @@ async def test_leaving_early_finishes_writes_that_are_on_their_way() -> None:
     """A write that is cut off is one whose outcome nobody knows."""
     transport = FakeTransport(lambda request: answer([{"order": id_, "cancel": 1} for id_ in ids_in(request)]))
     pipeline = make_pipeline(transport, concurrency=3)
-    pipeline.key_accepted = True
+    pipeline.key.is_accepted = True
     transport.gate = anyio.Event()
     async with Outcomes(ChunkStream(pipeline, CANCEL, IterableSource(range(1, 1001), 10), method="stream_cancel")):
         await anyio.wait_all_tasks_blocked()
@@ -463,7 +463,7 @@ async def test_cancelling_a_batch_leaves_nothing_in_flight() -> None:
     transport.gate = anyio.Event()
     async with anyio.create_task_group() as group:
         pipeline = make_pipeline(transport, concurrency=4)
-        pipeline.key_accepted = True
+        pipeline.key.is_accepted = True
         group.start_soon(partial(collect_outcomes, pipeline, STATUS, range(1, 1001), method="multi_status"))
         await anyio.wait_all_tasks_blocked()
         assert transport.in_flight == 4

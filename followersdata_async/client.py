@@ -13,7 +13,7 @@ from ._batch.chunk import send_one
 from ._batch.coalesce import Coalescer
 from ._batch.operations import CANCEL, REFILL, REFILL_STATUS, STATUS, Operation
 from ._batch.sources import IterableSource
-from ._batch.stream import ChunkStream, Outcomes, collect_outcomes
+from ._batch.stream import ChunkStream, OpenStreams, Outcomes, collect_outcomes
 from ._catalogue import ServicesCache
 from ._instrumentation import Call, Listeners
 from ._pipeline import Pipeline
@@ -106,10 +106,11 @@ class AsyncClient:
         TypeError: something of another type.
 
     Every call raises ``ConfigurationError`` outside ``async with`` or on another
-    event loop. Besides the errors that a method lists, every call can raise
-    ``AuthenticationError`` and the other ``PanelError`` classes; reads also raise
-    ``TransportError`` and ``DecodeError``, and writes ``NotSentError`` and
-    ``OutcomeUnknownError``.
+    event loop. So does every stream and watch outside its own ``async with``, and
+    when the client is closed while it is read, after what is known. Besides the
+    errors that a method lists, every call can raise ``AuthenticationError`` and the
+    other ``PanelError`` classes; reads also raise ``TransportError`` and
+    ``DecodeError``, and writes ``NotSentError`` and ``OutcomeUnknownError``.
     """
 
     def __init__(  # noqa: PLR0913 - settings, each by its keyword and with a default
@@ -154,6 +155,7 @@ class AsyncClient:
         self._pipeline = Pipeline(settings, create_transport(settings, http), rate_limit=rate_limit, events=self.events)
         self._status_coalescer = Coalescer(self._pipeline, STATUS)
         self._refill_status_coalescer = Coalescer(self._pipeline, REFILL_STATUS)
+        self._streams = OpenStreams()
         self._services_cache = ServicesCache(self._request_services, anyio.current_time)
 
     @property
@@ -184,21 +186,23 @@ class AsyncClient:
 
         Orders, refills and cancellations in flight are awaited, for at most
         ``attempt_timeout`` seconds. Otherwise their outcome would be unknown.
-        Single reads that share a request end with a ``ConfigurationError``.
+        Streams, watches and single reads that share a request end with a
+        ``ConfigurationError``.
         """
         try:
-            await self._end_shared_calls()
+            await self._end_calls()
         finally:
             await self._pipeline.aclose()
 
-    async def _end_shared_calls(self) -> None:
-        """Reject new calls, and end what runs in tasks that belong to no caller."""
+    async def _end_calls(self) -> None:
+        """Reject new calls, and end those that have no end of their own, or run in a task of nobody's."""
         try:
             self._pipeline.check_open()
         except ConfigurationError:
             # It was never opened, or on another event loop, which has ended with its tasks.
             return
         self._pipeline.mark_closed()
+        await self._streams.end_all()
         await self._status_coalescer.aclose()
         await self._refill_status_coalescer.aclose()
 
@@ -310,7 +314,7 @@ class AsyncClient:
         """
         self._pipeline.check_open()
         event_types = (Change, Refused, Unreported, Failed) if include_failures else (Change,)
-        return Changes(self._pipeline, orders, poll_policy, event_types=event_types)
+        return Changes(self._pipeline, orders, poll_policy, event_types=event_types, streams=self._streams)
 
     async def wait_until_final(
         self,
@@ -327,9 +331,10 @@ class AsyncClient:
         Raises:
             PollTimeoutError: some are not final yet; ``.result`` has what is known.
             AuthenticationError: the key was rejected; ``.result`` has what is known.
+            ConfigurationError: the client was closed in the meantime.
         """
         self._pipeline.check_open()
-        return await wait_until_final(self._pipeline, orders, poll_policy, timeout=timeout)
+        return await wait_until_final(self._pipeline, orders, poll_policy, timeout=timeout, streams=self._streams)
 
     # --- refills
 
@@ -445,4 +450,8 @@ class AsyncClient:
         source = IterableSource(ids, self._pipeline.settings.chunk_size)
         # A worker that had to wait for the reader would leave its connection idle.
         max_waiting = self._pipeline.settings.concurrency
-        return Outcomes(ChunkStream(self._pipeline, operation, source, method=method, max_waiting=max_waiting))
+        return Outcomes(
+            ChunkStream(
+                self._pipeline, operation, source, method=method, max_waiting=max_waiting, streams=self._streams
+            )
+        )

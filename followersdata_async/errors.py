@@ -3,7 +3,8 @@
 ::
 
     FollowersDataError
-    ├── ConfigurationError            no key, a bad address, http:// to another machine, used outside its loop
+    ├── ConfigurationError            no key, a bad address, http:// to another machine; used outside its loop or
+    │                                 its `async with`, or closed meanwhile
     ├── TransportError                no whole, readable answer
     │   ├── NotSentError              proven: not a byte of the request left; safe to send again
     │   ├── RequestTimeoutError       no answer in time
@@ -75,7 +76,7 @@ class FollowersDataError(Exception):
 
 
 class ConfigurationError(FollowersDataError):
-    """The client cannot work as it is set up; nothing was sent."""
+    """The client cannot work as it is set up or used, or it was closed; nothing more was sent."""
 
 
 class TransportError(FollowersDataError):

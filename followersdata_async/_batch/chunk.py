@@ -52,13 +52,16 @@ async def send_one(pipeline: Pipeline, operation: Operation[T], text: str, id_: 
     return await pipeline.execute(operation.encode_one(text, id_), operation.decode_one, SendState())
 
 
-async def send_chunk(pipeline: Pipeline, operation: Operation[T], ids: Ids) -> ChunkResult[T]:
+async def send_chunk(
+    pipeline: Pipeline, operation: Operation[T], ids: Ids, state: SendState | None = None
+) -> ChunkResult[T]:
     """Send one chunk and return an outcome for each id.
 
     A failure is the outcome of as few ids as possible. Only a rejected key
-    applies to all that are not known yet.
+    applies to all that are not known yet. ``state`` counts the requests as they
+    are sent.
     """
-    sender = _ChunkSender(pipeline, operation, SendState())
+    sender = _ChunkSender(pipeline, operation, SendState() if state is None else state)
     try:
         await sender.send(ids)
     except AuthenticationError as error:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from .._batch.stream import OpenStreams
     from .._concurrency import WaitForEvent
     from .._instrumentation import Listeners
     from .._pipeline import Pipeline
@@ -50,6 +51,7 @@ class Changes(AsyncIterator[E], Generic[E]):
         method: str = "watch",
         clock: Callable[[], float] = anyio.current_time,
         wait: WaitForEvent = wait_for_event,
+        streams: OpenStreams | None = None,
     ) -> None:
         check_poll_policy(policy)
         ids = format_ids(orders)
@@ -57,7 +59,7 @@ class Changes(AsyncIterator[E], Generic[E]):
         self._clock = clock
         self._event_types = event_types
         self._orders = _DueOrders(ids, policy, size, pipeline.events, clock, wait)
-        self._stream = ChunkStream(pipeline, STATUS, self._orders, method=method)
+        self._stream = ChunkStream(pipeline, STATUS, self._orders, method=method, streams=streams)
         self._ready: deque[E] = deque()
 
     @property
@@ -71,7 +73,11 @@ class Changes(AsyncIterator[E], Generic[E]):
         return BatchResult(self._orders.get_latest().values(), requests=self.requests)
 
     async def __aenter__(self) -> Self:
-        """Start polling."""
+        """Start polling.
+
+        Raises:
+            ConfigurationError: the client was closed or is of another event loop, or the watch was entered before.
+        """
         await self._stream.__aenter__()
         return self
 
@@ -90,8 +96,10 @@ class Changes(AsyncIterator[E], Generic[E]):
 
         Raises:
             AuthenticationError: the key was rejected; ``.result`` has what is known.
-            RuntimeError: not inside ``async with``.
+            ConfigurationError: not inside ``async with``, or the client was closed; ``known`` has what is known.
         """
+        if not self._stream.is_entered:
+            self._stream.check_entered()
         while not self._ready:
             try:
                 chunk = await self._stream.next_chunk()
@@ -181,18 +189,20 @@ async def wait_until_final(
     policy: PollPolicy,
     *,
     timeout: float | None,  # noqa: ASYNC109
+    streams: OpenStreams | None = None,
 ) -> BatchResult[OrderStatus]:
     """Return the final status of every order. An order that the panel does not know is refused in the result.
 
     Raises:
         PollTimeoutError: some orders were not final within ``timeout`` seconds; with 0, at their first poll.
         AuthenticationError: the key was rejected.
+        ConfigurationError: the client was closed.
     """
     if timeout is not None:
         check_duration("timeout", timeout, zero=True)
     ids = list(format_ids(orders).values())
     method = "wait_until_final"
-    changes = Changes(pipeline, ids, policy, event_types=(Change,), method=method)
+    changes = Changes(pipeline, ids, policy, event_types=(Change,), method=method, streams=streams)
     if timeout == 0:
         result = await collect_outcomes(pipeline, STATUS, ids, method=method)
         if _find_open_ids(result):

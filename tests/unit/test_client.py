@@ -28,10 +28,11 @@ from followersdata_async import (
     RetryPolicy,
     orders,
 )
+from followersdata_async.sandbox import Sandbox
 from tests.helpers.fakes import row
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 anyio_test = pytest.mark.anyio
 
@@ -383,6 +384,59 @@ async def test_a_stream_ends_with_its_client(router: respx.MockRouter) -> None:
         with pytest.raises(ConfigurationError, match=r"^the client is closed"):
             await stream.__aenter__()
     assert forms == []
+
+
+async def _wait_until_final(panel: AsyncClient, ids: list[int]) -> None:
+    await panel.wait_until_final(ids)
+
+
+async def _watch(panel: AsyncClient, ids: list[int]) -> None:
+    async with panel.watch(ids) as changes:
+        try:
+            async for _ in changes:
+                pass
+        finally:
+            assert len(changes.known.ok) == 2
+
+
+async def _stream(panel: AsyncClient, ids: list[int]) -> None:
+    async def stalling() -> AsyncIterator[int]:
+        for id_ in ids:
+            yield id_
+        await anyio.sleep_forever()
+
+    async with panel.stream_status(stalling()) as outcomes:
+        async for _ in outcomes:
+            pass
+
+
+@anyio_test
+@pytest.mark.parametrize("do", [_wait_until_final, _watch, _stream])
+async def test_closing_a_client_ends_what_it_still_does(
+    do: Callable[[AsyncClient, list[int]], Awaitable[None]],
+) -> None:
+    """Watches, streams and whoever waits for orders to be final: none of it hangs, and each is told why."""
+    told: list[str] = []
+
+    async def run(panel: AsyncClient, ids: list[int]) -> None:
+        try:
+            await do(panel, ids)
+        except ConfigurationError as error:
+            told.append(str(error))
+
+    async with (
+        Sandbox(seed=1, past=100, speed=0) as sandbox,
+        sandbox.http() as http,
+        anyio.create_task_group() as group,
+        AsyncClient(sandbox.key, url=sandbox.url, http=http) as panel,
+    ):
+        placed = await panel.add(orders.Package(service=3, link="https://example.com/p/1"))
+        assert isinstance(placed.order, int)
+        group.start_soon(run, panel, [1, placed.order])
+        for _ in range(200):
+            await anyio.lowlevel.checkpoint()
+    (text,) = told
+    assert text.startswith("the client is closed")
 
 
 def test_a_client_belongs_to_the_loop_it_was_opened_on() -> None:

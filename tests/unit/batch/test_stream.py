@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -12,10 +13,11 @@ from hypothesis import strategies as st
 
 from followersdata_async._batch.operations import CANCEL, STATUS
 from followersdata_async._batch.sources import IterableSource
-from followersdata_async._batch.stream import ChunkStream, Outcomes, collect_outcomes
+from followersdata_async._batch.stream import ChunkStream, OpenStreams, Outcomes, collect_outcomes
 from followersdata_async._retry import RetryPolicy
 from followersdata_async.errors import (
     AuthenticationError,
+    ConfigurationError,
     DecodeError,
     NotSentError,
     OrderNotFoundError,
@@ -25,7 +27,7 @@ from followersdata_async.errors import (
 )
 from followersdata_async.models import Failed, Ok, Refused, Unreported, format_id
 from followersdata_async.rate_limit import RateLimit
-from tests.helpers.fakes import FakeTransport, answer, ids_in, make_pipeline, row, rows
+from tests.helpers.fakes import FakeTransport, Naps, answer, ids_in, make_pipeline, row, rows
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator
@@ -451,9 +453,212 @@ async def test_a_refused_key_ends_a_stream_after_what_is_known() -> None:
 async def test_a_stream_is_used_inside_async_with() -> None:
     """And says so."""
     outcomes = stream(FakeTransport(), [1])
-    with pytest.raises(RuntimeError, match=r"^use it as: async with panel\.stream_…\(ids\) as outcomes"):
+    with pytest.raises(ConfigurationError, match=r"^use it as: async with panel\.stream_…\(ids\) as outcomes"):
         await anext(outcomes)
     await outcomes.__aexit__(None, None, None)
+
+
+@anyio_test
+async def test_a_stream_that_was_left_is_read_no_more() -> None:
+    """Also not what had arrived, so that it does not depend on luck what a late reader gets."""
+    async with stream(FakeTransport(), range(1, 1001)) as outcomes:
+        await anext(outcomes)
+    for _ in range(2):
+        with pytest.raises(ConfigurationError, match=r"^this stream was left"):
+            await anext(outcomes)
+    await outcomes.__aexit__(None, None, None)
+
+
+@anyio_test
+async def test_a_stream_is_entered_once() -> None:
+    """Neither while it is read, which goes on, nor after it was left."""
+    transport = FakeTransport()
+    outcomes = stream(transport, range(1, 21))
+    async with outcomes:
+        await anext(outcomes)
+        with pytest.raises(ConfigurationError, match=r"^a stream can be entered once"):
+            await outcomes.__aenter__()
+        assert len([outcome async for outcome in outcomes]) == 19
+    with pytest.raises(ConfigurationError, match=r"^a stream can be entered once"):
+        await outcomes.__aenter__()
+    assert len(transport.requests) == 2
+
+
+def test_a_stream_is_entered_on_the_event_loop_of_its_client() -> None:
+    """Elsewhere it would wait for ever."""
+
+    async def make() -> Outcomes[OrderStatus]:
+        return stream(FakeTransport(), [1])
+
+    outcomes = anyio.run(make)
+    with pytest.raises(ConfigurationError, match=r"^the client was opened on another event loop"):
+        anyio.run(outcomes.__aenter__)
+
+
+@anyio_test
+async def test_a_reader_in_another_task_is_told_that_the_stream_was_left() -> None:
+    """It would wait for ever."""
+    transport = FakeTransport()
+    transport.gate = anyio.Event()
+    raised = []
+
+    async def read() -> None:
+        with pytest.raises(ConfigurationError, match=r"^this stream was left") as caught:
+            await anext(outcomes)
+        raised.append(caught.value)
+
+    async with anyio.create_task_group() as group, stream(transport, [1]) as outcomes:
+        group.start_soon(read)
+        group.start_soon(read)
+        await anyio.wait_all_tasks_blocked()
+    assert len(raised) == 2
+
+
+@anyio_test
+async def test_requests_are_counted_as_they_are_sent() -> None:
+    """Whether their outcomes were read or not, and those that were cut off too."""
+    transport = FakeTransport()
+    pipeline = make_pipeline(transport, concurrency=4)
+    pipeline.key_accepted = True
+    source = IterableSource(range(1, 1001), 10)
+    async with Outcomes(ChunkStream(pipeline, STATUS, source, method="stream_status", max_waiting=4)) as outcomes:
+        await anyio.wait_all_tasks_blocked()
+        assert outcomes.requests == len(transport.requests) == 8
+        transport.gate = anyio.Event()
+        for _ in range(31):
+            await anext(outcomes)
+        await anyio.wait_all_tasks_blocked()
+        assert (outcomes.requests, transport.answered) == (12, 8)
+    assert outcomes.requests == len(transport.requests) == 12
+
+
+@anyio_test
+async def test_retries_are_counted_as_they_are_sent() -> None:
+    """Before anything of their chunk is known."""
+    transport = FakeTransport(lambda _: answer({"error": "Too many requests"}, status=429))
+    counted = []
+
+    class Counting(Naps):
+        async def __call__(self, delay: float) -> None:
+            counted.append(outcomes.requests)
+            await super().__call__(delay)
+
+    pipeline = make_pipeline(transport, naps=Counting(), retry=RetryPolicy(max_attempts=3))
+    async with Outcomes(ChunkStream(pipeline, STATUS, IterableSource([1], 10), method="stream_status")) as outcomes:
+        assert [type(outcome) async for outcome in outcomes] == [Refused]
+    assert (counted, outcomes.requests) == ([1, 2], 3)
+
+
+# --- a client that is closed meanwhile
+
+
+@anyio_test
+async def test_a_stream_of_a_closed_client_ends_after_what_is_known() -> None:
+    """It is not read to its end for ids that cannot be sent."""
+    transport = FakeTransport()
+    pipeline = make_pipeline(transport, concurrency=2)
+    source = IterableSource(count(1), 10)
+    found = []
+    async with Outcomes(ChunkStream(pipeline, STATUS, source, method="stream_status", max_waiting=2)) as outcomes:
+        await anyio.wait_all_tasks_blocked()
+        pipeline.mark_closed()
+        with pytest.raises(ConfigurationError, match=r"^the client is closed") as caught:
+            async for outcome in outcomes:
+                found.append(outcome)  # noqa: PERF401 - what came before the error counts
+        with pytest.raises(ConfigurationError, match=r"^the client is closed"):
+            await anext(outcomes)
+    assert caught.value.__context__ is None
+    assert len([outcome for outcome in found if isinstance(outcome, Ok)]) == 10 * len(transport.requests)
+    assert len(found) <= 10 * (len(transport.requests) + 2)
+
+
+@anyio_test
+async def test_closing_the_client_ends_its_streams_at_once() -> None:
+    """Reads in flight are cut off, those that wait for ids too, and what has arrived can be read."""
+    transport = FakeTransport()
+    pipeline = make_pipeline(transport, concurrency=4)
+    pipeline.key_accepted = True
+    streams = OpenStreams()
+    source = IterableSource(range(1, 1001), 10)
+    stream_ = ChunkStream(pipeline, STATUS, source, method="stream_status", max_waiting=2, streams=streams)
+    async with Outcomes(stream_) as outcomes:
+        await anyio.wait_all_tasks_blocked()
+        transport.gate = anyio.Event()
+        for _ in range(31):
+            await anext(outcomes)
+        await anyio.wait_all_tasks_blocked()
+        assert transport.in_flight == 4
+        pipeline.mark_closed()
+        await streams.end_all()
+        assert transport.in_flight == 0
+        found = []
+        with pytest.raises(ConfigurationError, match=r"^the client is closed"):
+            async for outcome in outcomes:
+                found.append(outcome)  # noqa: PERF401 - what came before the error counts
+    assert {type(outcome) for outcome in found} == {Ok}
+    assert len(found) == 10 * transport.answered - 31
+    await streams.end_all()
+
+
+@anyio_test
+async def test_closing_the_client_keeps_the_outcomes_of_writes_in_flight() -> None:
+    """They were sent, so they are awaited, and told; what waits for its turn is not sent."""
+    transport = FakeTransport(lambda request: answer([{"order": id_, "cancel": 1} for id_ in ids_in(request)]))
+    pipeline = make_pipeline(transport, concurrency=2)
+    pipeline.key_accepted = True
+    transport.gate = anyio.Event()
+    streams = OpenStreams()
+    stream_ = ChunkStream(pipeline, CANCEL, IterableSource(range(1, 101), 10), method="stream_cancel", streams=streams)
+    found = []
+
+    async def close() -> None:
+        pipeline.mark_closed()
+        await streams.end_all()
+
+    async with Outcomes(stream_) as outcomes, anyio.create_task_group() as group:
+        await anyio.wait_all_tasks_blocked()
+        group.start_soon(close)
+        await anyio.wait_all_tasks_blocked()
+        transport.gate.set()
+        with pytest.raises(ConfigurationError, match=r"^the client is closed"):
+            async for outcome in outcomes:
+                found.append(outcome)  # noqa: PERF401 - what came before the error counts
+    assert len(transport.requests) == 2
+    assert [type(outcome) for outcome in found] == [Ok] * 20
+
+
+@anyio_test
+@pytest.mark.parametrize("operation", [STATUS, CANCEL])
+async def test_a_batch_whose_client_is_closed_has_an_outcome_for_each_id(operation: Operation[Any]) -> None:
+    """Those that were not sent have failed, with the reason."""
+
+    def reply(request: Request) -> Response:
+        pipeline.mark_closed()
+        return rows(request) if operation is STATUS else answer([{"order": i, "cancel": 1} for i in ids_in(request)])
+
+    transport = FakeTransport(reply)
+    pipeline = make_pipeline(transport, concurrency=2)
+    result = await collect_outcomes(pipeline, operation, range(1, 1001), method="batch")
+    assert (len(result.ok), len(transport.requests)) == (100, 1)
+    assert {type(error) for error in result.failed.values()} == {ConfigurationError}
+    assert len(result) == 1000
+
+
+@anyio_test
+async def test_a_refused_key_ends_a_stream_whose_source_has_stalled() -> None:
+    """Nobody waits for ids that could not be sent anyway."""
+
+    def reply(request: Request) -> Response:
+        return rows(request) if "6" in ids_in(request) else answer({"error": "Invalid API key"})
+
+    transport = FakeTransport(reply)
+    found = []
+    with anyio.fail_after(10):
+        async with stream(transport, _Stalling(7), chunk_size=1) as outcomes:
+            with pytest.raises(AuthenticationError):
+                async for outcome in outcomes:
+                    found.append(outcome)  # noqa: PERF401 - what came before the error counts
+    assert {type(outcome) for outcome in found} == {Ok, Refused}
 
 
 @anyio_test
@@ -491,9 +696,9 @@ async def test_on_plain_asyncio_too() -> None:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize(("count", "started"), [(0, 1), (3, 1), (10, 2), (11, 2), (1000, 4)])
+@pytest.mark.parametrize(("ids", "started"), [(0, 1), (3, 1), (10, 2), (11, 2), (1000, 4)])
 async def test_stream_starts_as_many_tasks_as_it_has_chunks(
-    count: int, started: int, monkeypatch: pytest.MonkeyPatch
+    ids: int, started: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Up to ``concurrency``. A full chunk needs another task, to find out that it was the last one."""
     tasks: list[object] = []
@@ -505,11 +710,11 @@ async def test_stream_starts_as_many_tasks_as_it_has_chunks(
 
     monkeypatch.setattr(ChunkStream, "_work", count_work)
     pipeline = make_pipeline(FakeTransport(), chunk_size=10, concurrency=4)
-    async with ChunkStream(pipeline, STATUS, IterableSource(range(count), 10), method="stream_status") as stream:
+    async with ChunkStream(pipeline, STATUS, IterableSource(range(ids), 10), method="stream_status") as stream:
         outcomes = 0
         while (chunk := await stream.next_chunk()) is not None:
             outcomes += len(chunk.outcomes)
-    assert (outcomes, len(tasks)) == (count, started)
+    assert (outcomes, len(tasks)) == (ids, started)
 
 
 @pytest.mark.anyio
@@ -524,8 +729,8 @@ async def test_batch_of_one_chunk_starts_no_task(monkeypatch: pytest.MonkeyPatch
 class Cursor:
     """What an iterable may return: an iterator that can't be iterated over itself."""
 
-    def __init__(self, count: int) -> None:
-        self._left = iter(range(count))
+    def __init__(self, ids: int) -> None:
+        self._left = iter(range(ids))
 
     def __next__(self) -> int:
         return next(self._left)

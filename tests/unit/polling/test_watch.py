@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
+from followersdata_async._batch.stream import OpenStreams
 from followersdata_async._polling.policy import PollPolicy
 from followersdata_async._polling.watch import Changes, wait_until_final
 from followersdata_async.errors import (
     AuthenticationError,
+    ConfigurationError,
     OrderNotFoundError,
     PanelUnavailableError,
     PollTimeoutError,
@@ -309,8 +311,75 @@ async def test_a_reader_may_put_each_change_under_a_deadline_of_its_own() -> Non
 async def test_it_must_be_entered() -> None:
     """And says how."""
     clock = Clock()
-    with pytest.raises(RuntimeError, match=r"^use it as: async with .* panel\.watch\(ids\) as changes$"):
+    with pytest.raises(ConfigurationError, match=r"^use it as: async with .* panel\.watch\(ids\) as changes$"):
         await anext(watch(Panel({}, clock), [1], clock))
+
+
+async def test_it_is_entered_once_and_read_until_it_is_left() -> None:
+    """What is known stays known."""
+    clock = Clock()
+    changes = watch(Panel({"1": ["Pending", "Completed"]}, clock), [1], clock)
+    async with changes:
+        await anext(changes)
+        with pytest.raises(ConfigurationError, match=r"^a stream can be entered once"):
+            await changes.__aenter__()
+        await anext(changes)
+    with pytest.raises(ConfigurationError, match=r"^this stream was left"):
+        await anext(changes)
+    with pytest.raises(ConfigurationError, match=r"^a stream can be entered once"):
+        await changes.__aenter__()
+    assert changes.known.ok[1].is_final
+
+
+async def test_its_requests_are_counted_as_they_are_sent() -> None:
+    """Before anything is read."""
+    clock = Clock()
+    panel = Panel({str(id_): ["Pending"] for id_ in range(1000)}, clock)
+    async with watch(panel, range(1000), clock, chunk_size=10) as changes:
+        await anext(changes)
+        for _ in range(300):
+            await anyio.lowlevel.checkpoint()
+        assert changes.requests == changes.known.requests == len(panel.requests) > 1
+
+
+# --- a client that is closed meanwhile
+
+
+@pytest.mark.parametrize("failures", [False, True])
+async def test_a_watch_of_a_closed_client_ends(failures: bool) -> None:
+    """Instead of failures for ever; what is known stays known."""
+    clock = Clock()
+    panel = Panel({"1": ["Pending"], "2": ["Pending"]}, clock)
+    async with watch(panel, [1, 2], clock, failures=failures) as changes:
+        await anext(changes)
+        changes._stream._pipeline.mark_closed()
+        with pytest.raises(ConfigurationError, match=r"^the client is closed"):
+            for _ in range(100):
+                await anext(changes)
+        assert [outcome.status for outcome in changes.known.ok.values()] == ["Pending"] * 2
+
+
+async def test_closing_the_client_ends_a_watch_that_waits_for_its_next_poll() -> None:
+    """At once: it can be minutes until then."""
+    panel = FakeTransport(lambda request: answer({id_: row("Pending") for id_ in ids_in(request)}))
+    pipeline, streams = make_pipeline(panel), OpenStreams()
+    policy = PollPolicy(min_delay=3600.0, max_delay=3600.0)
+    raised = []
+
+    async def wait() -> None:
+        with pytest.raises(ConfigurationError, match=r"^the client is closed") as caught:
+            await wait_until_final(pipeline, [1, 2], policy, timeout=None, streams=streams)
+        raised.append(caught.value)
+
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as group:
+            group.start_soon(wait)
+            group.start_soon(wait)
+            await anyio.wait_all_tasks_blocked()
+            pipeline.mark_closed()
+            await streams.end_all()
+    assert len(panel.requests) == 2
+    assert len(set(map(id, raised))) == 2
 
 
 @pytest.mark.parametrize("orders", ["123", 7, b"1"])

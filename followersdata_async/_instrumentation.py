@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self, final
 import anyio
 from attrs import define, field
 
-from .errors import FollowersDataError, OutcomeUnknownError, PanelError, is_unknown
+from .errors import FollowersDataError, PanelError, is_unknown
 from .events import CallEnded, CallStarted, RequestEnded, RequestStarted
 from .models import Failed
 
@@ -142,7 +142,7 @@ def _classify_result(error: BaseException | None) -> tuple[str, ...]:
     match error:
         case None:
             return ("ok",)
-        case OutcomeUnknownError():
+        case FollowersDataError() if is_unknown(error):
             return ("unknown",)
         case PanelError():
             return ("refused",)

@@ -304,14 +304,15 @@ class DecodeError(FollowersDataError):
         """Say what could not be read, field by field."""
         details = "; ".join(self.problems[:_PROBLEMS_SHOWN])
         what = f"{self.action or 'answer'}: {self.message}" + (f" ({details})" if details else "")
-        return f"{what}. Please report it, with the answer and without your key"
+        unknown = ". The outcome is unknown: do not repeat it before you have looked" if is_unknown(self) else ""
+        return f"{what}{unknown}. Please report it, with the answer and without your key"
 
 
 _PROBLEMS_SHOWN = 3
 
 
 def is_unknown(error: Exception) -> bool:
-    """Whether nobody knows what became of a write: no answer came, or one that cannot be read."""
+    """Return whether the outcome of a write is unknown. This is the only place that decides it."""
     return isinstance(error, OutcomeUnknownError) or (
         isinstance(error, DecodeError) and error.action in {"add", "refill", "cancel"}
     )

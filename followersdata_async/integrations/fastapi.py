@@ -47,6 +47,7 @@ from ..errors import (
     ServiceNotFoundError,
     TemporaryPanelError,
     TransportError,
+    is_unknown,
 )
 from .starlette import EventStreamResponse, NdjsonResponse
 
@@ -239,7 +240,7 @@ _PASSING = (TransportError, ConflictError, RateLimitedError, TemporaryPanelError
 
 
 def _level_of(error: Exception) -> int:
-    return logging.ERROR if isinstance(error, _FOR_A_PERSON) else logging.WARNING
+    return logging.ERROR if is_unknown(error) or isinstance(error, _FOR_A_PERSON) else logging.WARNING
 
 
-_FOR_A_PERSON = (AuthenticationError, ConfigurationError, InsufficientFundsError, LedgerError, OutcomeUnknownError)
+_FOR_A_PERSON = (AuthenticationError, ConfigurationError, InsufficientFundsError, LedgerError)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from ..errors import FollowersDataError, OutcomeUnknownError
+from ..errors import FollowersDataError
 from ..events import CallEnded, Coalesced, PollStarted, RequestEnded, RetryPlanned
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _log_call(target: logging.Logger, event: CallEnded) -> None:
 
 
 def _level_of(event: CallEnded) -> int:
-    if "unknown" in event.outcomes or isinstance(event.error, OutcomeUnknownError):
+    if "unknown" in event.outcomes:
         return logging.ERROR
     return logging.WARNING if isinstance(event.error, FollowersDataError) else logging.INFO
 

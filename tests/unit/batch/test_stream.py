@@ -519,7 +519,7 @@ async def test_requests_are_counted_as_they_are_sent() -> None:
     """Whether their outcomes were read or not, and those that were cut off too."""
     transport = FakeTransport()
     pipeline = make_pipeline(transport, concurrency=4)
-    pipeline.key_accepted = True
+    pipeline.key.is_accepted = True
     source = IterableSource(range(1, 1001), 10)
     async with Outcomes(ChunkStream(pipeline, STATUS, source, method="stream_status", max_waiting=4)) as outcomes:
         await anyio.wait_all_tasks_blocked()
@@ -577,7 +577,7 @@ async def test_closing_the_client_ends_its_streams_at_once() -> None:
     """Reads in flight are cut off, those that wait for ids too, and what has arrived can be read."""
     transport = FakeTransport()
     pipeline = make_pipeline(transport, concurrency=4)
-    pipeline.key_accepted = True
+    pipeline.key.is_accepted = True
     streams = OpenStreams()
     source = IterableSource(range(1, 1001), 10)
     stream_ = ChunkStream(pipeline, STATUS, source, method="stream_status", max_waiting=2, streams=streams)
@@ -605,7 +605,7 @@ async def test_closing_the_client_keeps_the_outcomes_of_writes_in_flight() -> No
     """They were sent, so they are awaited, and told; what waits for its turn is not sent."""
     transport = FakeTransport(lambda request: answer([{"order": id_, "cancel": 1} for id_ in ids_in(request)]))
     pipeline = make_pipeline(transport, concurrency=2)
-    pipeline.key_accepted = True
+    pipeline.key.is_accepted = True
     transport.gate = anyio.Event()
     streams = OpenStreams()
     stream_ = ChunkStream(pipeline, CANCEL, IterableSource(range(1, 101), 10), method="stream_cancel", streams=streams)

@@ -12,7 +12,7 @@ import anyio
 from ._batch.chunk import send_one
 from ._batch.coalesce import Coalescer
 from ._batch.operations import CANCEL, REFILL, REFILL_STATUS, STATUS, Operation
-from ._batch.sources import IterableSource
+from ._batch.sources import DEFAULT_MAX_CHUNK_WAIT, make_source
 from ._batch.stream import ChunkStream, OpenStreams, Outcomes, collect_outcomes
 from ._catalogue import ServicesCache
 from ._instrumentation import Call, Listeners
@@ -31,6 +31,7 @@ from ._settings import (
     resolve_url,
 )
 from ._transport import create_transport
+from ._validators import check_duration
 from ._wire.decoding import decode_balance, decode_placed_order, decode_services
 from ._wire.encoding import encode_add, encode_balance, encode_services
 from ._wire.messages import SendState
@@ -268,18 +269,23 @@ class AsyncClient:
         """
         return await self._collect("multi_status", STATUS, orders)
 
-    def stream_status(self, orders: Iterable[Id] | AsyncIterable[Id]) -> Outcomes[OrderStatus]:
+    def stream_status(
+        self, orders: Iterable[Id] | AsyncIterable[Id], *, max_chunk_wait: float = DEFAULT_MAX_CHUNK_WAIT
+    ) -> Outcomes[OrderStatus]:
         """Stream the status of any number of orders, as their chunks finish (panel-api §5).
 
         ``async with client.stream_status(ids) as outcomes: async for outcome in outcomes: …``
 
         ``orders`` is read lazily. One request for each ``chunk_size`` of them. An
-        order that comes again after its chunk has finished is sent again.
+        order that comes again after its chunk has finished is sent again. From an
+        async iterable, ids wait for others to fill a request for up to
+        ``max_chunk_wait`` seconds; with 0 they are sent as they come.
 
         Raises:
+            ValueError: ``max_chunk_wait`` is negative.
             AuthenticationError: while reading: the key was rejected, after all outcomes that are known.
         """
-        return self._stream("stream_status", STATUS, orders)
+        return self._stream("stream_status", STATUS, orders, max_chunk_wait)
 
     @overload
     def watch(
@@ -361,17 +367,20 @@ class AsyncClient:
         """
         return await self._collect("multi_refill", REFILL, orders)
 
-    def stream_refill(self, orders: Iterable[Id] | AsyncIterable[Id]) -> Outcomes[Refill]:
+    def stream_refill(
+        self, orders: Iterable[Id] | AsyncIterable[Id], *, max_chunk_wait: float = DEFAULT_MAX_CHUNK_WAIT
+    ) -> Outcomes[Refill]:
         """Request refills of any number of orders, and stream the outcomes as their chunks finish (panel-api §6).
 
         ``orders`` is read lazily. One request for each ``chunk_size`` of them. This
         is a write: an order that comes again after its chunk has finished is
-        sent again, so pass each one once.
+        sent again, so pass each one once. ``max_chunk_wait`` as in ``stream_status``.
 
         Raises:
+            ValueError: ``max_chunk_wait`` is negative.
             AuthenticationError: while reading: the key was rejected, after all outcomes that are known.
         """
-        return self._stream("stream_refill", REFILL, orders)
+        return self._stream("stream_refill", REFILL, orders, max_chunk_wait)
 
     async def refill_status(self, refill: Id) -> RefillStatus:
         """Return the status of one refill, by the refill's id (panel-api §7). Calls share requests as in ``status``.
@@ -391,15 +400,19 @@ class AsyncClient:
         """
         return await self._collect("multi_refill_status", REFILL_STATUS, refills)
 
-    def stream_refill_status(self, refills: Iterable[Id] | AsyncIterable[Id]) -> Outcomes[RefillStatus]:
+    def stream_refill_status(
+        self, refills: Iterable[Id] | AsyncIterable[Id], *, max_chunk_wait: float = DEFAULT_MAX_CHUNK_WAIT
+    ) -> Outcomes[RefillStatus]:
         """Stream the status of any number of refills, as their chunks finish (panel-api §7).
 
         ``refills`` is read lazily. One request for each ``chunk_size`` of them.
+        ``max_chunk_wait`` as in ``stream_status``.
 
         Raises:
+            ValueError: ``max_chunk_wait`` is negative.
             AuthenticationError: while reading: the key was rejected, after all outcomes that are known.
         """
-        return self._stream("stream_refill_status", REFILL_STATUS, refills)
+        return self._stream("stream_refill_status", REFILL_STATUS, refills, max_chunk_wait)
 
     # --- cancellations
 
@@ -415,17 +428,20 @@ class AsyncClient:
         """
         return await self._collect("cancel", CANCEL, orders)
 
-    def stream_cancel(self, orders: Iterable[Id] | AsyncIterable[Id]) -> Outcomes[Cancellation]:
+    def stream_cancel(
+        self, orders: Iterable[Id] | AsyncIterable[Id], *, max_chunk_wait: float = DEFAULT_MAX_CHUNK_WAIT
+    ) -> Outcomes[Cancellation]:
         """Request cancellations of any number of orders, and stream the outcomes as their chunks finish (panel-api §8).
 
         ``orders`` is read lazily. One request for each ``chunk_size`` of them. This
         is a write: an order that comes again after its chunk has finished is
-        sent again, so pass each one once.
+        sent again, so pass each one once. ``max_chunk_wait`` as in ``stream_status``.
 
         Raises:
+            ValueError: ``max_chunk_wait`` is negative.
             AuthenticationError: while reading: the key was rejected, after all outcomes that are known.
         """
-        return self._stream("stream_cancel", CANCEL, orders)
+        return self._stream("stream_cancel", CANCEL, orders, max_chunk_wait)
 
     # --- shared by the methods above
 
@@ -445,9 +461,12 @@ class AsyncClient:
         self._pipeline.check_open()
         return await collect_outcomes(self._pipeline, operation, ids, method=method)
 
-    def _stream(self, method: str, operation: Operation[T], ids: Iterable[Id] | AsyncIterable[Id]) -> Outcomes[T]:
+    def _stream(
+        self, method: str, operation: Operation[T], ids: Iterable[Id] | AsyncIterable[Id], max_chunk_wait: float
+    ) -> Outcomes[T]:
         self._pipeline.check_open()
-        source = IterableSource(ids, self._pipeline.settings.chunk_size)
+        check_duration("max_chunk_wait", max_chunk_wait, zero=True)
+        source = make_source(ids, self._pipeline.settings.chunk_size, max_chunk_wait=max_chunk_wait)
         # A worker that had to wait for the reader would leave its connection idle.
         max_waiting = self._pipeline.settings.concurrency
         return Outcomes(

@@ -17,7 +17,7 @@ from ..errors import AuthenticationError, ConfigurationError, NotSentError
 from ..models import BatchResult, Failed, Id, Ok, Outcome, Refused, Unreported
 from .chunk import ChunkResult, send_chunk
 from .ids import Ids, format_ids
-from .sources import ChunkSource, ListSource
+from .sources import AsyncIterableSource, ChunkSource, ListSource
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -88,6 +88,7 @@ class ChunkStream(Generic[T]):
         self._is_first = True
         self._source_lock = anyio.Lock(fast_acquire=True)
         self._error: Exception | None = None
+        self._closing_error: Exception | None = None
         self._is_stopping = False
         self._worker_scopes: set[anyio.CancelScope] = set()
         self._source_scope: anyio.CancelScope | None = None
@@ -118,8 +119,17 @@ class ChunkStream(Generic[T]):
         if self._streams is not None:
             self._streams.add(self)
         self._context = self._start_call()
+        if isinstance(self._source, AsyncIterableSource):
+            self._context.run(self._group.start_soon, self._read_source, self._source)
         self._start_worker()
         return self
+
+    async def _read_source(self, source: AsyncIterableSource) -> None:
+        """Read the source. What a generator raises when it is closed is kept for the caller's task."""
+        try:
+            await source.read()
+        except Exception as error:  # noqa: BLE001 - raised by __aexit__, not as an exception group
+            self._closing_error = error
 
     def _start_worker(self) -> None:
         if self._more_workers and self._context is not None and self._group is not None:
@@ -130,13 +140,21 @@ class ChunkStream(Generic[T]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop sending. Reads in flight are cancelled; writes are completed by their transport."""
+        """Stop sending. Reads in flight are cancelled; writes are completed by their transport.
+
+        Raises:
+            Exception: what a generator of ids raises when it is closed, unless there is another error.
+        """
         if self._group is None or not self.is_entered:
             return
         self.is_entered = False
         self._is_stopping = True
         if self._streams is not None:
             self._streams.discard(self)
+        try:
+            self._source.close()
+        except Exception as failure:  # noqa: BLE001 - raised when the tasks have ended
+            self._closing_error = failure
         self._group.cancel_scope.cancel()
         # The group is not given the body's exception, so that it does not wrap it in an exception group.
         try:
@@ -144,6 +162,8 @@ class ChunkStream(Generic[T]):
         finally:
             if self._call is not None:
                 self._call.end(error)
+        if self._closing_error is not None and error is None:
+            raise self._closing_error
 
     def _start_call(self) -> Context:
         """Return the context for the tasks. With listeners, it is one in which their requests belong to this call."""

@@ -160,6 +160,9 @@ class _DueOrders:
     def release(self, ids: Collection[str]) -> None:
         """Do nothing: an order is due again when its outcome is recorded."""
 
+    def close(self) -> None:
+        """Do nothing: there is nothing to close."""
+
     def record_outcomes(self, outcomes: Mapping[str, Outcome[OrderStatus]], now: float) -> list[WatchEvent]:
         """Apply the outcomes of a poll, and schedule the next one. Return the events."""
         events = [

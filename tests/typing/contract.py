@@ -173,6 +173,10 @@ async def batch_calls(panel: AsyncClient, ids: AsyncIterator[int]) -> None:
     assert_type(await panel.multi_refill_status({"1"}), BatchResult[RefillStatus])
     assert_type(await panel.cancel(id_ for id_ in (1, 2)), BatchResult[Cancellation])
     assert_type(panel.stream_status(ids), Outcomes[OrderStatus])
+    assert_type(panel.stream_status(ids, max_chunk_wait=0.5), Outcomes[OrderStatus])
+    assert_type(panel.stream_refill(ids, max_chunk_wait=0), Outcomes[Refill])
+    assert_type(panel.stream_refill_status(ids, max_chunk_wait=1), Outcomes[RefillStatus])
+    assert_type(panel.stream_cancel(ids, max_chunk_wait=0.5), Outcomes[Cancellation])
     async with panel.stream_refill([1]) as outcomes:
         async for outcome in outcomes:
             assert_type(outcome, Outcome[Refill])

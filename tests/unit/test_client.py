@@ -300,6 +300,29 @@ async def test_a_bad_id_is_refused_before_a_byte_is_sent(router: respx.MockRoute
     assert forms == []
 
 
+@anyio_test
+@pytest.mark.parametrize("action", ["status", "refill", "refill_status", "cancel"])
+async def test_a_stream_takes_how_long_its_ids_may_wait(action: str, router: respx.MockRouter) -> None:
+    """In seconds; no more than that."""
+    replying(router, {})
+    async with client() as panel:
+        stream = getattr(panel, f"stream_{action}")
+        assert isinstance(stream(_no_ids(), max_chunk_wait=0), followersdata_async.Outcomes)
+        for wrong, error in (
+            (-1, ValueError),
+            (float("nan"), ValueError),
+            (float("inf"), ValueError),
+            ("1", TypeError),
+        ):
+            with pytest.raises(error, match=r"^max_chunk_wait is "):
+                stream([1], max_chunk_wait=wrong)
+
+
+async def _no_ids() -> AsyncIterator[int]:
+    for id_ in ():
+        yield id_
+
+
 # --- opening and closing
 
 

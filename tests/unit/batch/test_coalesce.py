@@ -578,7 +578,14 @@ async def test_a_call_without_company_is_sent_in_its_own_task() -> None:
 
 async def test_an_id_without_a_row_is_asked_alone_for_all_of_its_callers() -> None:
     """One of them gives up, and the others have their answer from the same request."""
-    transport = FakeTransport(lambda request: answer({}) if "orders" in dict(request.fields) else told(request))
+
+    def reply(request: Request) -> Response:
+        if "orders" not in dict(request.fields):
+            return told(request)
+        transport.gate = anyio.Event()
+        return answer({})
+
+    transport = FakeTransport(reply)
     pipeline = make_pipeline(transport)
     pipeline.key.is_accepted = True
     single = coalescing(transport, pipeline=pipeline)
@@ -597,13 +604,11 @@ async def test_an_id_without_a_row_is_asked_alone_for_all_of_its_callers() -> No
         for number in range(3):
             group.start_soon(call, number)
         group.start_soon(other)
-        while len(transport.requests) < 2:
-            await anyio.lowlevel.checkpoint()
-        transport.gate = anyio.Event()
         await anyio.wait_all_tasks_blocked()
-        assert transport.in_flight > 0
+        assert transport.in_flight == 2
         scopes[0].cancel()
         await anyio.wait_all_tasks_blocked()
+        assert transport.gate is not None
         transport.gate.set()
     assert found == [["5"]] * 2
     assert [request.fields for request in transport.requests].count((("order", "5"),)) == 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from contextvars import ContextVar
 from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -11,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from followersdata_async._batch import sources
 from followersdata_async._batch.operations import CANCEL, STATUS
-from followersdata_async._batch.sources import IterableSource
+from followersdata_async._batch.sources import AsyncIterableSource, IterableSource, make_source
 from followersdata_async._batch.stream import ChunkStream, OpenStreams, Outcomes, collect_outcomes
 from followersdata_async._retry import RetryPolicy
 from followersdata_async.errors import (
@@ -45,7 +48,7 @@ def stream(
 ) -> Outcomes[OrderStatus]:
     """A stream of statuses."""
     pipeline = make_pipeline(transport, concurrency=concurrency)
-    source = IterableSource(ids, chunk_size)  # type: ignore[arg-type]
+    source = make_source(ids, chunk_size)  # type: ignore[arg-type]
     return Outcomes(ChunkStream(pipeline, STATUS, source, method="stream_status"))
 
 
@@ -348,11 +351,12 @@ async def test_leaving_a_stream_of_writes_sends_nothing_more() -> None:
     pipeline = make_pipeline(transport, concurrency=4, rate_limit=RateLimit(1, per=3600.0))
     with anyio.fail_after(10):
         async with Outcomes(
-            ChunkStream(pipeline, CANCEL, IterableSource(_Stalling(7), 1), method="stream_cancel")
+            ChunkStream(pipeline, CANCEL, make_source(_Stalling(7), 1), method="stream_cancel")
         ) as outcomes:
             await anext(outcomes)
             await anyio.wait_all_tasks_blocked()
-        async with Outcomes(ChunkStream(pipeline, CANCEL, IterableSource(_Stalling(7), 100), method="stream_cancel")):
+        source = make_source(_Stalling(7), 100, max_chunk_wait=3600)
+        async with Outcomes(ChunkStream(pipeline, CANCEL, source, method="stream_cancel")):
             await anyio.wait_all_tasks_blocked()
     assert len(transport.requests) == 1
 
@@ -760,9 +764,319 @@ class AsyncTable:
 async def test_iterator_needs_nothing_but_its_next(ids: Any) -> None:
     """As in a ``for`` loop: it is read in chunks, but never asked for an iterator of its own."""
     pipeline = make_pipeline(FakeTransport(), chunk_size=10)
-    source = IterableSource(ids, 10)
+    source = make_source(ids, 10)
     async with ChunkStream(pipeline, STATUS, source, method="stream_status") as stream:
         sizes = []
         while (chunk := await stream.next_chunk()) is not None:
             sizes.append(len(chunk.outcomes))
     assert sorted(sizes) == [5, 10, 10]
+
+
+# --- generators of the user's
+
+
+@anyio_test
+@pytest.mark.parametrize("concurrency", [1, 4])
+async def test_an_async_generator_runs_in_one_task_and_one_context(concurrency: int) -> None:
+    """So its cancel scopes, task groups and context variables work as in a loop."""
+    current: ContextVar[int] = ContextVar("current", default=0)
+    tasks = set()
+
+    async def ids() -> AsyncIterator[int]:
+        async with anyio.create_task_group() as group:
+            group.start_soon(anyio.lowlevel.checkpoint)
+            with anyio.fail_after(3600):
+                for id_ in range(1, 101):
+                    tasks.add(anyio.get_current_task().id)
+                    assert current.get() == id_ - 1
+                    current.set(id_)
+                    await anyio.lowlevel.checkpoint()
+                    yield id_
+
+    transport = FakeTransport()
+    async with stream(transport, ids(), concurrency=concurrency) as outcomes:
+        assert sorted([outcome.id async for outcome in outcomes], key=int) == list(range(1, 101))
+    assert (len(tasks), len(transport.requests), current.get()) == (1, 10, 0)
+
+
+@anyio_test
+async def test_an_async_generator_is_read_no_further_than_is_needed() -> None:
+    """A chunk is read when somebody is free to send it."""
+    read = 0
+
+    async def ids() -> AsyncIterator[int]:
+        nonlocal read
+        for id_ in range(1, 100_001):
+            read = id_
+            yield id_
+
+    transport = FakeTransport()
+    transport.gate = anyio.Event()
+    async with stream(transport, ids(), chunk_size=10, concurrency=2) as outcomes:
+        await anyio.wait_all_tasks_blocked()
+        assert read == 10
+        transport.gate.set()
+        for _ in range(100):
+            await anext(outcomes)
+        await anyio.wait_all_tasks_blocked()
+        assert read <= 100 + 10 * (2 + 2)
+
+
+@anyio_test
+@pytest.mark.parametrize("way", ["left", "error", "stalled", "cancelled", "not read"])
+async def test_an_async_generator_is_closed_when_its_stream_is_left(way: str) -> None:
+    """Where it is, in the task that ran it, and it can still await something: a cursor that it has to close."""
+    told: list[object] = []
+
+    async def ids() -> AsyncIterator[int]:
+        task = anyio.get_current_task()
+        try:
+            with anyio.CancelScope():
+                for id_ in range(1, 1001):
+                    yield id_
+                    if way == "stalled" and id_ == 100:
+                        await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=way == "stalled"):
+                await anyio.lowlevel.checkpoint()
+            told.append(anyio.get_current_task() == task)
+
+    async def read() -> None:
+        async with stream(FakeTransport(), ids(), concurrency=2) as outcomes:
+            if way != "not read":
+                await anext(outcomes)
+            await anyio.wait_all_tasks_blocked()
+            if way == "error":
+                raise LookupError
+            if way == "cancelled":
+                scope.cancel()
+                await anyio.sleep_forever()
+
+    with anyio.CancelScope() as scope, suppress(LookupError):
+        await read()
+    assert told == [True]
+
+
+@anyio_test
+async def test_a_generator_is_closed_when_its_stream_is_left() -> None:
+    """It may hold a file."""
+    told = []
+
+    def ids() -> Iterator[int]:
+        try:
+            yield from range(1, 1001)
+        finally:
+            told.append("closed")
+
+    async with stream(FakeTransport(), ids()) as outcomes:
+        await anext(outcomes)
+        assert told == []
+        kept = iter(range(1, 1001))
+        async with stream(FakeTransport(), kept) as others:
+            await anext(others)
+    assert told == ["closed"]
+
+
+@anyio_test
+@pytest.mark.parametrize("kind", ["sync", "async"])
+async def test_an_error_of_closing_a_generator_is_raised_by_leaving(kind: str) -> None:
+    """As itself. An error of the body counts more."""
+
+    def ids() -> Iterator[int]:
+        try:
+            yield from range(1, 1001)
+        finally:
+            raise LookupError
+
+    async def async_ids() -> AsyncIterator[int]:
+        try:
+            for id_ in range(1, 1001):
+                yield id_
+        finally:
+            raise LookupError
+
+    make = ids if kind == "sync" else async_ids
+    with pytest.raises(LookupError):
+        async with stream(FakeTransport(), make()) as outcomes:
+            await anext(outcomes)
+    with pytest.raises(ZeroDivisionError):
+        async with stream(FakeTransport(), make()) as outcomes:
+            await anext(outcomes)
+            _ = 1 / 0
+
+
+@anyio_test
+async def test_a_time_limit_inside_a_generator_is_the_generators_own() -> None:
+    """It is over while the generator waits to be asked for more: it hears of it there, and may go on."""
+    scopes = []
+
+    async def ids() -> AsyncIterator[int]:
+        with anyio.CancelScope() as scope:
+            scopes.append(scope)
+            for id_ in range(1, 1001):
+                yield id_
+        assert scope.cancelled_caught
+        yield 1001
+        msg = "too late"
+        raise TimeoutError(msg)
+
+    transport = FakeTransport()
+    transport.gate = anyio.Event()
+    found = []
+    async with stream(transport, ids(), concurrency=1) as outcomes:
+        await anyio.wait_all_tasks_blocked()
+        scopes[0].cancel()
+        await anyio.wait_all_tasks_blocked()
+        transport.gate.set()
+        with pytest.raises(TimeoutError, match=r"^too late$"):
+            async for outcome in outcomes:
+                found.append(outcome.id)  # noqa: PERF401 - what came before the error counts
+    assert found == [*range(1, 11), 1001]
+
+
+@anyio_test
+async def test_a_time_limit_inside_a_generator_can_be_its_end() -> None:
+    """What it gave before is sent."""
+    scopes = []
+
+    async def ids() -> AsyncIterator[int]:
+        with anyio.CancelScope() as scope:
+            scopes.append(scope)
+            for id_ in range(1, 1001):
+                yield id_
+
+    transport = FakeTransport()
+    transport.gate = anyio.Event()
+    async with stream(transport, ids(), concurrency=1) as outcomes:
+        await anyio.wait_all_tasks_blocked()
+        scopes[0].cancel()
+        await anyio.wait_all_tasks_blocked()
+        transport.gate.set()
+        assert [outcome.id async for outcome in outcomes] == list(range(1, 11))
+
+
+@anyio_test
+async def test_a_generator_that_never_ends_its_closing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leaving takes no longer than that."""
+    monkeypatch.setattr(sources, "_CLOSING_TIME", 0.0)
+
+    async def ids() -> AsyncIterator[int]:
+        try:
+            for id_ in range(1, 1001):
+                yield id_
+        finally:
+            await anyio.sleep_forever()
+
+    with anyio.fail_after(30):
+        async with stream(FakeTransport(), ids()) as outcomes:
+            await anext(outcomes)
+
+
+@anyio_test
+async def test_an_iterable_that_cannot_be_iterated_over_says_why() -> None:
+    """Instead of waiting for it."""
+
+    class Broken:
+        def __aiter__(self) -> AsyncIterator[int]:
+            raise LookupError
+
+    async with stream(FakeTransport(), Broken()) as outcomes:
+        with pytest.raises(LookupError):
+            await anext(outcomes)
+
+
+# --- a source that pauses
+
+
+class _Time:
+    """Waiting for ids whose end a test decides."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.delays: list[float] = []
+        self._passed = anyio.Event()
+
+    def clock(self) -> float:
+        """The time."""
+        return self.now
+
+    async def wait(self, event: anyio.Event, delay: float) -> None:
+        """Until the event is set, or the test lets time pass."""
+        self.delays.append(delay)
+        until = self.now + delay
+        while not event.is_set() and self.now < until:
+            async with anyio.create_task_group() as group:
+
+                async def first(event: anyio.Event) -> None:
+                    await event.wait()
+                    group.cancel_scope.cancel()
+
+                group.start_soon(first, event)
+                group.start_soon(first, self._passed)
+
+    async def advance(self, seconds: float) -> None:
+        """Let time pass, and everybody do what there is to do."""
+        self.now += seconds
+        self._passed.set()
+        self._passed = anyio.Event()
+        await anyio.wait_all_tasks_blocked()
+
+
+@anyio_test
+@pytest.mark.parametrize("operation", [STATUS, CANCEL])
+async def test_ids_wait_for_a_source_that_pauses_no_longer_than_they_may(operation: Operation[Any]) -> None:
+    """Counted from the first of them; writes too."""
+
+    def reply(request: Request) -> Response:
+        ids = ids_in(request)
+        return rows(request) if operation is STATUS else answer([{"order": id_, "cancel": 1} for id_ in ids])
+
+    time, transport = _Time(), FakeTransport(reply)
+    sending, receiving = anyio.create_memory_object_stream[int](100)
+    source = AsyncIterableSource(receiving, 10, max_chunk_wait=5.0, clock=time.clock, wait=time.wait)
+    pipeline = make_pipeline(transport)
+    with sending, receiving:
+        async with Outcomes(ChunkStream(pipeline, operation, source, method="stream", max_waiting=4)) as outcomes:
+            await anyio.wait_all_tasks_blocked()
+            await time.advance(100.0)
+            sending.send_nowait(1)
+            await time.advance(0.0)
+            await time.advance(3.0)
+            sending.send_nowait(2)
+            await time.advance(1.5)
+            assert transport.requests == []
+            await time.advance(0.5)
+            assert [ids_in(request) for request in transport.requests] == [["1", "2"]]
+            assert [(await anext(outcomes)).id, (await anext(outcomes)).id] == [1, 2]
+            for id_ in range(3, 14):
+                sending.send_nowait(id_)
+            await time.advance(0.0)
+            # A full chunk does not wait, and the next one has a time of its own.
+            assert [len(ids_in(request)) for request in transport.requests] == [2, 10]
+            await time.advance(5.0)
+            assert [len(ids_in(request)) for request in transport.requests] == [2, 10, 1]
+            sending.send_nowait(14)
+            await time.advance(0.0)
+            sending.close()
+            found = [outcome.id async for outcome in outcomes]
+    # Nor does the last one, when the source ends.
+    assert found == list(range(3, 15))
+    assert [len(ids_in(request)) for request in transport.requests] == [2, 10, 1, 1]
+
+
+@anyio_test
+async def test_ids_that_may_not_wait_are_sent_with_what_is_there() -> None:
+    """Those that come without a pause share a chunk all the same."""
+
+    async def ids() -> AsyncIterator[int]:
+        for id_ in range(1, 26):
+            yield id_
+        await anyio.sleep_forever()
+
+    transport = FakeTransport()
+    pipeline = make_pipeline(transport)
+    pipeline.key_accepted = True
+    source = make_source(ids(), 10, max_chunk_wait=0.0)
+    async with Outcomes(ChunkStream(pipeline, STATUS, source, method="stream_status")) as outcomes:
+        assert sorted([(await anext(outcomes)).id for _ in range(25)], key=int) == list(range(1, 26))
+    assert sorted(len(ids_in(request)) for request in transport.requests) == [5, 10, 10]

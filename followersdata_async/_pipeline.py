@@ -19,14 +19,15 @@ from attrs import define, field
 from ._concurrency import run_to_completion
 from ._instrumentation import Listeners, RequestObserver
 from ._key_check import KeyCheck
-from ._retry import RetryBudget, compute_retry_delay, get_retry_cost
+from ._retry import RetryBudget, compute_retry_delay, get_retry_after, get_retry_cost
 from ._wire.envelope import no_usable_response
 from ._wire.error_phrases import ErrorPhrases
 from ._wire.messages import Request, Response, SendState
-from ._wire.retry_after import parse_pause
+from ._wire.retry_after import parse_retry_after
 from .errors import ConfigurationError, FollowersDataError, OutcomeUnknownError
 from .events import RetryPlanned
 from .rate_limit.base import open_account_limiter
+from .rate_limit.local import PauseLimit
 
 if TYPE_CHECKING:
     from ._concurrency import Commit
@@ -120,7 +121,8 @@ class Pipeline:
         self.batch_knowledge: defaultdict[str, BatchKnowledge] = defaultdict(BatchKnowledge)
         self._transport = transport
         self._account_limiter = open_account_limiter(rate_limit, settings.account)
-        self._limiter: Limiter | None = self._account_limiter or rate_limit  # type: ignore[assignment]
+        limiter = self._account_limiter or rate_limit
+        self._limiter: Limiter = PauseLimit() if limiter is None else limiter  # type: ignore[assignment]
         self._budget = RetryBudget()
         self._slots = anyio.Semaphore(settings.concurrency, fast_acquire=True)
         self._loop: object = None
@@ -243,20 +245,25 @@ class Pipeline:
             # The client can be closed while a request waits.
             self._check_not_closed()
             # Inside the slot: a turn that is taken is used at once, and not after a wait for a slot.
-            if self._limiter is not None:
-                await self._wait_for_limiter(self._limiter, request)
-                self._check_not_closed()
+            await self._wait_for_limiter(request)
+            self._check_not_closed()
             with observer or nullcontext():
                 response = await self._send(request, state)
-                # Inside the slot: otherwise the next request could leave before the limiter knows.
-                if self._limiter is not None and (delay := parse_pause(response)):
-                    await self._pause_limiter(self._limiter, delay, deadline)
-                return decode(request, response, self.settings.error_phrases)
+                error: FollowersDataError | None = None
+                try:
+                    return decode(request, response, self.settings.error_phrases)
+                except FollowersDataError as caught:
+                    error = caught
+                    raise
+                finally:
+                    # Inside the slot: otherwise the next request could leave before the limiter knows.
+                    if delay := self._find_pause(response, error):
+                        await self._pause_limiter(delay, deadline)
 
-    async def _wait_for_limiter(self, limiter: Limiter, request: Request) -> None:
+    async def _wait_for_limiter(self, request: Request) -> None:
         """Wait for the limiter's turn. Whatever a limiter of the user's raises, nothing was sent."""
         try:
-            await limiter.wait()
+            await self._limiter.wait()
         except FollowersDataError:
             raise
         except Exception as error:
@@ -274,10 +281,17 @@ class Pipeline:
             self._write_done.set()
             self._write_done = anyio.Event()
 
-    async def _pause_limiter(self, limiter: Limiter, delay: float, deadline: float) -> None:
+    def _find_pause(self, response: Response, error: FollowersDataError | None) -> float:
+        """Return for how many seconds the client waits because of a response, usually 0."""
+        delay = get_retry_after(error)
+        if delay is None:
+            delay = parse_retry_after(response)
+        return min(delay or 0.0, self.settings.max_retry_after)
+
+    async def _pause_limiter(self, delay: float, deadline: float) -> None:
         """Pause the limiter. The response has arrived, so nothing that happens here may lose it."""
         try:
-            pausing = limiter.pause(delay)
+            pausing = self._limiter.pause(delay)
             if pausing is not None and not await _finish_by(deadline, pausing):
                 _LOGGER.error("the limiter did not take a pause of %.1f s in time", delay)
         except Exception:
@@ -289,7 +303,12 @@ class Pipeline:
         if policy is None:
             return None
         delay = compute_retry_delay(
-            error, is_write=request.is_write, attempt=attempt, policy=policy, random_value=self._random_value()
+            error,
+            is_write=request.is_write,
+            attempt=attempt,
+            policy=policy,
+            max_retry_after=self.settings.max_retry_after,
+            random_value=self._random_value(),
         )
         time_left = anyio.current_effective_deadline() - anyio.current_time()
         if delay is None or delay >= time_left or not self._budget.take(get_retry_cost(error)):

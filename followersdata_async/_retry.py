@@ -15,8 +15,8 @@ from .errors import (
     TemporaryPanelError,
     TransportError,
 )
-from .models import MAX_PAUSE
 
+DEFAULT_MAX_RETRY_AFTER = 60.0
 MAX_DOUBLINGS = 60
 """2.0 to this power is beyond every delay; 2.0**1024 would not be a float."""
 
@@ -28,8 +28,8 @@ class RetryPolicy:
 
     ``max_attempts`` includes the first attempt. The delay before attempt n is
     random between 0 and ``initial_delay * 2**(n - 2)``, at most ``max_delay``.
-    A panel's ``Retry-After`` is honored up to ``max_retry_after``; if it asks
-    for more, the error is raised at once.
+    If the panel asks to wait, that is the delay. If it asks for more than the
+    client's ``max_retry_after``, the error is raised at once.
 
     Reads are retried after transport failures, rate limits and temporary
     rejections. Writes are retried only if it is proven that nothing was sent.
@@ -38,7 +38,6 @@ class RetryPolicy:
     max_attempts: int = field(default=4, validator=integer(1))
     initial_delay: float = field(default=0.5, validator=duration(zero=True))
     max_delay: float = field(default=20.0, validator=duration(zero=True))
-    max_retry_after: float = field(default=MAX_PAUSE, validator=duration(zero=True))
 
 
 @final
@@ -66,7 +65,13 @@ class RetryBudget:
 
 
 def compute_retry_delay(
-    error: FollowersDataError, *, is_write: bool, attempt: int, policy: RetryPolicy, random_value: float
+    error: FollowersDataError,
+    *,
+    is_write: bool,
+    attempt: int,
+    policy: RetryPolicy,
+    max_retry_after: float,
+    random_value: float,
 ) -> float | None:
     """Return the seconds to wait after attempt number ``attempt`` failed, ``None`` if it is not to be repeated.
 
@@ -76,7 +81,7 @@ def compute_retry_delay(
         return None
     retry_after = get_retry_after(error)
     if retry_after is not None:
-        return retry_after if retry_after <= policy.max_retry_after else None
+        return retry_after if retry_after <= max_retry_after else None
     ceiling = min(policy.max_delay, policy.initial_delay * 2.0 ** min(attempt - 1, MAX_DOUBLINGS))
     return ceiling * random_value
 

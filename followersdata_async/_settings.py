@@ -82,6 +82,7 @@ class Settings:
     timeout: float = field(validator=duration())
     attempt_timeout: float = field(validator=duration())
     retry: RetryPolicy | None = field(validator=optional(instance_of(RetryPolicy)))
+    max_retry_after: float = field(validator=duration(zero=True))
     coalesce_window: float = field(validator=duration(zero=True))
     chunk_size: int = field(validator=integer(1, MAX_CHUNK_SIZE))
     user_agent: str | None = field(validator=optional(header_value))

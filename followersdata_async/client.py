@@ -17,9 +17,9 @@ from ._batch.stream import ChunkStream, OpenStreams, Outcomes, collect_outcomes
 from ._catalogue import ServicesCache
 from ._instrumentation import Call, Listeners
 from ._pipeline import Pipeline
-from ._polling.policy import PollPolicy
+from ._polling.policy import PollPolicy, limit_retry_after
 from ._polling.watch import Changes, wait_until_final
-from ._retry import RetryPolicy
+from ._retry import DEFAULT_MAX_RETRY_AFTER, RetryPolicy
 from ._settings import (
     DEFAULT_ATTEMPT_TIMEOUT,
     DEFAULT_CONCURRENCY,
@@ -85,10 +85,15 @@ class AsyncClient:
             was sent by then is still awaited, up to ``attempt_timeout``.
         attempt_timeout: Seconds for one attempt.
         retry: A ``RetryPolicy``, or ``None`` for no retries at all.
+        max_retry_after: The longest time in seconds that a panel can make this client wait: with
+            ``Retry-After``, ``X-RateLimit-Reset`` or ``RateLimit-Reset`` when no requests are
+            left, or ``retry_after`` in the body of a response that rejects too many. Until it is
+            over, or this time if that is shorter, no request of the client is sent, and no order
+            is polled again. A request that would have to wait for longer than this is not
+            retried. With 0 the client never waits.
         rate_limit: A limiter, e.g. ``RateLimit(10, per=1.0)``, or ``PostgresRateLimit`` for many
-            processes; ``None`` means no limit. A response that asks to wait (``Retry-After``,
-            ``X-RateLimit-Remaining: 0``) pauses the limiter for all of its clients, for at
-            most 60 seconds.
+            processes; ``None`` means no limit. A panel that asks to wait pauses the limiter for all
+            of its clients.
         coalesce_window: Seconds for which single ``status`` and ``refill_status`` calls wait for
             others, to share a request; 0 merges the calls of one tick of the event loop.
         chunk_size: Ids in one request, 1 to 100.
@@ -124,6 +129,7 @@ class AsyncClient:
         timeout: float = DEFAULT_TIMEOUT,
         attempt_timeout: float = DEFAULT_ATTEMPT_TIMEOUT,
         retry: RetryPolicy | None = RetryPolicy(),
+        max_retry_after: float = DEFAULT_MAX_RETRY_AFTER,
         rate_limit: Limiter | SharedLimiter | None = None,
         coalesce_window: float = 0.0,
         chunk_size: int = MAX_CHUNK_SIZE,
@@ -143,6 +149,7 @@ class AsyncClient:
             timeout=timeout,
             attempt_timeout=attempt_timeout,
             retry=retry,
+            max_retry_after=max_retry_after,
             coalesce_window=coalesce_window,
             chunk_size=chunk_size,
             user_agent=user_agent,
@@ -320,7 +327,8 @@ class AsyncClient:
         """
         self._pipeline.check_open()
         event_types = (Change, Refused, Unreported, Failed) if include_failures else (Change,)
-        return Changes(self._pipeline, orders, poll_policy, event_types=event_types, streams=self._streams)
+        policy = self._limit_delays(poll_policy)
+        return Changes(self._pipeline, orders, policy, event_types=event_types, streams=self._streams)
 
     async def wait_until_final(
         self,
@@ -340,7 +348,8 @@ class AsyncClient:
             ConfigurationError: the client was closed in the meantime.
         """
         self._pipeline.check_open()
-        return await wait_until_final(self._pipeline, orders, poll_policy, timeout=timeout, streams=self._streams)
+        policy = self._limit_delays(poll_policy)
+        return await wait_until_final(self._pipeline, orders, policy, timeout=timeout, streams=self._streams)
 
     # --- refills
 
@@ -447,6 +456,10 @@ class AsyncClient:
 
     async def _request_services(self) -> Catalogue:
         return await self._execute(encode_services(), decode_services)
+
+    def _limit_delays(self, poll_policy: PollPolicy) -> PollPolicy:
+        """Return a policy under which a panel can delay polls for as long as it can delay requests."""
+        return limit_retry_after(poll_policy, self._pipeline.settings.max_retry_after)
 
     def _observe(self, action: str, ids: int = 0) -> AbstractContextManager[object]:
         """Return a context that emits the events of a call, if there are listeners."""

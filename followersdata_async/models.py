@@ -49,9 +49,6 @@ Id: TypeAlias = int | str
 MAX_CHUNK_SIZE = 100
 """The most ids that one request can carry (panel-api §2.2)."""
 
-MAX_PAUSE = 60.0
-"""The longest time, in seconds, for which a panel can hold back all requests of a client, or one retry by default."""
-
 
 def format_id(value: object) -> str:
     """Return the string that an id is sent as, and by which ids are compared.

@@ -139,7 +139,7 @@ def _find_doubt(request: Request, row: object, meaning: Meaning | None, message:
 
 
 def _rate_limit_error(request: Request, message: str, status: int, response: Response | None) -> RateLimitedError:
-    delay = parse_retry_after(response)
+    delay = parse_retry_after(response, is_limited=True)
     return RateLimitedError(message, http_status=status, action=request.action, retry_after=delay)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import final
 
@@ -10,6 +11,30 @@ from attrs import Factory, field, frozen
 
 from .._validators import duration, integer
 from .gcra import Gcra
+
+
+@final
+class PauseLimit:
+    """No limit, but pauses: what a client without a rate limit has. Without a pause, ``wait`` yields to nobody."""
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = anyio.current_time,
+        sleep: Callable[[float], Awaitable[None]] = anyio.sleep,
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._paused_until = -math.inf
+
+    async def wait(self) -> None:
+        """Wait until no pause holds."""
+        # Another one may come while this one waits.
+        while (delay := self._paused_until - self._clock()) > 0:
+            await self._sleep(delay)
+
+    def pause(self, duration: float) -> None:
+        """Let no request pass for ``duration`` seconds."""
+        self._paused_until = max(self._paused_until, self._clock() + duration)
 
 
 @final

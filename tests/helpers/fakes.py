@@ -11,6 +11,7 @@ import anyio.lowlevel
 from followersdata_async import AsyncClient
 from followersdata_async._pipeline import Pipeline
 from followersdata_async._wire.messages import Response
+from followersdata_async.rate_limit.local import PauseLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,10 +130,11 @@ def make_pipeline(
     **settings: Any,
 ) -> Pipeline:
     """An open pipeline over a fake transport, without retries, randomness and real waiting."""
+    clock = Clock()
     pipeline = Pipeline(
         make_settings(**({"retry": None} | settings)),
         transport,
-        rate_limit=rate_limit,
+        rate_limit=rate_limit or PauseLimit(clock, clock.sleep),
         events=events,
         clock=lambda: 1_700_000_000.0,
         random_value=lambda: 0.5,

@@ -35,8 +35,10 @@ def get_status(backend: Backend, order: int, now: float = 1000.0) -> dict[str, A
 
 
 def create_client(sandbox: Sandbox, key: str = Sandbox.key, *, attempt_timeout: float = 1.0) -> AsyncClient:
-    """Return a client without retries."""
-    return AsyncClient(key, url=sandbox.url, http=sandbox.http(), retry=None, attempt_timeout=attempt_timeout)
+    """Return a client without retries, which waits for no panel: its clock is the test's."""
+    return AsyncClient(
+        key, url=sandbox.url, http=sandbox.http(), retry=None, max_retry_after=0, attempt_timeout=attempt_timeout
+    )
 
 
 class ManualClock:

@@ -84,7 +84,7 @@ if TYPE_CHECKING:
 def clients() -> None:
     """What a client is told."""
     AsyncClient("key", url="https://a.b/c", rate_limit=RateLimit(10, per=1.0), retry=None, coalesce_window=0.05)
-    AsyncClient(rate_limit=RateLimit(10, burst=5), retry=RetryPolicy(max_attempts=2))
+    AsyncClient(rate_limit=RateLimit(10, burst=5), retry=RetryPolicy(max_attempts=2), max_retry_after=30)
     AsyncClient(error_phrases={"bakiye yok": InsufficientFundsError})
     AsyncClient(on_event=log_to())
 

@@ -24,7 +24,9 @@ from followersdata_async import (
     OutcomeUnknownError,
     PanelUnavailableError,
     PollPolicy,
+    RateLimitedError,
     RefillNotFoundError,
+    Refused,
     RetryPolicy,
     orders,
 )
@@ -207,6 +209,23 @@ async def test_orders_are_watched_and_waited_for(router: respx.MockRouter) -> No
             await panel.wait_until_final([1], timeout=-1)
         with pytest.raises(TypeError, match=r"^poll_policy must be a PollPolicy, got 5$"):
             panel.watch([1], poll_policy=5)  # type: ignore[call-overload]
+
+
+@anyio_test
+async def test_a_panel_can_delay_polls_for_as_long_as_the_client_allows(router: respx.MockRouter) -> None:
+    """The error has what it asked for."""
+    replies = [httpx.Response(429, headers={"Retry-After": "1700000000"}), httpx.Response(200, json={"1": row()})]
+    router.post(URL).side_effect = replies
+    policy = PollPolicy(min_delay=0.001, max_delay=0.001)
+    async with client(max_retry_after=0.01, retry=None) as panel:
+        with anyio.fail_after(30):
+            async with panel.watch([1], poll_policy=policy, include_failures=True) as changes:
+                refused, _ = [change async for change in changes]
+        assert isinstance(refused, Refused)
+        assert isinstance(refused.error, RateLimitedError)
+        assert refused.error.retry_after == 999_999_999.0
+        router.post(URL).side_effect = [httpx.Response(429, headers={"Retry-After": "3600"}), replies[1]]
+        assert (await panel.wait_until_final([1], poll_policy=policy, timeout=30)).ok[1].is_final
 
 
 @anyio_test

@@ -11,6 +11,7 @@ import anyio.lowlevel
 import pytest
 
 from followersdata_async import orders
+from followersdata_async._pipeline import Pipeline
 from followersdata_async._retry import RetryPolicy
 from followersdata_async._wire.decoding import decode_balance, decode_placed_order
 from followersdata_async._wire.encoding import encode_add, encode_balance
@@ -27,7 +28,7 @@ from followersdata_async.errors import (
     RequestTimeoutError,
 )
 from followersdata_async.rate_limit import RateLimit
-from tests.helpers.fakes import Clock, FakeTransport, Naps, answer, make_pipeline
+from tests.helpers.fakes import Clock, FakeTransport, Naps, answer, make_pipeline, make_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,10 +60,11 @@ class FakeLimiter:
     [
         ({}, []),
         ({"retry_after": "7"}, [7.0]),
+        ({"retry_after": "7", "x_ratelimit_reset": "9"}, [7.0]),
+        ({"ratelimit_remaining": "0", "ratelimit_reset": "9"}, [9.0]),
         ({"retry_after": "0"}, []),
         ({"retry_after": "86400"}, [60.0]),
         ({"retry_after": "Wed, 21 Oct 2026 07:28:30 GMT", "date": DATE}, [30.0]),
-        ({"x_ratelimit_remaining": "5", "x_ratelimit_reset": "9"}, []),
         ({"x_ratelimit_remaining": "0"}, []),
         ({"x_ratelimit_remaining": "0", "x_ratelimit_reset": "9"}, [9.0]),
         ({"x_ratelimit_remaining": "0", "x_ratelimit_reset": "-9"}, []),
@@ -87,6 +89,66 @@ async def test_an_answer_that_asks_to_wait_slows_everybody_down(
     else:
         await call
     assert (limiter.waits, limiter.pauses) == (1, pauses)
+
+
+@pytest.mark.parametrize(
+    ("reply", "request_", "pauses"),
+    [
+        (answer({"error": "Too many requests"}, x_ratelimit_reset="9"), encode_balance(), [9.0]),
+        (answer({"error": "Too many requests", "retry_after": 9}), encode_balance(), [9.0]),
+        (answer({"error": "Too many requests", "retry_after": 9}), encode_add({}), [9.0]),
+        (answer(b"<html>", status=503, x_ratelimit_reset="9"), encode_balance(), [9.0]),
+        (answer(b"<html>", status=503, x_ratelimit_reset="9"), encode_add({}), [9.0]),
+        (answer({"retry_after": "9"}, status=503), encode_add({}), [9.0]),
+        (answer({"error": "Incorrect order ID"}, retry_after="9"), encode_balance(), [9.0]),
+        (answer({"error": "Incorrect order ID"}, x_ratelimit_reset="9"), encode_balance(), []),
+    ],
+)
+async def test_an_answer_that_is_no_success_can_ask_in_more_ways(
+    reply: Response, request_: Request, pauses: list[float]
+) -> None:
+    """By a reset without a count of what is left, or in its body; also after a write whose outcome is unknown."""
+    limiter = FakeLimiter()
+    pipeline = make_pipeline(FakeTransport(lambda _: reply), rate_limit=limiter)
+    with pytest.raises(FollowersDataError):
+        await pipeline.execute(request_, decode_balance, SendState())
+    assert limiter.pauses == pauses
+
+
+@pytest.mark.parametrize(("longest", "pauses"), [(0.0, []), (5.0, [5.0]), (900.0, [600.0])])
+async def test_the_client_says_for_how_long_a_panel_can_make_it_wait(longest: float, pauses: list[float]) -> None:
+    """The error has what the panel said."""
+    limiter = FakeLimiter()
+    transport = FakeTransport(lambda _: answer({"error": "Too many requests"}, status=429, retry_after="600"))
+    pipeline = make_pipeline(transport, rate_limit=limiter, max_retry_after=longest)
+    with pytest.raises(RateLimitedError) as caught:
+        await pipeline.execute(encode_balance(), decode_balance, SendState())
+    assert (limiter.pauses, caught.value.retry_after) == (pauses, 600.0)
+
+
+@pytest.mark.parametrize(("longest", "naps"), [(6.0, []), (7.0, [7.0])])
+async def test_a_panel_that_asks_for_more_is_not_asked_again(longest: float, naps: list[float]) -> None:
+    """The error is raised at once."""
+    taken = Naps()
+    pipeline = make_pipeline(
+        failing(RateLimitedError(retry_after=7.0)), naps=taken, retry=RetryPolicy(), max_retry_after=longest
+    )
+    with suppress(RateLimitedError):
+        await pipeline.execute(READ, decode, SendState())
+    assert taken.taken == naps
+
+
+@pytest.mark.parametrize(("request_", "error"), [(0, RequestTimeoutError), (1, NotSentError)])
+async def test_without_a_limiter_a_panel_is_given_its_time_too(request_: int, error: type[FollowersDataError]) -> None:
+    """Nothing leaves meanwhile; what cannot wait for so long ends in its own time-out."""
+    transport = FakeTransport(lambda _: answer({"error": "Too many requests"}, status=429, retry_after="50"))
+    pipeline = Pipeline(make_settings(timeout=0.02, retry=None), transport)
+    await pipeline.open()
+    with pytest.raises(RateLimitedError):
+        await pipeline.execute(encode_balance(), decode_balance, SendState())
+    with pytest.raises(error):
+        await pipeline.execute((READ, WRITE)[request_], decode, SendState())
+    assert len(transport.requests) == 1
 
 
 class SharedLimiter(FakeLimiter):

@@ -65,6 +65,7 @@ class Meddling:
     def __init__(self, client: AsyncClient, before: Callable[[], Awaitable[None]]) -> None:
         self._panel = client
         self._before = before
+        self._pipeline = client._pipeline
         self.events = client.events
 
     @asynccontextmanager
@@ -205,6 +206,25 @@ async def test_what_fails_is_looked_at_again_later(database_url: str, client: As
         assert len((await ledger.poll_once(client, poll_policy=policy)).changes) == 3
 
 
+async def test_a_panel_can_delay_a_poll_for_as_long_as_its_client_allows(
+    database_url: str, sandbox: Sandbox, clock: Clock
+) -> None:
+    """Not for years."""
+    sandbox.next("limited", retry_after=3600)
+    async with (
+        Ledger(database_url, clock=clock) as ledger,
+        sandbox.http() as http,
+        AsyncClient(sandbox.key, url=sandbox.url, http=http, retry=None, max_retry_after=0.1) as panel,
+    ):
+        await ledger.track(range(1, 4))
+        policy = PollPolicy(min_delay=0.05)
+        assert (await ledger.poll_once(panel, poll_policy=policy)).failed == 3
+        clock.now += 0.09
+        assert (await ledger.poll_once(panel, poll_policy=policy)).orders == 0
+        clock.now += 0.02
+        assert len((await ledger.poll_once(panel, poll_policy=policy)).changes) == 3
+
+
 async def test_a_refused_key_is_raised_as_itself(database_url: str, sandbox: Sandbox) -> None:
     """Not as a group of errors."""
     async with (
@@ -235,6 +255,7 @@ class Stalling:
     def __init__(self, client: AsyncClient, answers: int) -> None:
         self._panel = client
         self._answers = answers
+        self._pipeline = client._pipeline
         self.events = client.events
 
     @asynccontextmanager
@@ -364,6 +385,7 @@ def pass_by(name):
 class Panel:
     def __init__(self, client):
         self.panel = client
+        self._pipeline = client._pipeline
         self.events = client.events
 
     @asynccontextmanager

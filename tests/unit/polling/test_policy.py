@@ -12,6 +12,7 @@ from followersdata_async._polling.policy import (
     check_poll_policy,
     compute_next_poll,
     estimate_time_left,
+    limit_retry_after,
 )
 
 PACE = PollPolicy(min_delay=10.0, max_delay=100.0, age_factor=0.5, eta_factor=0.25, max_chunk_wait=30.0)
@@ -32,12 +33,21 @@ PACE = PollPolicy(min_delay=10.0, max_delay=100.0, age_factor=0.5, eta_factor=0.
         ({"changed_at": 0.0, "failures": 5}, 100.0),
         ({"changed_at": 0.0, "failures": 10**6}, 100.0),
         ({"changed_at": 0.0, "failures": 1, "retry_after": 60.0}, 60.0),
-        ({"changed_at": 0.0, "failures": 9, "retry_after": 600.0}, 600.0),
+        ({"changed_at": 0.0, "failures": 9, "retry_after": 600.0}, 100.0),
+        ({"changed_at": 0.0, "failures": 1, "retry_after": 1.7e9}, 60.0),
     ],
 )
 def test_the_delay_before_the_next_look(seen: dict[str, float], delay: float) -> None:
-    """By how long it has been the same, by its pace, by failures; what the panel asked for outweighs the bounds."""
+    """By how long it has been the same, by its pace, by failures; the panel can ask for more, up to a minute."""
     assert compute_next_poll(Observation(at=1000.0, **seen), PACE) == 1000.0 + delay  # type: ignore[arg-type]
+
+
+def test_a_client_says_how_long_a_panel_can_delay_a_poll() -> None:
+    """By its own ``max_retry_after``; the rest of the policy stays as it is."""
+    asked = Observation(at=0.0, changed_at=0.0, failures=1, retry_after=600.0)
+    assert [compute_next_poll(asked, limit_retry_after(PACE, cap)) for cap in (0.0, 300.0, 900.0)] == [10, 300, 600]
+    assert limit_retry_after(PACE, 300.0) == PACE
+    assert repr(limit_retry_after(PACE, 300.0)) == repr(PACE)
 
 
 @pytest.mark.parametrize(

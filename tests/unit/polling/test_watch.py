@@ -216,19 +216,20 @@ async def test_failures_are_told_to_whom_asks_for_them() -> None:
         assert [type(event) async for event in changes] == [Failed, Unreported, Refused, Change]
 
 
-async def test_a_panel_that_asks_to_wait_is_given_the_time() -> None:
-    """Also more than the longest delay."""
+@pytest.mark.parametrize(("asked", "given"), [("30", 30.0), ("1700000000", 60.0)])
+async def test_a_panel_that_asks_to_wait_is_given_the_time(asked: str, given: float) -> None:
+    """Also more than the longest delay, up to a minute."""
     clock = Clock()
     looks: list[float] = []
 
     def reply(_: Request) -> Response:
         looks.append(clock.now)
         if len(looks) == 1:
-            return answer({"error": "Too many requests"}, status=429, retry_after="600")
+            return answer({"error": "Too many requests"}, status=429, retry_after=asked)
         return answer({"1": row()})
 
     await told_of(watch(FakeTransport(reply), [1], clock))
-    assert looks == [0.0, 600.0]
+    assert looks == [0.0, given]
 
 
 async def test_an_order_that_the_panel_does_not_know_is_given_up() -> None:

@@ -6,7 +6,8 @@ import anyio
 import pytest
 
 from followersdata_async import RateLimit
-from tests.helpers.fakes import Clock
+from followersdata_async.rate_limit.local import PauseLimit
+from tests.helpers.fakes import Clock, StepCounter
 
 pytestmark = pytest.mark.anyio
 
@@ -73,6 +74,46 @@ async def test_a_pause_that_comes_while_somebody_waits_holds_them_too() -> None:
     object.__setattr__(limit, "_sleep", sleep)
     await limit.wait()
     assert clock.now == pytest.approx(105.0)
+
+
+async def test_without_a_rate_only_pauses_are_waited_for() -> None:
+    """Everybody goes at once when the longest of them is over."""
+    clock = Clock()
+    limit = PauseLimit(clock, clock.sleep)
+    await limit.wait()
+    assert clock.sleeps == 0
+    limit.pause(60.0)
+    limit.pause(1.0)
+    await limit.wait()
+    await limit.wait()
+    assert (clock.now, clock.sleeps) == (160.0, 1)
+
+
+async def test_a_pause_that_comes_during_a_pause_is_waited_for() -> None:
+    """Those that wait look again when they wake."""
+    clock = Clock()
+
+    async def sleep(delay: float) -> None:
+        if clock.sleeps == 0:
+            limit.pause(20.0)
+        await clock.sleep(delay)
+
+    limit = PauseLimit(clock, sleep)
+    limit.pause(10.0)
+    await limit.wait()
+    assert clock.now == 120.0
+
+
+async def test_without_a_pause_nobody_gives_way() -> None:
+    """A request costs no turn of the event loop."""
+    counter = StepCounter()
+    limit = PauseLimit()
+    async with anyio.create_task_group() as group:
+        group.start_soon(counter.run)
+        for _ in range(100):
+            await limit.wait()
+        assert counter.steps == 0
+        group.cancel_scope.cancel()
 
 
 async def test_on_real_time() -> None:

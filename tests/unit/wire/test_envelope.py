@@ -13,7 +13,7 @@ from followersdata_async._wire.envelope import extract_payload
 from followersdata_async._wire.error_phrases import ErrorPhrases
 from followersdata_async._wire.json_values import Conflict
 from followersdata_async._wire.messages import Request, Response
-from followersdata_async._wire.retry_after import parse_pause
+from followersdata_async._wire.retry_after import parse_retry_after
 from followersdata_async.errors import (
     AuthenticationError,
     FollowersDataError,
@@ -172,7 +172,7 @@ def test_a_reset_beyond_all_times_is_none(reset: str) -> None:
     reply = answer(
         {"order": 1}, x_ratelimit_remaining="0", x_ratelimit_reset=reset, date="Wed, 21 Oct 2026 07:28:00 GMT"
     )
-    assert parse_pause(reply) is None
+    assert parse_retry_after(reply) is None
 
 
 def test_rows_that_come_with_an_error_status_are_rows() -> None:
@@ -238,6 +238,24 @@ def test_retry_after_is_read_as_seconds_or_as_a_date_beside_the_answers_own(
     gone = error_of(answer(b"<html>", status=503, **headers))
     assert isinstance(gone, PanelUnavailableError)
     assert gone.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "seconds"),
+    [
+        ({"error": "Too many requests", "retry_after": 7}, {}, 7.0),
+        ({"error": "Too many requests"}, {"x_ratelimit_reset": "7"}, 7.0),
+        ({"error": "Too many requests"}, {"ratelimit_reset": "7", "ratelimit_remaining": "3"}, 7.0),
+    ],
+)
+def test_a_text_that_means_too_many_requests_is_read_like_http_429(
+    body: object, headers: dict[str, str], seconds: float
+) -> None:
+    """Many panels answer everything with HTTP 200."""
+    for status in (200, 429):
+        error = error_of(answer(body, status=status, **headers))
+        assert isinstance(error, RateLimitedError)
+        assert error.retry_after == seconds
 
 
 def test_a_page_is_quoted_in_part() -> None:

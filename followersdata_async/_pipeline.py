@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from .rate_limit.base import Limiter, SharedLimiter
 
 _LOGGER = logging.getLogger(__name__)
+_PAUSE_GRACE = 1.0
+"""For how many seconds a limiter may be told to pause beyond the deadline of the caller."""
 T = TypeVar("T")
 Decode: TypeAlias = Callable[[Request, Response, ErrorPhrases], T]
 
@@ -290,6 +292,7 @@ class Pipeline:
 
     async def _pause_limiter(self, delay: float, deadline: float) -> None:
         """Pause the limiter. The response has arrived, so nothing that happens here may lose it."""
+        deadline = min(deadline, max(anyio.current_effective_deadline(), anyio.current_time() + _PAUSE_GRACE))
         try:
             pausing = self._limiter.pause(delay)
             if pausing is not None and not await _finish_by(deadline, pausing):

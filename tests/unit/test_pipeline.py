@@ -231,6 +231,18 @@ async def test_a_pause_that_hangs_holds_no_answer_beyond_the_timeout(
     assert "the limiter did not take a pause of 5.0 s in time" in caplog.text
 
 
+async def test_a_pause_that_hangs_holds_no_caller_beyond_its_own_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the client's timeout is."""
+    monkeypatch.setattr("followersdata_async._pipeline._PAUSE_GRACE", 0.05)
+    limiter = FakeLimiter()
+    limiter.pause = hang  # type: ignore[assignment]
+    reply = FakeTransport(lambda _: answer({"order": 7}, retry_after="5"))
+    pipeline = make_pipeline(reply, rate_limit=limiter, timeout=1e6)
+    with anyio.move_on_after(0.01):
+        placed = await pipeline.execute(encode_add({}), decode_placed_order, SendState())
+    assert placed.order == 7
+
+
 async def test_a_pause_that_hangs_replaces_no_rejection() -> None:
     """The error is the panel's, not a time-out."""
     limiter = FakeLimiter()

@@ -6,8 +6,9 @@ from copy import copy
 from typing import TYPE_CHECKING, final
 
 import anyio
-from attrs import evolve, frozen
+from attrs import define, evolve, field, frozen
 
+from .errors import FollowersDataError
 from .models import Catalogue, Service, format_id
 
 if TYPE_CHECKING:
@@ -50,24 +51,67 @@ def services_diff(old: Iterable[Service], new: Iterable[Service]) -> ServicesDif
 
 
 @final
+@define(eq=False)
+class _Reading:
+    """One request for the catalogue, and what became of it: neither, if its caller was cancelled."""
+
+    started_at: float
+    services: Catalogue | None = None
+    error: FollowersDataError | None = None
+    ended: anyio.Event = field(factory=anyio.Event)
+
+
+@final
 class ServicesCache:
     """Requests the catalogue again only when the last one is older than the caller allows.
 
-    Concurrent callers share one request.
+    Concurrent callers share one request, and its error. The first of them sends
+    it; if it is cancelled, another one sends it again. Ages count from when a
+    request started.
     """
 
     def __init__(self, read: Callable[[], Awaitable[Catalogue]], clock: Callable[[], float]) -> None:
         self._read = read
         self._clock = clock
-        self._lock = anyio.Lock()
-        self._services = Catalogue()
-        self._read_at: float | None = None
+        self._last: _Reading | None = None
+        self._current: _Reading | None = None
 
     async def get(self, max_age: float) -> Catalogue:
-        """Return the catalogue, at most ``max_age`` seconds old."""
-        async with self._lock:
-            started_at = self._clock()
-            if self._read_at is None or started_at - self._read_at >= max_age:
-                self._services = await self._read()
-                self._read_at = started_at
-            return copy(self._services)
+        """Return the catalogue, at most ``max_age`` seconds old when it is asked for. With 0, request it.
+
+        Raises:
+            FollowersDataError: the request failed. Each caller gets its own instance.
+        """
+        called_at = self._clock()
+        while True:
+            reading = self._find(called_at - max_age)
+            if reading is None:
+                return await self._request()
+            await reading.ended.wait()
+            if reading.error is not None:
+                raise copy(reading.error) from reading.error.__cause__
+            if reading.services is not None:
+                return copy(reading.services)
+
+    def _find(self, oldest: float) -> _Reading | None:
+        """Return a request that started after ``oldest``: one that has succeeded, or one in flight."""
+        for reading in (self._last, self._current):
+            if reading is not None and reading.started_at > oldest:
+                return reading
+        return None
+
+    async def _request(self) -> Catalogue:
+        """Request the catalogue, for whoever joins and for later callers."""
+        reading = self._current = _Reading(self._clock())
+        try:
+            reading.services = await self._read()
+        except FollowersDataError as error:
+            reading.error = error
+            raise
+        finally:
+            if self._current is reading:
+                self._current = None
+            reading.ended.set()
+        if self._last is None or self._last.started_at <= reading.started_at:
+            self._last = reading
+        return copy(reading.services)

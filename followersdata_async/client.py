@@ -221,7 +221,9 @@ class AsyncClient:
 
         The catalogue is large and rarely changes, and some panels allow few
         requests for it: an hour is a good age. Concurrent calls with an age
-        share one request. ``.unreadable`` of the list has the rows that are left out.
+        share one request, and its error. A call without an age always sends its
+        own, whose result later calls with an age can get. ``.unreadable`` of the list has
+        the rows that are left out.
 
         Raises:
             ValueError: ``max_age`` is negative.
@@ -229,7 +231,8 @@ class AsyncClient:
         if not max_age >= 0:
             msg = f"max_age is {max_age}, but must be 0 seconds or more"
             raise ValueError(msg)
-        return await self._services_cache.get(max_age) if max_age else await self._request_services()
+        self._pipeline.check_open()
+        return await self._services_cache.get(max_age)
 
     async def balance(self) -> Balance:
         """Return the account's balance: one request (panel-api §9)."""

@@ -248,8 +248,14 @@ async def test_the_catalogue_may_be_some_seconds_old(router: respx.MockRouter) -
         assert len(forms) == 1
         assert await panel.services() == first
         assert len(forms) == 2
+    async with client() as panel:
+        assert await panel.services() == first
+        assert await panel.services(max_age=3600) == first
+        assert len(forms) == 3
         with pytest.raises(ValueError, match=r"^max_age is -1, but must be 0 seconds or more$"):
             await panel.services(max_age=-1)
+    with pytest.raises(ConfigurationError, match=r"^the client is closed"):
+        await panel.services(max_age=3600)
 
 
 # --- errors

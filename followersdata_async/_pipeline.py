@@ -251,16 +251,16 @@ class Pipeline:
             self._check_not_closed()
             with observer or nullcontext():
                 response = await self._send(request, state)
-                error: FollowersDataError | None = None
+                delay: float | None = None
                 try:
                     return decode(request, response, self.settings.error_phrases)
-                except FollowersDataError as caught:
-                    error = caught
+                except FollowersDataError as error:
+                    delay = get_retry_after(error)
                     raise
                 finally:
                     # Inside the slot: otherwise the next request could leave before the limiter knows.
-                    if delay := self._find_pause(response, error):
-                        await self._pause_limiter(delay, deadline)
+                    if pause := self._find_pause(response, delay):
+                        await self._pause_limiter(pause, deadline)
 
     async def _wait_for_limiter(self, request: Request) -> None:
         """Wait for the limiter's turn. Whatever a limiter of the user's raises, nothing was sent."""
@@ -283,9 +283,11 @@ class Pipeline:
             self._write_done.set()
             self._write_done = anyio.Event()
 
-    def _find_pause(self, response: Response, error: FollowersDataError | None) -> float:
-        """Return for how many seconds the client waits because of a response, usually 0."""
-        delay = get_retry_after(error)
+    def _find_pause(self, response: Response, delay: float | None) -> float:
+        """Return for how many seconds the client waits because of a response, usually 0.
+
+        ``delay`` is what its error says, which knows more of it.
+        """
         if delay is None:
             delay = parse_retry_after(response)
         return min(delay or 0.0, self.settings.max_retry_after)

@@ -23,6 +23,7 @@ class Panel:
         self.dead = False
         self.cached = ServicesCache(self.read, lambda: self.now)
         self.gates: list[anyio.Event] = []
+        self.mistake: Exception | None = None
 
     async def read(self) -> Catalogue:
         """Read it, which takes a while, or until the next gate opens."""
@@ -31,6 +32,8 @@ class Panel:
         await anyio.lowlevel.checkpoint()
         if self.gates:
             await self.gates.pop(0).wait()
+        if self.mistake is not None:
+            raise self.mistake
         if self.dead:
             raise PanelUnavailableError
         service = Service(service=number, name="x", type="Default", kind=ServiceKind.DEFAULT, rate=Decimal(1))
@@ -111,6 +114,23 @@ async def test_a_caller_that_leaves_takes_nobody_with_it() -> None:
     assert (panel.reads, found) == (2, [2] * 5)
 
 
+async def test_a_mistake_in_the_callers_program_is_raised_to_each_of_them() -> None:
+    """An exception of another library cannot be copied with certainty, so each caller gets its own."""
+    panel = Panel()
+    panel.mistake = LookupError("a hook of the user's client")
+    errors: list[LookupError] = []
+
+    async def ask() -> None:
+        with pytest.raises(LookupError) as caught:
+            await panel.cached.get(60.0)
+        errors.append(caught.value)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(3):
+            group.start_soon(ask)
+    assert (panel.reads, len(errors)) == (3, 3)
+
+
 async def test_a_caller_that_waits_can_leave() -> None:
     """The request goes on for the others."""
     panel = Panel()
@@ -129,11 +149,14 @@ async def test_a_caller_that_waits_can_leave() -> None:
 async def test_without_an_age_each_caller_sends_a_request_and_fills_the_cache() -> None:
     """A caller with an age can join the latest of them."""
     panel = Panel()
+    gate = anyio.Event()
+    panel.gates = [gate, gate]
     found: list[int] = []
     async with anyio.create_task_group() as group:
         for max_age in (0.0, 0.0, 60.0):
             group.start_soon(panel.ask, max_age, found)
-            await anyio.lowlevel.checkpoint()
+            await anyio.wait_all_tasks_blocked()
+        gate.set()
     assert (panel.reads, sorted(found)) == (2, [1, 2, 2])
     await panel.ask(60.0, found)
     assert panel.reads == 2

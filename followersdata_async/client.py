@@ -17,7 +17,7 @@ from ._batch.stream import ChunkStream, OpenStreams, Outcomes, collect_outcomes
 from ._catalogue import ServicesCache
 from ._instrumentation import Call, Listeners
 from ._pipeline import Pipeline
-from ._polling.policy import PollPolicy, limit_retry_after
+from ._polling.policy import PollPolicy
 from ._polling.watch import Changes, wait_until_final
 from ._retry import DEFAULT_MAX_RETRY_AFTER, RetryPolicy
 from ._settings import (
@@ -170,6 +170,11 @@ class AsyncClient:
     def url(self) -> str:
         """The API's address (panel-api §1)."""
         return self._pipeline.settings.url
+
+    @property
+    def max_retry_after(self) -> float:
+        """The longest time in seconds for which the panel can make this client wait (panel-api §1.3)."""
+        return self._pipeline.settings.max_retry_after
 
     def __repr__(self) -> str:
         """Return the address, never the key."""
@@ -330,8 +335,7 @@ class AsyncClient:
         """
         self._pipeline.check_open()
         event_types = (Change, Refused, Unreported, Failed) if include_failures else (Change,)
-        policy = self._limit_delays(poll_policy)
-        return Changes(self._pipeline, orders, policy, event_types=event_types, streams=self._streams)
+        return Changes(self._pipeline, orders, poll_policy, event_types=event_types, streams=self._streams)
 
     async def wait_until_final(
         self,
@@ -351,8 +355,7 @@ class AsyncClient:
             ConfigurationError: the client was closed in the meantime.
         """
         self._pipeline.check_open()
-        policy = self._limit_delays(poll_policy)
-        return await wait_until_final(self._pipeline, orders, policy, timeout=timeout, streams=self._streams)
+        return await wait_until_final(self._pipeline, orders, poll_policy, timeout=timeout, streams=self._streams)
 
     # --- refills
 
@@ -459,10 +462,6 @@ class AsyncClient:
 
     async def _request_services(self) -> Catalogue:
         return await self._execute(encode_services(), decode_services)
-
-    def _limit_delays(self, poll_policy: PollPolicy) -> PollPolicy:
-        """Return a policy under which a panel can delay polls for as long as it can delay requests."""
-        return limit_retry_after(poll_policy, self._pipeline.settings.max_retry_after)
 
     def _observe(self, action: str, ids: int = 0) -> AbstractContextManager[object]:
         """Return a context that emits the events of a call, if there are listeners."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import final
 
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 
-from .._retry import DEFAULT_MAX_RETRY_AFTER, MAX_DOUBLINGS
+from .._retry import MAX_DOUBLINGS
 from .._validators import duration, integer, positive_number
 
 
@@ -35,8 +35,6 @@ class PollPolicy:
     eta_factor: float = field(default=0.3, validator=positive_number)
     max_chunk_wait: float = field(default=30.0, validator=duration(zero=True))
     max_not_found: int = field(default=3, validator=integer(1))
-    # Not an argument of users: the client sets it.
-    _max_retry_after: float = field(default=DEFAULT_MAX_RETRY_AFTER, alias="_max_retry_after", repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
         if self.max_delay < self.min_delay:
@@ -54,15 +52,6 @@ def check_poll_policy(poll_policy: object) -> PollPolicy:
         return poll_policy
     msg = f"poll_policy must be a PollPolicy, got {poll_policy!r}"
     raise TypeError(msg)
-
-
-def limit_retry_after(poll_policy: object, max_retry_after: float) -> PollPolicy:
-    """Return ``poll_policy`` with the longest time, in seconds, for which a panel can delay a poll.
-
-    Raises:
-        TypeError: it is not a ``PollPolicy``.
-    """
-    return evolve(check_poll_policy(poll_policy), _max_retry_after=max_retry_after)
 
 
 @final
@@ -90,8 +79,7 @@ def compute_next_poll(order: Observation, policy: PollPolicy) -> float:
         delay = policy.eta_factor * order.time_left
     else:
         delay = policy.age_factor * (order.at - order.changed_at)
-    asked = min(order.retry_after, policy._max_retry_after)  # noqa: SLF001 - of this module
-    return order.at + max(asked, min(policy.max_delay, max(policy.min_delay, delay)))
+    return order.at + max(order.retry_after, min(policy.max_delay, max(policy.min_delay, delay)))
 
 
 def estimate_time_left(*, before: int | None, after: int | None, elapsed: float) -> float | None:

@@ -36,8 +36,13 @@ class TrackedOrder:
     is_open: bool = True
     due_at: float = 0.0
 
-    def record_outcome(self, outcome: Outcome[OrderStatus], now: float, policy: PollPolicy) -> WatchEvent | None:
-        """Apply the outcome of a poll, and close the order or schedule its next poll. Return the event, if any."""
+    def record_outcome(
+        self, outcome: Outcome[OrderStatus], now: float, policy: PollPolicy, *, max_retry_after: float
+    ) -> WatchEvent | None:
+        """Apply the outcome of a poll, and close the order or schedule its next poll. Return the event, if any.
+
+        ``max_retry_after`` bounds for how many seconds a panel can delay that.
+        """
         self.outcome = outcome
         event: WatchEvent | None
         if isinstance(outcome, Ok):
@@ -46,7 +51,7 @@ class TrackedOrder:
             self._record_failure(outcome, policy)
             event = outcome
         if self.is_open:
-            self.due_at = compute_next_poll(self._observe(now), policy)
+            self.due_at = compute_next_poll(self._observe(now, max_retry_after), policy)
         return event
 
     def get_latest(self) -> Outcome[OrderStatus]:
@@ -70,7 +75,7 @@ class TrackedOrder:
         self.not_found = self.not_found + 1 if is_not_found else 0
         self.is_open = self.not_found < policy.max_not_found
 
-    def _observe(self, now: float) -> Observation:
+    def _observe(self, now: float, max_retry_after: float) -> Observation:
         remains = self.status.remains if self.status is not None else None
         elapsed = now - self.changed_at
         return Observation(
@@ -78,7 +83,7 @@ class TrackedOrder:
             changed_at=self.changed_at,
             time_left=estimate_time_left(before=self.initial_remains, after=remains, elapsed=elapsed),
             failures=self.failures,
-            retry_after=get_retry_after(getattr(self.outcome, "error", None)) or 0.0,
+            retry_after=min(get_retry_after(getattr(self.outcome, "error", None)) or 0.0, max_retry_after),
         )
 
 

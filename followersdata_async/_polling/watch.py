@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .._concurrency import WaitForEvent
     from .._instrumentation import Listeners
     from .._pipeline import Pipeline
+    from .._settings import Settings
 
 E = TypeVar("E", bound=WatchEvent)
 
@@ -55,10 +56,9 @@ class Changes(AsyncIterator[E], Generic[E]):
     ) -> None:
         check_poll_policy(policy)
         ids = format_ids(orders)
-        size = pipeline.settings.chunk_size
         self._clock = clock
         self._event_types = event_types
-        self._orders = _DueOrders(ids, policy, size, pipeline.events, clock, wait)
+        self._orders = _DueOrders(ids, policy, pipeline.settings, pipeline.events, clock, wait)
         self._stream = ChunkStream(pipeline, STATUS, self._orders, method=method, streams=streams)
         self._ready: deque[E] = deque()
 
@@ -124,7 +124,7 @@ class _DueOrders:
         self,
         ids: Ids,
         policy: PollPolicy,
-        size: int,
+        settings: Settings,
         events: Listeners,
         clock: Callable[[], float],
         wait: WaitForEvent,
@@ -133,7 +133,8 @@ class _DueOrders:
         self._orders = {text: TrackedOrder(id_, changed_at=now, due_at=now) for text, id_ in ids.items()}
         self._open = len(self._orders)
         self._policy = policy
-        self._schedule = Schedule(size=size, max_chunk_wait=policy.max_chunk_wait)
+        self._max_retry_after = settings.max_retry_after
+        self._schedule = Schedule(size=settings.chunk_size, max_chunk_wait=policy.max_chunk_wait)
         for text in self._orders:
             self._schedule.add(text, now)
         self._chunks: deque[list[str]] = deque()
@@ -174,7 +175,7 @@ class _DueOrders:
 
     def _record(self, text: str, outcome: Outcome[OrderStatus], now: float) -> WatchEvent | None:
         order = self._orders[text]
-        event = order.record_outcome(outcome, now, self._policy)
+        event = order.record_outcome(outcome, now, self._policy, max_retry_after=self._max_retry_after)
         if order.is_open:
             self._schedule.add(text, order.due_at)
         else:

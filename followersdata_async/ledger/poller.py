@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self, final
 import anyio
 from attrs import define, field, frozen
 
-from .._polling.policy import PollPolicy, limit_retry_after
+from .._polling.policy import PollPolicy, check_poll_policy
 from .._polling.tracker import compute_poll_lag
 from .._serialization import Serializable
 from .._validators import check_duration
@@ -115,7 +115,10 @@ class _Round:
             try:
                 async for outcome in outcomes:
                     order = waiting.pop(format_id(outcome.id))
-                    polled.append((order, order.record_outcome(outcome, self.clock(), self.poll_policy)))
+                    event = order.record_outcome(
+                        outcome, self.clock(), self.poll_policy, max_retry_after=self.client.max_retry_after
+                    )
+                    polled.append((order, event))
             finally:
                 self.requests += outcomes.requests
 
@@ -147,8 +150,7 @@ async def poll_once(
     if max_requests < 1:
         msg = f"max_requests is {max_requests}, but must be at least 1"
         raise ValueError(msg)
-    poll_policy = limit_retry_after(poll_policy, client._pipeline.settings.max_retry_after)  # noqa: SLF001
-    round_ = _Round(database, client, panel, poll_policy, lease, clock, max_requests)
+    round_ = _Round(database, client, panel, check_poll_policy(poll_policy), lease, clock, max_requests)
     with anyio.move_on_after(deadline):
         async with anyio.create_task_group() as group:
             for _ in range(_CONCURRENT_CLAIMS):

@@ -168,7 +168,7 @@ class Looking:
     def __init__(self, client: AsyncClient, broken: str) -> None:
         self._panel = client
         self._broken = broken
-        self._pipeline = client._pipeline
+        self.max_retry_after = client.max_retry_after
         self.events = client.events
 
     @asynccontextmanager

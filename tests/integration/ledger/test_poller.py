@@ -65,7 +65,7 @@ class Meddling:
     def __init__(self, client: AsyncClient, before: Callable[[], Awaitable[None]]) -> None:
         self._panel = client
         self._before = before
-        self._pipeline = client._pipeline
+        self.max_retry_after = client.max_retry_after
         self.events = client.events
 
     @asynccontextmanager
@@ -255,7 +255,7 @@ class Stalling:
     def __init__(self, client: AsyncClient, answers: int) -> None:
         self._panel = client
         self._answers = answers
-        self._pipeline = client._pipeline
+        self.max_retry_after = client.max_retry_after
         self.events = client.events
 
     @asynccontextmanager
@@ -385,7 +385,7 @@ def pass_by(name):
 class Panel:
     def __init__(self, client):
         self.panel = client
-        self._pipeline = client._pipeline
+        self.max_retry_after = client.max_retry_after
         self.events = client.events
 
     @asynccontextmanager

@@ -12,8 +12,10 @@ from followersdata_async._polling.policy import (
     check_poll_policy,
     compute_next_poll,
     estimate_time_left,
-    limit_retry_after,
 )
+from followersdata_async._polling.tracker import TrackedOrder
+from followersdata_async.errors import PanelUnavailableError
+from followersdata_async.models import Failed
 
 PACE = PollPolicy(min_delay=10.0, max_delay=100.0, age_factor=0.5, eta_factor=0.25, max_chunk_wait=30.0)
 
@@ -33,21 +35,26 @@ PACE = PollPolicy(min_delay=10.0, max_delay=100.0, age_factor=0.5, eta_factor=0.
         ({"changed_at": 0.0, "failures": 5}, 100.0),
         ({"changed_at": 0.0, "failures": 10**6}, 100.0),
         ({"changed_at": 0.0, "failures": 1, "retry_after": 60.0}, 60.0),
-        ({"changed_at": 0.0, "failures": 9, "retry_after": 600.0}, 100.0),
-        ({"changed_at": 0.0, "failures": 1, "retry_after": 1.7e9}, 60.0),
+        ({"changed_at": 0.0, "failures": 9, "retry_after": 600.0}, 600.0),
     ],
 )
 def test_the_delay_before_the_next_look(seen: dict[str, float], delay: float) -> None:
-    """By how long it has been the same, by its pace, by failures; the panel can ask for more, up to a minute."""
+    """By how long it has been the same, by its pace, by failures; what the panel asks for outweighs the bounds."""
     assert compute_next_poll(Observation(at=1000.0, **seen), PACE) == 1000.0 + delay  # type: ignore[arg-type]
 
 
 def test_a_client_says_how_long_a_panel_can_delay_a_poll() -> None:
-    """By its own ``max_retry_after``; the rest of the policy stays as it is."""
-    asked = Observation(at=0.0, changed_at=0.0, failures=1, retry_after=600.0)
-    assert [compute_next_poll(asked, limit_retry_after(PACE, cap)) for cap in (0.0, 300.0, 900.0)] == [10, 300, 600]
-    assert limit_retry_after(PACE, 300.0) == PACE
-    assert repr(limit_retry_after(PACE, 300.0)) == repr(PACE)
+    """By its own ``max_retry_after``, whatever the policy is."""
+    for asked, cap, due_at in (
+        (600.0, 0.0, 10.0),
+        (600.0, 300.0, 300.0),
+        (600.0, 900.0, 600.0),
+        (1_700_000_000.0, 60.0, 60.0),
+    ):
+        order = TrackedOrder(7, changed_at=0.0)
+        limited = Failed(7, PanelUnavailableError(retry_after=asked))
+        order.record_outcome(limited, 0.0, PACE, max_retry_after=cap)
+        assert order.due_at == due_at
 
 
 @pytest.mark.parametrize(

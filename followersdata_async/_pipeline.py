@@ -118,7 +118,7 @@ class Pipeline:
     ) -> None:
         self.settings = settings
         self.events: Listeners = events or Listeners()
-        self.key = KeyCheck()
+        self.key: KeyCheck = KeyCheck()
         self.opens_on_use = False
         self.batch_knowledge: defaultdict[str, BatchKnowledge] = defaultdict(BatchKnowledge)
         self._transport = transport

@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import re
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, final
+from typing import Any, final
 
 from .scalars import MAX_DIGITS
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
 
 
 @final
@@ -78,7 +75,7 @@ _KEY_ENDS = re.compile(r'"\s*:')
 
 def _count_fields_of_rows(value: dict[str, object] | list[object]) -> int | None:
     """Count the fields of a map or list of objects without looking into these. Return ``None`` for anything else."""
-    rows: Collection[Any] = value.values() if isinstance(value, dict) else value
+    rows: list[Any] = list(value.values() if isinstance(value, dict) else value)
     if set(map(type, rows)) != {dict}:
         return None
     return sum(map(len, rows)) + (len(value) if isinstance(value, dict) else 0)

@@ -204,6 +204,18 @@ FAULTS = {
         "There was an error processing your request. Please try again later",
         "Something went wrong",
         "Unknown error",
+        "Service Unavailable",
+        "Request failed with status code 502",
+        "connect ECONNREFUSED 127.0.0.1:3306",
+        "socket hang up",
+        "Attempt to read property 'id' on null",
+        "KeyError: 'order'",
+        "IntegrityError: UNIQUE constraint failed",
+        "context deadline exceeded",
+        "API provider returned an error",
+        "Provider did not respond",
+        "Failed to create order",
+        "Order could not be processed",
     ],
     "Turkish": [
         "Sistem hatası",
@@ -212,6 +224,7 @@ FAULTS = {
         "Zaman aşımı",
         "Bir hata oluştu",
         "Beklenmeyen hata",
+        "Sipariş oluşturulamadı",
     ],
     "Portuguese": [
         "Erro interno",
@@ -219,6 +232,7 @@ FAULTS = {
         "Tempo esgotado",
         "Ocorreu um erro",
         "Erro inesperado",
+        "Falha ao criar pedido",
         "Tente novamente mais tarde",
     ],
     "Russian": [
@@ -227,6 +241,7 @@ FAULTS = {
         "Системная ошибка",
         "Превышено время ожидания",
         "Произошла ошибка",
+        "Не удалось создать заказ",  # noqa: RUF001 - Russian
         "Попробуйте позже",
     ],
     "Vietnamese": [
@@ -234,6 +249,7 @@ FAULTS = {
         "Lỗi máy chủ",
         "Đã xảy ra lỗi",
         "Lỗi không xác định",
+        "Không thể kết nối đến nhà cung cấp",
         "Hết thời gian chờ",
         "Vui lòng thử lại sau",
     ],

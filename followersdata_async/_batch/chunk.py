@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from itertools import islice
 from typing import TYPE_CHECKING, Generic, TypeVar, final
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from .ids import Ids
 
 T = TypeVar("T")
+_LOGGER = logging.getLogger(__name__)
 
 
 @final
@@ -125,17 +127,22 @@ class _ChunkSender(Generic[T]):
             await self._narrow(ids, rejection)
 
     async def _probe(self, ids: Ids, rejection: PanelError, *, is_id_missing: bool) -> None:
-        """Find out what a panel takes that does not understand a request for many ids."""
-        text, id_ = next(iter(ids.items()))
-        await self._send_single(text, id_)
-        is_understood = not isinstance(getattr(self.outcomes[text], "error", None), InvalidRequestError)
-        rest = {other: ids[other] for other in ids if other != text}
-        if not is_understood:
+        """Find out with one or two ids what a panel takes that does not understand a request for many."""
+        rest = dict(ids)
+        for text in dict.fromkeys((next(iter(ids)), next(reversed(ids)))):
+            await self._send_single(text, rest.pop(text))
+            outcome = self.outcomes.get(text)
+            if not (isinstance(outcome, Refused) and isinstance(outcome.error, InvalidRequestError)):
+                break
+        else:
             self._knowledge.support = BatchSupport.UNSUPPORTED
             self._fail(rest, rejection)
-        elif is_id_missing or self.operation.is_write:
-            await self._send_singly(rest)
+            return
+        if is_id_missing and isinstance(outcome, Ok | Refused):
             self._knowledge.support = BatchSupport.SINGLE_ONLY
+            await self._send_singly(rest)
+        elif self.operation.is_write:
+            self._fail(rest, rejection)
         elif rest:
             await self._narrow(rest, rejection)
 
@@ -149,8 +156,11 @@ class _ChunkSender(Generic[T]):
                 await self._narrow_hopeless(ids, rejection)
             else:
                 await self._bisect(ids, rejection)
-            refused = sum(isinstance(self.outcomes.get(text), Refused) for text in ids)
-            knowledge.is_all_bad = knowledge.is_all_bad or (len(ids) > 1 and refused == len(ids))
+            if len(ids) > 1 and all(self._is_bad(text) for text in ids):
+                knowledge.is_all_bad = True
+
+    def _is_bad(self, text: str) -> bool:
+        return isinstance(getattr(self.outcomes.get(text), "error", None), _REJECTED_FOR_ONE_ID)
 
     async def _narrow_hopeless(self, ids: Ids, rejection: PanelError) -> None:
         """Look for good ids with two requests only, after a chunk in which all ids were bad."""
@@ -199,13 +209,21 @@ class _ChunkSender(Generic[T]):
         return rejection
 
     async def _resolve_singly(self, ids: Ids) -> None:
-        """Send rejected ids one by one. If some are good, check whether they are also accepted together."""
+        """Send rejected ids one by one. If some are good, find out whether they are also accepted together."""
         await self._send_singly(ids)
         good = {text: id_ for text, id_ in ids.items() if isinstance(self.outcomes.get(text), Ok)}
-        if good and self._knowledge.support is BatchSupport.UNTRIED:
-            rejection = await self._send_together(good)
-            if rejection is not None:
-                self._knowledge.support = BatchSupport.SINGLE_ONLY
+        if not good or self._knowledge.support is not BatchSupport.UNTRIED:
+            return
+        try:
+            await self._execute(self.operation.encode(good))
+        except _REJECTED_FOR_ONE_ID:
+            self._knowledge.support = BatchSupport.SINGLE_ONLY
+        except AuthenticationError:
+            raise
+        except FollowersDataError as error:
+            _LOGGER.debug("whether %s takes many ids was not found out: %s", self.operation.action, error)
+        else:
+            self._knowledge.record_success()
 
     # --- single ids
 

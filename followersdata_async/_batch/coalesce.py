@@ -140,7 +140,7 @@ class Coalescer(Generic[T]):
     def _group_size(self) -> int:
         """Return how many ids a group takes: one, if the panel is known to take only single ids."""
         support = self._pipeline.batch_knowledge[self._operation.action].support
-        return 1 if support in {BatchSupport.SINGLE_ONLY, BatchSupport.UNSUPPORTED} else self._max_size
+        return 1 if support is BatchSupport.SINGLE_ONLY else self._max_size
 
     async def _wait_for_outcome(self, group: _Group[T], text: str) -> Outcome[T]:
         """Wait for the outcome of an id as a member of a group, and lead the group if nobody does."""

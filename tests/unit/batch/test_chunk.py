@@ -363,3 +363,64 @@ async def test_a_key_that_is_revoked_in_the_middle_costs_no_known_outcome() -> N
     result = await send_statuses(FakeTransport(reply), HUNDRED)
     assert isinstance(result.fatal, AuthenticationError)
     assert [type(outcome) for outcome in result.outcomes.values()] == [Ok] * 50 + [Refused] * 50
+
+
+@anyio_test
+async def test_an_odd_id_does_not_make_a_panel_look_as_if_it_took_none() -> None:
+    """One that the panel cannot even read, and that comes first."""
+
+    def reply(request: Request) -> Response:
+        form = dict(request.fields)
+        if "odd" in form.get("orders", form.get("order", "")).split(","):
+            return answer({"error": "Incorrect request"})
+        return answer(row()) if "order" in form else rows(request)
+
+    pipeline = make_pipeline(FakeTransport(reply))
+    result = await send_chunk(pipeline, STATUS, format_ids(["odd", *HUNDRED[1:]]))
+    assert [text for text, outcome in result.outcomes.items() if not isinstance(outcome, Ok)] == ["odd"]
+    assert pipeline.batch_knowledge["status"].support is BatchSupport.SUPPORTED
+
+
+@anyio_test
+@pytest.mark.parametrize("operation", [STATUS, CANCEL, REFILL])
+async def test_a_probe_without_an_answer_teaches_nothing(operation: Operation[object]) -> None:
+    """Its id has failed, or is not reported. The others were refused: the panel has said that nothing was done."""
+    for single in (answer({}), answer(b"")):
+        transport = FakeTransport(
+            lambda request, single=single: (  # type: ignore[misc]
+                single if "order" in dict(request.fields) else answer({"error": "Missing order ID"})
+            )
+        )
+        pipeline = make_pipeline(transport)
+        result = await send(pipeline, operation, [1, 2, 3])
+        assert pipeline.batch_knowledge[operation.action].support is not BatchSupport.SINGLE_ONLY
+        assert len(result.outcomes) == 3
+        if operation.is_write:
+            assert [type(outcome) for outcome in result.outcomes.values()] == [Failed, Refused, Refused]
+            assert result.requests == 2
+
+
+@anyio_test
+async def test_a_check_that_fails_costs_no_known_outcome() -> None:
+    """Whether ids are accepted together is tried with ids whose outcomes are known."""
+
+    def reply(request: Request) -> Response:
+        if "order" in dict(request.fields):
+            return answer(row())
+        if transport.requests.count(request) > 1 or len(transport.requests) > 10:
+            raise PanelUnavailableError("the connection broke")
+        return answer({"error": "Incorrect order ID"})
+
+    transport = FakeTransport(reply)
+    result = await send_statuses(transport, HUNDRED)
+    assert {type(outcome) for outcome in result.outcomes.values()} == {Ok}
+
+
+@anyio_test
+async def test_rejections_that_are_not_about_ids_do_not_make_a_chunk_all_bad() -> None:
+    """A rate limit in the middle says nothing about the ids."""
+    replies = [answer({"error": "Incorrect order ID"})]
+    transport = FakeTransport(lambda _: replies.pop() if replies else answer({"error": "Too many requests"}))
+    pipeline = make_pipeline(transport)
+    await send(pipeline, STATUS, HUNDRED)
+    assert not pipeline.batch_knowledge["status"].is_all_bad

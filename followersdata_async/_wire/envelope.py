@@ -20,7 +20,7 @@ from .acceptance import is_id
 from .error_shapes import collect_codes, find_acceptance, find_error, find_rejection
 from .json_values import parse_json
 from .retry_after import parse_retry_after
-from .row_matching import has_rows
+from .row_matching import has_rows, has_rows_of_others
 from .scalars import parse_id
 
 if TYPE_CHECKING:
@@ -58,10 +58,16 @@ def extract_payload(
         payload = _unwrap_data(payload)
         messages = find_error(payload)
     if messages is None:
+        if payload is not whole and shape is not None and _is_of_others(payload, request, shape):
+            raise unreadable_response(request, "the answer has rows of other ids only")
         return payload
     if shape is not None and response.status < _SERVER_ERROR and has_rows(payload, request.ids, shape):
         return payload
     raise make_rejection(request, phrases, whole, messages, response=response)
+
+
+def _is_of_others(payload: object, request: Request, shape: RowShape) -> bool:
+    return has_rows_of_others(payload, shape) and not has_rows(payload, request.ids, shape)
 
 
 def no_usable_response(

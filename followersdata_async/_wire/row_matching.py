@@ -86,8 +86,14 @@ def _match_wrapped(payload: Mapping[str, object], ids: Mapping[str, object], sha
         return _match(inner[0], ids, shape)
     if len(ids) == 1 and not inner and _is_flat(payload, shape):
         return dict.fromkeys(ids, payload)
-    is_of_others = bool(payload) and all(_is_row(row, shape) for row in payload.values())
-    return {} if is_of_others and "0" not in payload else None
+    return {} if has_rows_of_others(payload, shape) else None
+
+
+def has_rows_of_others(payload: object, shape: RowShape) -> bool:
+    """Return whether a map has rows only. If it has none of a requested id, they are of others."""
+    if not isinstance(payload, dict) or not payload or "0" in payload:
+        return False
+    return all(_is_row(row, shape) for row in payload.values())
 
 
 def _find_inner(payload: Mapping[str, object], ids: Mapping[str, object], shape: RowShape) -> list[object]:

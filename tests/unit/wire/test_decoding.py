@@ -161,6 +161,17 @@ def test_a_cancellations_row_that_says_nothing_fails() -> None:
     assert isinstance(found["1"], Failed)
 
 
+@pytest.mark.parametrize("wrapper", ["orders", "result", "data", "response"])
+def test_wrapped_rows_are_unwrapped_if_they_are_of_requested_ids(wrapper: str) -> None:
+    """Otherwise the whole response fails: nobody knows what it is about."""
+    found = statuses({wrapper: {"1": row(), "2": {"error": "Incorrect order ID"}}}, [1, 2])
+    assert [type(found[id_]) for id_ in "12"] == [Ok, Refused]
+    with pytest.raises(DecodeError):
+        statuses({wrapper: {"8": row()}}, [1, 2])
+    with pytest.raises(OutcomeUnknownError):
+        decode_cancellations(encode_many(CANCEL, [1, 2]), answer({wrapper: {"8": {"cancel": 1}}}), WORDS)
+
+
 def test_bare_texts_and_nested_errors_are_refusals() -> None:
     """In a map, under the main field, or instead of the row."""
     found = statuses(

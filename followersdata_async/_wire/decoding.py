@@ -8,7 +8,8 @@ outcome. The response to a request for one id is a batch of one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from attrs import evolve, frozen
 
@@ -43,11 +44,26 @@ if TYPE_CHECKING:
     from .messages import Request, Response
 
 T = TypeVar("T")
+Decode: TypeAlias = "Callable[[Request, Response, ErrorPhrases], T]"
 RowParser = Callable[[object], T]
 OutcomesByText = Mapping[str, Outcome[T]]
 """Outcomes by the string that an id was sent as."""
 
 
+def _reject_deep_nesting(decode: Decode[T]) -> Decode[T]:
+    """Return ``decode`` such that JSON that is nested too deep to be compared is an unreadable response."""
+
+    @wraps(decode)
+    def decode_safely(request: Request, response: Response, phrases: ErrorPhrases) -> T:
+        try:
+            return decode(request, response, phrases)
+        except RecursionError:
+            raise unreadable_response(request, "the answer is nested too deep") from None
+
+    return decode_safely
+
+
+@_reject_deep_nesting
 def decode_services(request: Request, response: Response, phrases: ErrorPhrases) -> Catalogue:
     """Decode the catalogue (panel-api §3.2).
 
@@ -72,36 +88,42 @@ def decode_services(request: Request, response: Response, phrases: ErrorPhrases)
     return Catalogue(services, unreadable=unreadable)
 
 
+@_reject_deep_nesting
 def decode_placed_order(request: Request, response: Response, phrases: ErrorPhrases) -> PlacedOrder:
     """Decode the response to a new order (panel-api §4.2)."""
     payload = _unwrap_single(extract_payload(request, response, phrases))
     return _parse_or_raise(request, payload, _parse_placed_order)
 
 
+@_reject_deep_nesting
 def decode_balance(request: Request, response: Response, phrases: ErrorPhrases) -> Balance:
     """Decode the account's balance (panel-api §9.2)."""
     payload = _unwrap_single(extract_payload(request, response, phrases))
     return _parse_or_raise(request, payload, _parse_balance)
 
 
+@_reject_deep_nesting
 def decode_order_statuses(request: Request, response: Response, phrases: ErrorPhrases) -> OutcomesByText[OrderStatus]:
     """Decode the status of each order (panel-api §5.3)."""
     payload = extract_payload(request, response, phrases, _STATUS_ROWS.shape)
     return _decode_rows(request, phrases, payload, _STATUS_ROWS, _parse_order_status, structure_plain_statuses)
 
 
+@_reject_deep_nesting
 def decode_refills(request: Request, response: Response, phrases: ErrorPhrases) -> OutcomesByText[Refill]:
     """Decode the refill of each order (panel-api §6.2)."""
     payload = extract_payload(request, response, phrases, _REFILL_ROWS.shape)
     return _decode_rows(request, phrases, payload, _REFILL_ROWS, _parse_refill)
 
 
+@_reject_deep_nesting
 def decode_refill_statuses(request: Request, response: Response, phrases: ErrorPhrases) -> OutcomesByText[RefillStatus]:
     """Decode the status of each refill (panel-api §7.2)."""
     payload = extract_payload(request, response, phrases, _REFILL_STATUS_ROWS.shape)
     return _decode_rows(request, phrases, payload, _REFILL_STATUS_ROWS, _parse_refill_status)
 
 
+@_reject_deep_nesting
 def decode_cancellations(request: Request, response: Response, phrases: ErrorPhrases) -> OutcomesByText[Cancellation]:
     """Decode the cancellation of each order (panel-api §8.2)."""
     payload = extract_payload(request, response, phrases, _CANCEL_ROWS.shape)

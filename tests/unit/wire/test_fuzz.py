@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -102,6 +103,23 @@ def outcomes(action: str, reply: Response) -> Mapping[str, Any]:
         return {}
     operation = OPERATIONS[action]
     return operation.decode(encode_many(operation, ASKED), reply, WORDS)
+
+
+@pytest.mark.parametrize("action", [*READ, *OPERATIONS])
+@pytest.mark.parametrize("depth", [*range(100, 1100, 25), 5000])
+def test_a_deep_answer_ends_in_our_errors_or_in_values(action: str, depth: int) -> None:
+    """Also where it is too deep to be compared with itself."""
+    deep = "[" * depth + "]" * depth
+    for body in (
+        deep,
+        f'{{"1": {deep}, "1": [{deep}]}}',
+        f'[{{"order": 1, "x": {deep}}}, {{"order": 1, "x": {deep}}}]',
+    ):
+        with suppress(FollowersDataError):
+            outcomes(action, Response(status=200, body=body.encode()))
+        nested = '{"status": ' * depth + "1" + "}" * depth
+        with suppress(FollowersDataError):
+            outcomes(action, Response(status=200, body=nested.encode()))
 
 
 @settings(max_examples=500)

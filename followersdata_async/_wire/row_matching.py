@@ -61,10 +61,14 @@ def match_rows(payload: object, ids: Mapping[str, object], shape: RowShape) -> R
 
 def has_rows(payload: object, ids: Mapping[str, object], shape: RowShape) -> bool:
     """Return whether a response has rows of its own for some ids, as opposed to one error for all of them."""
+    if isinstance(payload, list):
+        # One row without an id can be an error for the only id, or for the request.
+        return _has_names(payload, ids, shape) or (len(payload) > 1 and bool(_match(payload, ids, shape)))
     if not isinstance(payload, dict):
-        return bool(_match(payload, ids, shape))
-    is_named = len(ids) > 1 and _find_name(payload, ids, shape) is not None
-    return is_named or _holds_rows(payload, ids, shape) or bool(_find_inner(payload, ids, shape))
+        return False
+    if not payload.keys().isdisjoint(ids) or _find_inner(payload, ids, shape):
+        return True
+    return len(ids) > 1 and _find_name(payload, ids, shape) is not None
 
 
 def _match(payload: object, ids: Mapping[str, object], shape: RowShape) -> Rows | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from copy import copy
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from followersdata_async._wire.decoding import (
 from followersdata_async._wire.encoding import encode_add, encode_balance, encode_services
 from followersdata_async._wire.error_phrases import ErrorPhrases
 from followersdata_async.errors import (
+    AuthenticationError,
     DecodeError,
     FollowersDataError,
     NotSupportedError,
@@ -159,6 +161,16 @@ def test_a_cancellations_row_that_says_nothing_fails() -> None:
     """Neither yes nor no."""
     found = decode_cancellations(encode_many(CANCEL, [1]), answer([{"order": 1}]), WORDS)
     assert isinstance(found["1"], Failed)
+
+
+@pytest.mark.parametrize("payload", [[{"error": "Hmm"}], {"error": "Hmm"}, {"error": "Hmm", "order": 1}])
+def test_an_error_for_the_only_id_is_one_for_the_request(payload: object) -> None:
+    """So its HTTP status counts, and a rejected key is raised."""
+    for status, message, class_ in ((401, "Hmm", AuthenticationError), (200, "Invalid API key", AuthenticationError)):
+        text = json.dumps(payload).replace("Hmm", message).encode()
+        with pytest.raises(class_) as caught:
+            decode_order_statuses(encode_many(STATUS, [1]), answer(text, status=status), WORDS)
+        assert caught.value.http_status == status
 
 
 @pytest.mark.parametrize("wrapper", ["orders", "result", "data", "response"])

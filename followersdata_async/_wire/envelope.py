@@ -61,7 +61,9 @@ def extract_payload(
         if payload is not whole and shape is not None and _is_of_others(payload, request, shape):
             raise unreadable_response(request, "the answer has rows of other ids only")
         return payload
-    if shape is not None and response.status < _SERVER_ERROR and has_rows(payload, request.ids, shape):
+    # An error for the only id contradicts its row. With HTTP 4xx alone there may be none.
+    can_have_rows = response.status < _SERVER_ERROR and (len(request.ids) > 1 or find_error(payload) is None)
+    if shape is not None and can_have_rows and has_rows(payload, request.ids, shape):
         return payload
     raise make_rejection(request, phrases, whole, messages, response=response)
 

@@ -95,15 +95,17 @@ def test_an_id_next_to_an_error_makes_an_order_unknown(payload: object, id_: obj
         {"status": "error", "data": {"refill": 5}},
         {"status": "failed", "refill": 5},
         {"refill": 5, "status": {"error": "Refill pending"}},
+        {"error": "Refill pending", "data": {"order": 1, "refill": 5}},
+        {"error": "Refill pending", "1": {"refill": 5}},
+        {"success": False, "message": "Refill pending", "result": [{"order": 1, "refill": 5}]},
     ],
 )
-def test_an_id_next_to_an_error_makes_a_refill_unknown(payload: object) -> None:
+def test_an_id_next_to_an_error_makes_a_refill_unknown(payload: dict[str, object]) -> None:
     """The same for refills, alone and as a row."""
     error = refill(payload)
     assert type(error) is OutcomeUnknownError
     assert error.reported_id == 5
-    row = {"order": 1, **payload} if isinstance(payload, dict) else payload
-    outcome = decode_refills(encode_many(REFILL, [1, 2]), answer([row]), PHRASES)["1"]
+    outcome = decode_refills(encode_many(REFILL, [1, 2]), answer([{"order": 1, **payload}]), PHRASES)["1"]
     assert isinstance(outcome, Failed)
     assert is_unknown(outcome.error)
 

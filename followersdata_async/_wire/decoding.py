@@ -34,7 +34,7 @@ from .acceptance import is_accepted, is_confirmation, is_failure, is_id, is_miss
 from .columns import build_oks
 from .converter import UnreadableError, structure_plain_services, structure_plain_statuses, structure_row
 from .envelope import extract_payload, make_rejection, unreadable_response
-from .error_shapes import ORDER_NAMES, REFILL_NAMES, find_known_message, find_row_error
+from .error_shapes import ORDER_NAMES, REFILL_NAMES, find_known_message, find_row_error, has_inner_error
 from .json_values import Conflict
 from .row_matching import RowShape, UnmatchableError, match_rows
 from .scalars import normalize_word, parse_text
@@ -201,7 +201,26 @@ def _decode_rows(
     if len(plain) < len(rows):
         for text in rows.keys() - plain.keys():
             outcomes[text] = _decode_row(request, phrases, ids[text], rows[text], layout, parse)
+    if request.is_write and len(ids) == 1 and any(isinstance(outcome, Ok) for outcome in outcomes.values()):
+        _check_rest(request, payload)
     return outcomes
+
+
+def _check_rest(request: Request, payload: object) -> None:
+    """Check that nothing in the response contradicts that the request for the only id was accepted.
+
+    A response for many ids can report that some of them have failed.
+
+    Raises:
+        OutcomeUnknownError: something does.
+    """
+    try:
+        _check_errors(payload)
+        if isinstance(payload, dict):
+            envelope = {name: payload.get(name) for name in ("status", "success")}
+            _check_confirmed(envelope, lambda status: is_accepted(status) or isinstance(status, dict))
+    except NotAcceptedError as error:
+        raise unreadable_response(request, str(error), payload=payload) from None
 
 
 def _match_rows(request: Request, payload: object, layout: _Layout) -> Mapping[str, object]:
@@ -221,7 +240,10 @@ def _decode_row(
         error = make_rejection(request, phrases, row, messages)
         return Refused(id_, error) if isinstance(error, PanelError) else Failed(id_, error)
     try:
-        return Ok(id_, parse(row))
+        value = parse(row)
+        if request.is_write:
+            _check_errors(row)
+        return Ok(id_, value)
     except SilentRejectionError as error:
         return Refused(id_, PanelError(str(error), http_status=200, action=request.action))
     except NotAcceptedError as error:
@@ -288,12 +310,19 @@ def _parse_balance(row: object) -> Balance:
     return structure_row(_check_object(row), Balance)
 
 
+def _check_errors(row: object) -> None:
+    """Check that no error stands anywhere next to what was accepted."""
+    if has_inner_error(row):
+        raise NotAcceptedError(("an error stands next to what was accepted",))
+
+
 def _parse_placed_order(row: object) -> PlacedOrder:
     fields = _check_object(row)
     _check_confirmed(fields)
     if isinstance(inner := fields.get("order"), dict):
         fields = inner
         _check_confirmed(fields)
+    _check_errors(row)
     for name in ORDER_NAMES:
         value = fields.get(name)
         if is_id(value):
@@ -309,8 +338,15 @@ def _check_confirmed(fields: Mapping[str, object], is_confirming: Callable[[obje
     status, success = fields.get("status"), fields.get("success")
     if not (status in _CONFIRMING_STATUSES or is_confirming(status)):
         raise NotAcceptedError((f"the status is {status!r}",))
-    if success is not None and (is_failure(success) or is_refusal(success)):
+    if not (success is None or _says_success(success)):
         raise NotAcceptedError((f"success is {success!r}",))
+
+
+def _says_success(success: object) -> bool:
+    """Return whether the field ``success`` is a flag or a word that confirms, or a sentence about what was done."""
+    return is_confirmation(success) or (
+        isinstance(success, str) and not is_failure(success) and not is_refusal(success)
+    )
 
 
 _CONFIRMING_STATUSES = (None, "", 100, 200, 201, "100", "200", "201")
@@ -371,4 +407,4 @@ def _is_success(fields: Mapping[str, object]) -> bool:
     word, success = fields.get("status"), fields.get("success")
     if isinstance(word, str) and normalize_word(word) in {"success", "ok", "successful"}:
         return True
-    return bool(success) and not is_failure(success) and not is_refusal(success)
+    return _says_success(success)

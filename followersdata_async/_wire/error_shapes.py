@@ -89,6 +89,16 @@ _FOREIGN_OBJECTS = frozenset({"service", "user", "account"})
 """Objects whose ``id`` is not the id of an order."""
 
 
+def has_inner_error(value: object, depth: int = 0) -> bool:
+    """Return whether a value is an error or says that something has failed, or has such a value in it."""
+    if depth > _MAX_DEPTH:
+        return False
+    if isinstance(value, dict):
+        is_error = find_error(value) is not None or is_failure(value.get("status")) or is_failure(value.get("success"))
+        return is_error or any(has_inner_error(part, depth + 1) for part in value.values())
+    return isinstance(value, list) and any(has_inner_error(part, depth + 1) for part in value)
+
+
 def find_error(row: object) -> list[str] | None:
     """Return the messages of an error shape (panel-api §10.1), possibly none; ``None`` for anything else."""
     if not isinstance(row, dict):
@@ -107,7 +117,7 @@ def _has_error_field(row: Mapping[str, object]) -> bool:
     return (
         _is_error_value(row.get("error"))
         or _is_error_value(row.get("errors"))
-        or ("success" in row and parse_bool(row["success"]) is False)
+        or ("success" in row and (parse_bool(row["success"]) is False or is_failure(row["success"])))
     )
 
 

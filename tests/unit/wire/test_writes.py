@@ -72,9 +72,15 @@ def refill(payload: object) -> object:
         ({"status": "whatever", "order": 5}, 5, "whatever"),
         ({"status": "109", "order": 5}, 5, "109"),
         ({"success": "no", "order": 5}, 5, ""),
-        ({"success": "failed", "order": 5}, 5, "failed"),
+        ({"success": "failed", "order": 5}, 5, ""),
         ({"order": {"id": 5, "status": "failed"}}, 5, "failed"),
         ({"data": {"status": "fail", "order": 5}}, 5, "fail"),
+        ({"order": {"order": 5, "error": "Bad link"}}, 5, ""),
+        ({"order": 5, "data": {"error": "Bad link"}}, 5, ""),
+        ({"order": 5, "success": {"error": "Bad link"}}, 5, ""),
+        ([{"order": 5, "result": [{"errors": ["Bad link"]}]}], 5, ""),
+        ({"order": 5, "data": {"success": "failed"}}, 5, ""),
+        ({"order": 5, "data": {"status": "error"}}, 5, ""),
     ],
 )
 @pytest.mark.parametrize("status", [200, 422, 500])
@@ -98,6 +104,10 @@ def test_an_id_next_to_an_error_makes_an_order_unknown(payload: object, id_: obj
         {"error": "Refill pending", "data": {"order": 1, "refill": 5}},
         {"error": "Refill pending", "1": {"refill": 5}},
         {"success": False, "message": "Refill pending", "result": [{"order": 1, "refill": 5}]},
+        {"refill": 5, "success": {"error": "Refill pending"}},
+        {"refill": 5, "data": [{"errors": "Refill pending"}]},
+        {"status": "error", "1": {"refill": 5}},
+        {"orders": {"1": {"refill": 5}, "error": "Refill pending"}},
     ],
 )
 def test_an_id_next_to_an_error_makes_a_refill_unknown(payload: dict[str, object]) -> None:

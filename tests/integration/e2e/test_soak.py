@@ -21,4 +21,3 @@ def test_five_thousand_orders_are_taken_once_and_none_is_lost() -> None:
     assert report["placed"] + report["refused"] + report["not_sent"] + report["unknown"] == report["adds"] == 5000
     # How many orders find nobody listening depends on how fast they are sent.
     assert report["placed"] > 2500
-    assert report["not_sent"] > 0

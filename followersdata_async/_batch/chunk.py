@@ -121,7 +121,10 @@ class _ChunkSender(Generic[T]):
             self._fail(ids, rejection)
         elif self._knowledge.support is BatchSupport.UNSUPPORTED:
             self._fail(ids, rejection)
-        elif isinstance(rejection, InvalidRequestError) and self._knowledge.support is BatchSupport.UNTRIED:
+        elif self.operation.is_write or (
+            isinstance(rejection, InvalidRequestError) and self._knowledge.support is BatchSupport.UNTRIED
+        ):
+            # A write is never narrowed down: what a part of it was rejected for can be one of its ids.
             await self._probe(ids, rejection, is_id_missing=is_id_missing)
         else:
             await self._narrow(ids, rejection)

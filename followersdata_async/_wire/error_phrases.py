@@ -48,9 +48,9 @@ class Meaning:
 
 _ID_IS_MISSING = (
     r"^orders? (is |are )?(a )?required$|orders? ids? (is |are )?(a )?required( parameter)?"
-    r"|orders? (parameters?|fields?) (is|are) (required|missing|invalid)"
+    r"|orders? (parameters?|fields?) (is|are) (required|missing)"
     r"|missing (required )?(parameters? )?orders?( ids?| parameters?| or orders?|$)"
-    r"|(provide|specify|enter) (an |the |your )?orders? ids?"
+    r"|(provide|specify|enter) (an |the |your )?orders? ids?$"
     r"|siparis (numarasi|id|kimligi)( id)? (gerekli|zorunlu|eksik|giriniz)|(eksik|gerekli) siparis"
     r"|(id do )?pedido( id)? (e )?obrigatori[oa]|(falta|informe) o? ?(id do )?pedido"
     r"|(не указан|укажите|отсутствует|требуется) (id |номер )?заказа?|(id|номер) заказа обязател\w+"
@@ -178,6 +178,7 @@ _TABLE: tuple[tuple[Meaning | type[PanelError], tuple[str, ...]], ...] = (
             r"unknown action|action is invalid",
             r"missing data|missing (required )?(order |orders )?parameter|parameter is required",
             _ID_IS_MISSING,
+            r"orders? (parameters?|fields?) (is|are) invalid",
             r"(action|order|orders|refill|refills|service) field is required",
             r"eksik (veri|parametre)|gecersiz (istek|islem|parametre)",
             r"(requisicao|acao|parametros?) invalid[oa]s?",

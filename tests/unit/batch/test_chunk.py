@@ -284,7 +284,6 @@ SAYS_ID_IS_MISSING = [
     "Missing order ID",
     "Order ID is required parameter. Please check your API Manual",
     "Missing order or orders parameter",
-    "Order parameter is invalid",
     "The order field is required.",
     "Missing required parameter: order",
     "Sipariş numarası gerekli parametre. Lütfen API Kılavuzunuzu kontrol edin",
@@ -310,7 +309,8 @@ def knowing_order(message: str, bad: Collection[str] = ()) -> Callable[[Request]
 
 @anyio_test
 @pytest.mark.parametrize(
-    "message", [*SAYS_ID_IS_MISSING, "Incorrect request", "No order was placed with this ORDER ID"]
+    "message",
+    [*SAYS_ID_IS_MISSING, "Order parameter is invalid", "Incorrect request", "No order was placed with this ORDER ID"],
 )
 async def test_a_panel_that_takes_single_ids_only_is_found_out(message: str) -> None:
     """By any of its messages, also if the first id is bad; then no request is wasted any more."""
@@ -424,3 +424,24 @@ async def test_rejections_that_are_not_about_ids_do_not_make_a_chunk_all_bad() -
     pipeline = make_pipeline(transport)
     await send(pipeline, STATUS, HUNDRED)
     assert not pipeline.batch_knowledge["status"].is_all_bad
+
+
+@anyio_test
+async def test_no_write_is_sent_twice_after_a_batch_was_accepted() -> None:
+    """Law 3: the panel stops at a bad id in the middle, after it has refilled those before."""
+    refilled: list[str] = []
+
+    def reply(request: Request) -> Response:
+        ids = ids_in(request)
+        if len(ids) == 100:
+            return answer({"error": "Order id is required"})
+        for id_ in ids:
+            if id_ == "157":
+                return answer({"error": "Incorrect order ID"})
+            refilled.append(id_)
+        return answer([{"order": id_, "refill": id_} for id_ in ids])
+
+    pipeline = make_pipeline(FakeTransport(reply))
+    await send(pipeline, REFILL, [1, 2])
+    await send(pipeline, REFILL, range(101, 201))
+    assert len(refilled) == len(set(refilled))

@@ -1,7 +1,7 @@
 """What a value proves in the response to a write: that there is an id, that the panel said yes, or that it said no.
 
-Each question is answered here and nowhere else. All definitions are closed:
-what is not in them proves nothing.
+Each question is answered here and nowhere else. What is not in a definition
+proves nothing. The tokens that can be ids are the one open set.
 """
 
 from __future__ import annotations

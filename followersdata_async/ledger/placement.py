@@ -171,7 +171,7 @@ async def _add(client: AsyncClient, order: OrderInput, receipt: Receipt) -> tupl
         return _record_error(receipt, ReceiptState.REFUSED, error), None
     except FollowersDataError as error:
         return _record_error(receipt, ReceiptState.UNKNOWN, error), None
-    # A hook of a custom client, or a custom rate limiter, may raise anything at any moment: that proves nothing.
+    # A client of the user's own may raise anything at any moment: that proves nothing.
     except Exception as error:  # noqa: BLE001
         return _record_error(receipt, ReceiptState.UNKNOWN, error), error
     return (

@@ -14,7 +14,8 @@ from attrs.validators import instance_of, optional
 
 from ._retry import RetryPolicy
 from ._validators import duration, header_value, integer
-from ._wire.error_phrases import ErrorPhrases, normalize_text
+from ._wire.error_phrases import ErrorPhrases
+from ._wire.scalars import normalize_text
 from .errors import ConfigurationError, PanelError
 from .models import MAX_CHUNK_SIZE
 

@@ -32,9 +32,10 @@ from ._settings import (
 )
 from ._transport import create_transport
 from ._validators import check_duration
-from ._wire.decoding import decode_balance, decode_placed_order, decode_services
 from ._wire.encoding import encode_add, encode_balance, encode_services
 from ._wire.messages import SendState
+from ._wire.reads import decode_balance, decode_services
+from ._wire.writes import decode_placed_order
 from .errors import ConfigurationError
 from .models import MAX_CHUNK_SIZE, Change, Failed, Refused, Unreported, format_id
 

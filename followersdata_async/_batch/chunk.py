@@ -23,7 +23,7 @@ from .ids import complete_outcomes
 from .operations import Operation
 
 if TYPE_CHECKING:
-    from .._wire.decoding import OutcomesByText
+    from .._wire.batch_rows import OutcomesByText
     from .ids import Ids
 
 T = TypeVar("T")

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Generic, TypeVar, final
 
 from attrs import frozen
 
-from .._wire.decoding import (
-    decode_cancellations,
-    decode_order_statuses,
-    decode_refill_statuses,
-    decode_refills,
-)
 from .._wire.encoding import encode_ids
 from .._wire.envelope import unreadable_response
 from .._wire.error_phrases import ErrorPhrases
 from .._wire.messages import Request, Response
+from .._wire.reads import (
+    decode_order_statuses,
+    decode_refill_statuses,
+)
+from .._wire.writes import (
+    decode_cancellations,
+    decode_refills,
+)
 from ..errors import DecodeError
 from ..models import Cancellation, Ok, OrderStatus, Outcome, Refill, RefillStatus, Unreported
 

@@ -1,20 +1,23 @@
-"""What a value proves in the response to a write: that there is an id, that the panel said yes, or that it said no.
+"""What a single value in the response to a write proves: that there is an id, that the panel said yes, or no.
 
-Each question is answered here and nowhere else. What is not in a definition
-proves nothing. The tokens that can be ids are the one open set.
+Each question is answered here and nowhere else, by a closed definition. What
+is not in it proves nothing.
 """
 
 from __future__ import annotations
 
 import re
 
-from .scalars import FLAGS, ORDER_STATES, REFILL_STATES, normalize_word, parse_bool, parse_decimal, parse_id, parse_int
+from .scalars import FLAGS, ORDER_STATES, REFILL_STATES, normalize_text, parse_decimal, parse_id
+
+# --- ids
 
 
 def is_id(value: object) -> bool:
-    """Return whether a value is the id of something that exists: a positive integer, or a token that is no status word.
+    """Return whether a value is the id of something that exists: a positive integer, or a token that is no message.
 
-    Panels also write ``"null"``, ``"Denied"`` or -1 where an id should be.
+    Panels also write ``"null"``, ``"Denied"`` or -1 where an id should be. A
+    token has a digit or is hexadecimal, and has no word of a status in it.
     """
     if isinstance(value, bool):
         return False
@@ -27,81 +30,122 @@ def is_id(value: object) -> bool:
     number = parse_decimal(id_)
     if number is not None:
         return number > 0 and number == number.to_integral_value()
-    words = _WORD.findall(id_.casefold())
-    return bool(words) and normalize_word(id_) not in _STATUS_WORDS and _FAILURE_WORDS.isdisjoint(words)
+    return _is_token(id_)
 
 
-_WORD = re.compile(r"[^\W\d_]+|[0-9]+")
+def _is_token(text: str) -> bool:
+    if not _TOKEN.fullmatch(text) or _CODE.fullmatch(text):
+        return False
+    if not _DIGIT.search(text):
+        return _LETTERS_OF_HEX.fullmatch(text) is not None
+    # In a random token, short words are coincidence.
+    shortest = 3 if len(_DIGITS.findall(text)) == 1 else 5
+    words = (word.casefold() for word in _WORD.findall(text) if len(word) >= shortest)
+    return text.strip("0_-") != "" and _NO_ID_WORDS.isdisjoint(words)
+
+
+_TOKEN = re.compile(r"[A-Za-z0-9]+(?:[_-]+[A-Za-z0-9]+)*")
+_CODE = re.compile(r"(?:e|err|http|min|max|no|ok|code|line|status)[_-]?[0-9]+", re.IGNORECASE)
+"""Codes and limits, as in ``E404``."""
+_LETTERS_OF_HEX = re.compile(r"[a-f]{6,}|[A-F]{6,}")
+_DIGIT = re.compile(r"[1-9]")
+_DIGITS = re.compile(r"[0-9]+")
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 
 
 def is_missing(value: object) -> bool:
-    """Return whether a panel gives nothing with this value: null, 0, false or an empty string."""
-    return value is None or value == 0 or (isinstance(value, str) and value.strip().casefold() in _NOTHING)
+    """Return whether a value says nothing at all: null or an empty string."""
+    return value is None or (isinstance(value, str) and value.strip().casefold() in {"", "null", "none"})
 
 
-_NOTHING = frozenset({"", "0", "null", "none"})
-
-
-def is_accepted(value: object) -> bool:
-    """Return whether a value accepts a cancellation: a flag, a number, a word, an id, or an object of these."""
-    if isinstance(value, dict):
-        return any(is_accepted(value[name]) for name in _CONFIRMING_FIELDS if not isinstance(value.get(name, {}), dict))
-    if value is True or (not isinstance(value, str) and is_id(value)):
-        return True
-    if not isinstance(value, str):
-        return False
-    is_canceled = normalize_word(value) in {"canceled", "cancelled"}
-    return is_canceled or is_confirmation(value) or (is_id(value) and any(map(str.isdigit, value)))
-
-
-_CONFIRMING_FIELDS = ("status", "success", "pending", "cancel", "canceled", "cancelled")
+# --- yes and no
 
 
 def is_confirmation(value: object) -> bool:
-    """Return whether a status or flag says that a request has succeeded, or names a state of work that was accepted."""
+    """Return whether a status or flag says that a request has succeeded."""
     if isinstance(value, str):
-        word = normalize_word(value)
-        return word in _ACCEPTED_WORDS or FLAGS.get(word) is True
-    return value is True or value == 1
+        return FLAGS.get(_normalize(value)) is True or says_success(value)
+    return value == 1
+
+
+def is_state_of_work(value: object) -> bool:
+    """Return whether a status names a state of work that goes on: it contradicts nothing, and confirms nothing."""
+    return isinstance(value, str) and _normalize(value) in _STATE_WORDS
 
 
 def is_failure(value: object) -> bool:
-    """Return whether a status says that a request has failed."""
+    """Return whether a status or flag says that a request has failed."""
     if isinstance(value, str):
-        return normalize_word(value) in {"error", "fail", "failed", "failure", "false", "0"}
-    return value is not None and value == 0
+        return _normalize(value) in _FAILING_WORDS
+    return value == 0
 
 
-def is_refusal(value: object) -> bool:
-    """Return whether a flag says no. 2, a flag elsewhere, can be the number of a cancellation."""
-    return parse_bool(value) is False and parse_int(value) in {None, 0}
+def says_success(text: str) -> bool:
+    """Return whether a sentence says that something was done: it has a word for that, and none that denies it."""
+    words = frozenset(normalize_text(text).split())
+    return not words.isdisjoint(_WORDS_OF_SUCCESS) and words.isdisjoint(_DENYING_WORDS)
 
 
-_FAILURE_WORDS = frozenset({
-    "error", "errors", "fail", "failed", "failure", "reject", "rejected", "deny", "denied", "decline", "declined",
-    "refused", "invalid", "incorrect", "wrong", "duplicate", "duplicated", "forbidden", "unauthorized",
-    "unauthenticated", "undefined", "missing", "not", "cannot", "unable", "exception", "timeout", "insufficient",
-    "disabled", "inactive", "unsupported", "unavailable", "blocked", "banned", "maintenance", "null", "nan", "hata",
-    "hatalı", "hatası", "başarısız", "geçersiz", "reddedildi", "yetersiz", "bulunamadı", "erro", "falha", "falhou",
-    "inválido", "rejeitado", "recusado", "negado", "rechazado", "gagal", "ошибка", "отказ", "отклонен", "отклонён",
-    "отклонено", "неверный", "не", "lỗi",
+def is_accepted(value: object) -> bool:
+    """Return whether the value of a cancellation accepts it: a flag, the number of the cancellation, or a word."""
+    if isinstance(value, str) and (_normalize(value) in _CANCELING_WORDS or is_confirmation(value)):
+        return True
+    return value is True or is_id(value)
+
+
+def is_declined(value: object) -> bool:
+    """Return whether the value of a cancellation is a flag that says no. 2, a flag elsewhere, can be its number."""
+    if isinstance(value, str):
+        return value.strip().casefold() in {"0", "false", "no"}
+    return value == 0
+
+
+def _normalize(text: str) -> str:
+    """Return a word or two without case, accents, punctuation and blanks."""
+    return normalize_text(text).replace(" ", "")
+
+
+# Words of Turkish, Portuguese, Russian and Vietnamese stand here as ``normalize_text`` returns them.
+
+_WORDS_OF_SUCCESS = frozenset({
+    "success", "successful", "successfully", "succeeded", "ok", "okay", "accepted", "placed", "created", "submitted",
+    "queued", "received", "requested", "confirmed", "approved", "added", "scheduled", "done", "sent", "started",
+    "basarili", "basariyla", "olusturuldu", "alindi", "eklendi", "edildi", "tamam", "sucesso", "criado", "recebido",
+    "solicitado", "успешно", "создан", "принят", "принято", "cong", "sukses", "berhasil",
 })  # fmt: skip
-"""Words of a failure: a token with one of them is a message, not an id."""
 
-_ACCEPTED_WORDS = frozenset({
-    "success", "successful", "successfully", "succeeded", "ok", "okay", "accepted", "requested", "submitted",
-    "created", "placed", "queued", "scheduled", "approved", "received", "sent", "started", "done", "pending",
-    "processing", "inprogress", "inprogess", "awaiting", "waiting", "active", "new", "completed", "complete",
-    "finished", "başarılı", "tamam", "sucesso", "concluído", "успешно", "принято",
-    "thànhcông", "sukses", "berhasil",
+_DENYING_WORDS = frozenset({
+    "not", "no", "cannot", "t", "never", "before", "after", "until", "already", "fail", "failed", "fails", "failure",
+    "unsuccessful", "error", "errors", "rejected", "denied", "refused", "must", "should", "only", "if", "degil",
+    "basarisiz", "edilemedi", "hata", "hatasi", "nao", "erro", "falha", "не", "нет", "ошибка", "khong", "loi", "gagal",
 })  # fmt: skip
-"""Words with which panels confirm that they have accepted something, as ``normalize_word`` returns them."""
+"""A sentence with one of these may say the contrary, or name a condition."""
 
-_STATUS_WORDS = (
-    frozenset(ORDER_STATES)
-    | frozenset(REFILL_STATES)
-    | frozenset(FLAGS)
-    | _ACCEPTED_WORDS
-    | {"none", "nil", "nothing", "empty", "unknown", "inf", "infinity", "on", "off"}
-)
-"""Words that are never the id of an order or refill."""
+_STATE_WORDS = frozenset({
+    "pending", "processing", "inprogress", "inprogess", "awaiting", "waiting", "active", "new", "completed", "complete",
+    "finished", "inqueue", "queue", "beklemede", "islemde", "isleniyor", "pendente", "emandamento", "processando",
+    "concluido", "вобработке", "ожидание", "dangcho", "dangxuly",
+})  # fmt: skip
+
+_CANCELING_WORDS = frozenset({
+    "canceled", "cancelled", "canceling", "cancelling", "pending", "processing", "inprogress", "awaiting", "waiting",
+    "cancelado", "cancelada", "отменен", "отменено", "dahuy",
+})  # fmt: skip
+"""Words with which panels accept a cancellation. ``completed`` is not one: a completed order is not canceled."""
+
+_FAILING_WORDS = frozenset({
+    "error", "errors", "err", "fail", "failed", "failure", "unsuccessful", "false", "no", "0", "reject", "rejected",
+    "deny", "denied", "decline", "declined", "refused", "invalid", "canceled", "cancelled", "ko", "nok", "hata",
+    "hatali", "basarisiz", "reddedildi", "gecersiz", "erro", "falha", "falhou", "rejeitado", "recusado", "negado",
+    "ошибка", "отказ", "отклонен", "отклонено", "loi", "thatbai", "gagal",
+})  # fmt: skip
+
+_NO_ID_WORDS = (
+    (_WORDS_OF_SUCCESS | _DENYING_WORDS | _STATE_WORDS | _CANCELING_WORDS | _FAILING_WORDS)
+    | frozenset({*ORDER_STATES, *REFILL_STATES, *FLAGS})
+    | {
+        "none", "null", "nil", "nan", "undefined", "unknown", "empty", "missing", "exception", "timeout", "duplicate",
+        "insufficient", "unable", "unavailable", "disabled", "blocked", "banned", "maintenance", "wrong", "incorrect",
+    }
+)  # fmt: skip
+"""A token with one of these words is a message."""

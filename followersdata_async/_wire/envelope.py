@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import wraps
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 from ..errors import (
@@ -17,59 +18,93 @@ from ..errors import (
     TemporaryPanelError,
 )
 from .acceptance import is_id
-from .error_shapes import collect_codes, find_acceptance, find_error, find_rejection
+from .error_shapes import collect_codes, find_error, find_rejection
 from .json_values import parse_json
 from .retry_after import parse_retry_after
 from .row_matching import has_rows, has_rows_of_others
 from .scalars import parse_id
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from ..errors import TransportError
     from .error_phrases import ErrorPhrases, Meaning
     from .messages import Request, Response
     from .row_matching import RowShape
 
+T = TypeVar("T")
+Decode: TypeAlias = "Callable[[Request, Response, ErrorPhrases], T]"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TOO_MANY_REQUESTS = 429
-_SERVER_ERROR = 500
+SERVER_ERROR = 500
+
+
+def reject_deep_nesting(decode: Decode[T]) -> Decode[T]:
+    """Return ``decode`` such that JSON that is nested too deep to be compared is an unreadable response."""
+
+    @wraps(decode)
+    def decode_safely(request: Request, response: Response, phrases: ErrorPhrases) -> T:
+        try:
+            return decode(request, response, phrases)
+        except RecursionError:
+            raise unreadable_response(request, "the answer is nested too deep") from None
+
+    return decode_safely
+
+
+def parse_payload(request: Request, response: Response) -> object:
+    """Return the JSON value of a response, with its envelope.
+
+    Raises:
+        RateLimitedError: HTTP 429, without JSON.
+        PanelUnavailableError, OutcomeUnknownError: a read or a write without JSON.
+    """
+    try:
+        payload = parse_json(_decode_text(response.body))
+    except ValueError:
+        raise _non_json_error(request, response) from None
+    if payload is None and response.status != _TOO_MANY_REQUESTS:
+        raise no_usable_response(request, "the answer is null", response=response)
+    return payload
 
 
 def extract_payload(
     request: Request, response: Response, phrases: ErrorPhrases, shape: RowShape | None = None
 ) -> object:
-    """Return the JSON value of a response, without its ``data`` envelope.
+    """Return the JSON value of the response to a read, without its ``data`` envelope.
 
     With the ``shape`` of a batch's rows, an error next to rows for the requested
     ids does not stand for all of them.
 
     Raises:
         PanelError: the response as a whole is a rejection.
-        PanelUnavailableError: a read: the response is not JSON, or a server error.
-        OutcomeUnknownError: a write: the same, or it is a rejection and an acceptance.
+        PanelUnavailableError: the response is not JSON, or a server error.
     """
-    try:
-        payload = whole = parse_json(_decode_text(response.body))
-    except ValueError:
-        raise _non_json_error(request, response) from None
-    if payload is None and response.status != _TOO_MANY_REQUESTS:
-        raise no_usable_response(request, "the answer is null", response=response)
-    messages = find_rejection(request, response, payload)
+    payload = whole = parse_payload(request, response)
+    messages = find_rejection(request, response, whole)
     if messages is None:
-        payload = _unwrap_data(payload)
+        payload = unwrap_data(whole)
         messages = find_error(payload)
     if messages is None:
-        if payload is not whole and shape is not None and _is_of_others(payload, request, shape):
-            raise unreadable_response(request, "the answer has rows of other ids only")
+        if shape is not None:
+            check_owners(request, whole, shape)
         return payload
     # An error for the only id contradicts its row. With HTTP 4xx alone there may be none.
-    can_have_rows = response.status < _SERVER_ERROR and (len(request.ids) > 1 or find_error(payload) is None)
+    can_have_rows = response.status < SERVER_ERROR and (len(request.ids) > 1 or find_error(payload) is None)
     if shape is not None and can_have_rows and has_rows(payload, request.ids, shape):
         return payload
-    raise make_rejection(request, phrases, whole, messages, response=response)
+    raise make_rejection(request, phrases, messages, collect_codes(whole), response=response)
 
 
-def _is_of_others(payload: object, request: Request, shape: RowShape) -> bool:
-    return has_rows_of_others(payload, shape) and not has_rows(payload, request.ids, shape)
+def check_owners(request: Request, payload: object, shape: RowShape) -> None:
+    """Check that wrapped rows are not all of ids that were not requested.
+
+    Raises:
+        DecodeError, OutcomeUnknownError: they are.
+    """
+    rows = unwrap_data(payload)
+    if rows is not payload and has_rows_of_others(rows, shape) and not has_rows(rows, request.ids, shape):
+        raise unreadable_response(request, "the answer has rows of other ids only")
 
 
 def no_usable_response(
@@ -103,28 +138,32 @@ def no_usable_response(
 
 
 def unreadable_response(
-    request: Request, reason: str, problems: tuple[str, ...] = (), *, payload: object = None
+    request: Request, reason: str, problems: tuple[str, ...] = (), *, reported_id: object = None
 ) -> DecodeError | TransportError | OutcomeUnknownError:
     """Return the error for JSON that is neither a rejection nor the expected value."""
     if request.is_write:
         details = f"{reason}: {'; '.join(problems)}" if problems else reason
-        return no_usable_response(request, details, reported_id=find_acceptance(request.action, payload))
+        return no_usable_response(request, details, reported_id=reported_id)
     return DecodeError(reason, action=request.action, problems=problems)
 
 
 def make_rejection(
-    request: Request, phrases: ErrorPhrases, row: object, messages: list[str], *, response: Response | None = None
+    request: Request,
+    phrases: ErrorPhrases,
+    messages: Iterable[str],
+    codes: Iterable[str],
+    *,
+    response: Response | None = None,
 ) -> FollowersDataError:
-    """Return the error for a rejection's messages: of a whole response, or of one row in it."""
+    """Return the error for a rejection's messages and codes: of a whole response, or of one row in it."""
     status = response.status if response else 200
-    meaning, message = phrases.classify(messages, collect_codes(row), status)
-    if request.is_write and (reason := _find_doubt(request, row, meaning, message, status)):
-        reported_id = find_acceptance(request.action, row)
-        return no_usable_response(request, reason, response=response, reported_id=reported_id)
+    meaning, message = phrases.classify(messages, codes, status)
+    if request.is_write and status != _TOO_MANY_REQUESTS and (reason := _find_doubt(meaning, message)):
+        return no_usable_response(request, reason, response=response)
     class_ = meaning.error_class if meaning else None
     if status == _TOO_MANY_REQUESTS:
         class_ = RateLimitedError
-    if status >= _SERVER_ERROR and (class_ in {None, TemporaryPanelError} or (meaning and meaning.is_fault)):
+    if status >= SERVER_ERROR and (class_ in {None, TemporaryPanelError} or (meaning and meaning.is_fault)):
         return no_usable_response(request, f'the panel answered "{message}" with HTTP {status}', response=response)
     if class_ is RateLimitedError:
         return _rate_limit_error(request, message, status, response)
@@ -133,14 +172,8 @@ def make_rejection(
     return class_(message, http_status=status, action=request.action)
 
 
-def _find_doubt(request: Request, row: object, meaning: Meaning | None, message: str, status: int) -> str:
+def _find_doubt(meaning: Meaning | None, message: str) -> str:
     """Return why the rejection of a write does not prove that nothing was done, or an empty string."""
-    accepted = find_acceptance(request.action, row)
-    if accepted is not None:
-        what = "an acceptance" if accepted is True else f"the id {accepted}"
-        return f"the panel answered with {what} and an error" + (f': "{message}"' if message else "")
-    if status == _TOO_MANY_REQUESTS:
-        return ""
     if meaning is None:
         return "" if message else "the panel answered an error without a text"
     return f'the panel reports a fault of its own: "{message}"' if meaning.is_fault else ""
@@ -186,7 +219,7 @@ def _redirect_target(response: Response) -> str:
     return f"{parts.scheme or 'the same scheme'}://{parts.hostname or 'the same host'}{parts.path}"
 
 
-def _unwrap_data(payload: object) -> object:
+def unwrap_data(payload: object) -> object:
     """Return the value of ``data`` if the response has nothing else."""
     if isinstance(payload, dict) and "data" in payload and payload.keys() <= _WRAPPING:
         return payload["data"]

@@ -14,7 +14,6 @@ not carried out.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import final
@@ -35,15 +34,21 @@ from ..errors import (
     ServiceNotFoundError,
     TemporaryPanelError,
 )
+from .scalars import normalize_text
 
 
 @final
 @frozen
 class Meaning:
-    """What a message means: an error class, and whether the panel reports a fault of its own."""
+    """What a message means: an error class, and whether the panel reports a fault of its own.
+
+    A certain fault outweighs all other messages of the response. An uncertain
+    one only counts if no message gives a reason.
+    """
 
     error_class: type[PanelError]
     is_fault: bool = False
+    is_certain: bool = False
 
 
 _ID_IS_MISSING = (
@@ -58,31 +63,44 @@ _ID_IS_MISSING = (
 )
 """The request has no order id: said by panels that know ``order`` and not ``orders``, or the other way round."""
 
+_NETWORKS = ("instagram", "tiktok", "facebook", "twitter", "youtube", "telegram", "spotify", "twitch", "target", "link")
+_NOT_OF_TARGET = "".join(rf"(?<!\b{network} )" for network in _NETWORKS)
+"""Before the word account: not one of a social network, to which the order is delivered."""
+
 _TABLE: tuple[tuple[Meaning | type[PanelError], tuple[str, ...]], ...] = (
     (
-        Meaning(TemporaryPanelError, is_fault=True),
+        Meaning(TemporaryPanelError, is_fault=True, is_certain=True),
         (
-            r"(data ?base|sql\w*|query|syntax|fatal|parse|runtime) (error|exception)|prisma",
+            r"(data ?base|sql\w*|query|syntax|fatal|runtime|internal) (error|exception)",
+            r"mysql\w*|postgres\w*|mongo\w*|redis|pdo|sqlstate|prisma|eloquent|sequelize|doctrine|hibernate|guzzle\w*|axios",
             r"(key|type|value|index|attribute|reference|range|syntax|runtime|integrity|operational|programming)error",
-            r"sqlstate|deadlock|duplicate (key|entry)|constraint (failed|violation)|could not execute statement",
-            r"\w*exceptions?|traceback|stack trace|segmentation fault|out of memory",
-            r"undefined (variable|index|offset|property|method|function|array key)|cannot read propert\w+|null pointer",
-            r"(trying to get|attempt to read) property|nonetype object|call to (a member function|undefined)",
-            r"allowed memory size|maximum execution time|status code 5\d\d",
-            r"(failed|unable|could not|cannot) (to )?(parse|decode|read|connect|reach|fetch)",
-            r"(empty|invalid|no|bad|unexpected) (reply|response|answer) (from|by)|unexpected (token|end of|eof)",
-            r"timed out|time ?out|(timeout|deadline) exceeded|curl|ssl error|could not resolve|getaddrinfo",
-            r"econn\w+|etimedout|enotfound|socket hang up|connection (failed|refused|reset|error|closed|lost)",
-            r"(bad|error) gateway|gateway (error|time ?out)|internal (server )?error|error 5\d\d",
+            r"deadlock|duplicate (key|entry)|constraint (failed|violation)|could not execute statement",
+            r"access denied for user|too many connections|lock wait|no space left|read only (database|file system)",
+            r"\w*exceptions?|traceback|stack (trace|overflow)|core dumped|segmentation fault|out of memory",
+            r"panic|goroutine|cannot read propert\w+",
+            r"undefined (variable|index|offset|property|method|function|constant|class|(array )?key)",
+            r"(trying to get|attempt to read) property|non ?object|nonetype|call to (a member function|undefined)",
+            r"class (\w+ )+not found|division by zero|null (pointer|reference)|nil pointer|object reference not set",
+            r"(index|offset) out of (range|bounds)|has no attribute|unsupported operand|array to string|illegal string",
+            r"is not (a function|defined|iterable|callable|a constructor)|of (undefined|null)|must be of (the )?type",
+            r"(too few|missing) (required )?(positional )?arguments|argument \d+ passed|no such file",
+            r"allowed memory size|maximum execution time|status code 5\d\d|http (error |status )?5\d\d",
+            r"(empty|invalid|no|bad|unexpected) (reply|response|answer) (from|by)|eof",
+            r"unexpected (token|end|character)|maximum call stack",
+            r"curl|ssl error|tls handshake|could not resolve|getaddrinfo|name resolution|no route to host|unreachable",
+            r"econn\w+|etimedout|enotfound|eai again|socket hang up|broken pipe|fetch failed|connection reset by peer",
+            r"(bad|error) gateway|gateway (error|time ?out)|internal (server )?error|(server|program) crashed",
             r"(system|server|network|api connection|provider|upstream|supplier) (error|failure|connection failed)",
-            r"(provider|upstream|supplier|server) (did not|does not|didn t|doesn t|is not) respond\w*",
-            r"(provider|upstream|supplier) (has )?returned an? (error|invalid)",
-            r"(sistem|sunucu|veri ?tabani|baglanti|saglayici) hatasi|dahili hata|zaman asimi",
-            r"erro (interno|(no|do) servidor|do sistema|no banco|de (conexao|banco))|painel nao respond\w*",
-            r"tempo (limite )?(esgotado|excedido)",
-            r"(внутренняя|системная|серверная) ошибка|ошибка (сервера|системы|базы|соединения|подключения|провайдера)",
-            r"превышено время|время ожидания",
-            r"loi (he thong|may chu|noi bo|co so du lieu|ket noi|mang)|het thoi gian|qua thoi gian",
+            r"(provider|upstream|supplier) (api )?(did not|does not|didn t|doesn t|is not|not) respond\w*",
+            r"(provider|upstream|supplier) (api )?(has )?returned an? (error|invalid)|(operation|request) timed out",
+            r"(sistem|sunucu|veri ?tabani|saglayici|ic) hatasi|dahili hata|zaman asim\w*|saglayicidan (yanit|cevap)",
+            r"(sunucu|saglayici) (yanit|cevap) verm\w+|veri ?tabani\w*",
+            r"erro (interno|(no|do|de) servidor|do sistema|(no|de|do) banco|de (conexao|comunicacao|rede))",
+            r"(painel|fornecedor) nao respond\w*|tempo (limite )?(esgotado|excedido)|falha (na|de) (conexao|rede)",
+            r"(внутренняя|системная|серверная) ошибка|сбои (сервера|системы|сети)",
+            r"ошибка (сервера|системы|базы|соединения|подключения|провайдера|сети)",
+            r"превышено время|время ожидания|таимаут|провайдер не отвечает|база данных",
+            r"loi (he thong|may chu|server|noi bo|co so du lieu|ket noi|mang)|het thoi gian|qua thoi gian",
         ),
     ),
     (
@@ -91,7 +109,7 @@ _TABLE: tuple[tuple[Meaning | type[PanelError], tuple[str, ...]], ...] = (
             r"rate limit",
             r"too many (failed )?(requests|attempts)",
             r"slow down",
-            r"blocked for \d+ seconds",
+            r"blocked for \d+ seconds|(must|please|have to) wait \d+ ?(s|sec|seconds?|m|min|minutes?)",
             r"(cok fazla|fazla sayida) (istek|deneme)",
             r"(muitas|excesso de|limite de) requisicoes|muitas tentativas",
             r"слишком много (запросов|попыток)|лимит запросов",
@@ -102,10 +120,14 @@ _TABLE: tuple[tuple[Meaning | type[PanelError], tuple[str, ...]], ...] = (
         AuthenticationError,
         (
             r"api key",
-            r"(missing|invalid|incorrect|wrong|unknown) key",
-            r"unauthenticated|unauthorized|authentication failed",
-            r"api (access )?(is |has been )?disabled?",
-            r"account (is |was |has been )?(not active|inactive|suspended|restricted|banned|disabled|blocked)",
+            r"(missing|invalid|incorrect|wrong|unknown) key(?! ?words?)",
+            r"unauthenticated|unauthorized(?! (link|url|domain))|authentication failed",
+            r"access denied|ip (address )?(is )?not (allowed|whitelisted)",
+            r"api (access )?(is |has been )?disabled?(?! service)",
+            (
+                rf"{_NOT_OF_TARGET}account (is |was |has been )?"
+                r"(not active|inactive|suspended|restricted|banned|disabled|blocked)"
+            ),
             r"api anahtar\w*|hesab\w* (pasif|askida|aktif degil|kapali|engellendi)",
             r"chave (de |da )?api|conta (esta )?(inativa|suspensa|bloqueada|desativada)",
             r"api ключ\w*|ключ\w* api|аккаунт\w* (неактивен|не активен|заблокирован|приостановлен)",
@@ -126,10 +148,12 @@ _TABLE: tuple[tuple[Meaning | type[PanelError], tuple[str, ...]], ...] = (
     (
         InsufficientFundsError,
         (
-            r"(not enough|insufficient|sufficient) (funds|balance|money)",
-            r"balance (is )?(insufficient|not enough|too low)",
-            r"bakiye(niz)? (yetersiz|yok|yetmiyor)|yetersiz bakiye",
-            r"saldo insuficiente|(fundos|creditos) insuficientes",
+            r"(not enough|insufficient|sufficient|out of|no|low) (funds?|balance|money|credits?)",
+            r"lack of (funds|balance)",
+            r"(balance|funds|credits?) (is |are )?(insufficient|not enough|not sufficient|(too )?low)",
+            r"(exceeds?|more than) (your )?(available )?balance|(please )?(add|deposit|top ?up) (funds|your balance)",
+            r"bakiye\w* (yetersiz|yok|yetmiyor|dusuk)|yetersiz (bakiye|kredi)|yeterli bakiye\w* (yok|bulunm)\w*",
+            r"saldo (insuficiente|baixo)|sem saldo|(fundos|creditos) insuficientes",
             r"недостаточно (средств|денег|баланса)|недостаточныи баланс",
             r"so du (tai khoan )?(cua ban )?khong du|khong du (so du|tien)",
         ),
@@ -138,8 +162,10 @@ _TABLE: tuple[tuple[Meaning | type[PanelError], tuple[str, ...]], ...] = (
         ConflictError,
         (
             r"active order with this link|until (the )?order being completed",
-            r"the same link|link duplicate|identical order|too many orders",
-            r"less than 24 hours",
+            r"the same link|link duplicate|duplicate (order|link)|identical order|too many orders",
+            r"(order|link) (is )?already (exists?|in ?progress|in queue|active|added|placed|ordered|used)",
+            r"previous order|(daily|order|orders) limit (exceeded|reached)|max(imum)? (active|number of) orders",
+            r"already (have|has) an? (active |pending )?order|already an? (active |pending )?order|less than 24 hours",
             r"refill (is )?(already|in ?progress|pending)|refill will be available",
             r"already (been )?requested",
             r"refill task is not completed|no more refills|order is not completed",
@@ -176,7 +202,7 @@ _TABLE: tuple[tuple[Meaning | type[PanelError], tuple[str, ...]], ...] = (
         (
             r"(incorrect|invalid) (request|parameters?|action|method)",
             r"unknown action|action is invalid",
-            r"missing data|missing (required )?(order |orders )?parameter|parameter is required",
+            r"missing data|missing (required )?(order |orders )?(parameter|field)|parameter is required",
             _ID_IS_MISSING,
             r"orders? (parameters?|fields?) (is|are) invalid",
             r"(action|order|orders|refill|refills|service) field is required",
@@ -191,7 +217,8 @@ _TABLE: tuple[tuple[Meaning | type[PanelError], tuple[str, ...]], ...] = (
         (
             r"(incorrect|invalid|disabled|inactive) service",
             r"service (id )?(not found|does not exists?|is invalid)",
-            r"service (is )?(disabled|inactive)",
+            r"service (is )?(currently )?(disabled|inactive|closed|deleted|not (active|available))",
+            r"(this|the|selected) service (is )?(currently )?(unavailable|not available|disabled|closed)",
             r"(servis|hizmet) (bulunamadi|pasif|aktif degil|kapali)|gecersiz (servis|hizmet)",
             r"servico (nao encontrado|invalido|inativo|desativado)",
             r"(услуга|сервис) (не наиден|отключен|неактивн)\w*|неверн\w+ (услуга|сервис|id услуги)",
@@ -204,11 +231,29 @@ _TABLE: tuple[tuple[Meaning | type[PanelError], tuple[str, ...]], ...] = (
             r"(bad|invalid|incorrect) link|error link|link (field )?is (required|invalid|incorrect)|link format",
             r"quantity|minimum number|follow the limit|not a number",
             r"error comment",
-            r"invalid interval|not support dripfeed",
+            r"(invalid|incorrect) interval|interval error|not support dripfeed",
+            r"drip ?feed (is )?not (available|supported|allowed)|must be (greater|less|at least|between)",
             r"incorrect (runs|interval|comments?|usernames?|hashtags?|min|max|posts|delay|expiry|media)",
             r"incorrect (answer number|keywords?|groups?|country|device|type of traffic)",
             r"incorrect (google keyword|referring url|old posts)",
-            r"(gecersiz|hatali) (link|baglanti)|(link|baglanti) (gecersiz|hatali)",
+            r"(invalid|incorrect|wrong|bad) (url|username|user name|target|comments?|profile|post|video|channel)",
+            r"(url|username|profile|post|comments?) (field )?(is|are) (required|invalid|incorrect|not valid|empty)",
+            r"(link|url|username|keyword) (is )?(black ?listed|banned|blocked|not (allowed|supported|valid|found))",
+            (
+                r"(could not|couldn t|failed to|unable to|cannot|can t) (parse|read|fetch|find|open|get|load) "
+                r"(the |your |this )?(link|url|profile|post|video|user(name)?|account|page|channel|media)"
+            ),
+            r"(private|closed) (account|profile|channel|page|post|link)|unauthorized (link|url|domain)|key ?words?",
+            r"(account|profile|channel|page|post|link) (is |must be |should be )(set to |not )?(private|public)",
+            r"(comments?|usernames?|keywords?|hashtags?) (can ?not|must not|can t) be empty",
+            (
+                rf"({'|'.join(_NETWORKS)}) account (is |was |has been )?"
+                r"(not found|inactive|suspended|restricted|banned|deleted|does not exist)"
+            ),
+            r"gizli (hesap|profil)|(hesap|profil)\w* gizli|(conta|perfil) (e |esta )?privad[oa]",
+            r"(закрыт|приватн)\w+ (аккаунт|профиль|канал)|(аккаунт|профиль|канал) (закрыт|приватн)\w*",
+            r"(tai khoan|trang ca nhan) (dang )?(o che do )?rieng tu",
+            r"(gecersiz|hatali) (link|baglanti)|(link|baglanti)\w* (gecersiz|hatali)",
             r"(minimum|maksimum|gecersiz) (miktar|adet)|(miktar|adet) (gecersiz|en az|en fazla)",
             r"quantidade|link invalido",
             r"(неверн|некорректн)\w+ ссылк\w+|количество",
@@ -219,8 +264,9 @@ _TABLE: tuple[tuple[Meaning | type[PanelError], tuple[str, ...]], ...] = (
         NotSupportedError,
         (
             r"refill (is )?(disabled|not (allowed|available|supported))",
-            r"cancel (is )?(disabled|not (allowed|available))|can ?(not|t) (be )?cancel(l?ed)?",
-            r"not eligible|already completed or cancell?ed",
+            r"cancel(lations?)? (is |are )?(disabled|not (allowed|available|supported))|can ?(not|t) (be )?cancel\w*",
+            r"not eligible|already (been )?(completed|cancell?ed|partially completed|refunded)",
+            r"refill (period|time|guarantee) (is |has )?(over|expired|ended)|no refill",
             r"ordering is disabled",
             r"(telafi|iptal|refill) (desteklenm|edilem|kapali|mevcut degil)\w*|iptal edilemez",
             r"(reposicao|refil|cancelamento) nao (disponivel|suportad[oa]|permitid[oa])|nao pode ser cancelado",
@@ -233,6 +279,9 @@ _TABLE: tuple[tuple[Meaning | type[PanelError], tuple[str, ...]], ...] = (
         (
             r"temporarily",
             r"try (again )?later|please try again",
+            r"(failed|unable|could not|cannot) (to )?(parse|decode|read|connect|reach|fetch)|parse error",
+            r"timed out|time ?out|deadline exceeded|connection (failed|refused|reset|error|closed|lost|aborted)",
+            r"error 5\d\d|baglanti hatasi",
             r"(daha )?sonra (tekrar|yeniden) dene\w*|(tekrar|yeniden) deneyin\w*|gecici olarak",
             r"tente (novamente )?mais tarde|tente novamente|temporariamente",
             r"(попробуите|повторите) (попытку |еще раз )?(позже|позднее|снова)?|временно",
@@ -244,6 +293,7 @@ _TABLE: tuple[tuple[Meaning | type[PanelError], tuple[str, ...]], ...] = (
         (
             r"(unknown|unexpected|unhandled|general) error|something went wrong|whoops|oops",
             r"error (has )?(occurred|while|during|processing)|service unavailable|request failed",
+            r"^(an |server )?(error|failed|failure|fail|unknown|hata|erro|falha|ошибка|loi|gagal)$",
             r"(failed|unable) to (create|place|add|process|submit|save|complete)",
             r"(could not|couldn t|cannot|can t) (be )?(created?|placed?|process(ed)?|submit(ted)?|saved?|completed?)",
             r"(bir|bilinmeyen|beklenmeyen|beklenmedik) hata|hata olustu|(bir )?seyler (ters|yanlis) gitti",
@@ -324,13 +374,15 @@ class ErrorPhrases:
         With HTTP 4xx the panel has checked the request, so faults do not count.
         """
         filled = [message for message in messages if message.strip()]
-        is_checked = _CLIENT_ERROR <= status < _SERVER_ERROR
-        for message in filled:
-            if (meaning := self.find_meaning(message)) is not None:
-                if not is_checked or not meaning.is_fault:
-                    return meaning, message
-                if meaning.error_class is not PanelError:
-                    return Meaning(meaning.error_class), message
+        known = [(meaning, message) for message in filled if (meaning := self.find_meaning(message)) is not None]
+        if _CLIENT_ERROR <= status < _SERVER_ERROR:
+            known = [
+                (Meaning(meaning.error_class), message)
+                for meaning, message in known
+                if not meaning.is_fault or meaning.error_class is not PanelError
+            ]
+        if known:
+            return min(known, key=lambda found: (not found[0].is_certain, found[0].is_fault))
         first = filled[0] if filled else ""
         for code in codes:
             if class_ := _CODES.get(code):
@@ -340,14 +392,3 @@ class ErrorPhrases:
 
 
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
-
-
-def normalize_text(text: str) -> str:
-    """Return the text in lower case, without accents, with punctuation and ``_`` replaced by single blanks."""
-    letters = unicodedata.normalize("NFKD", text.casefold()).translate(_UNDECOMPOSED)
-    return _PUNCTUATION.sub(" ", _ACCENTS.sub("", letters)).strip()
-
-
-_UNDECOMPOSED = str.maketrans({"\u0131": "i", "\u0111": "d"})
-_ACCENTS = re.compile(r"[\u0300-\u036f]+")
-_PUNCTUATION = re.compile(r"[\W_]+")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .acceptance import is_accepted, is_failure, is_id
+from .acceptance import is_failure
 from .scalars import can_be_error_word, parse_bool, parse_int, parse_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from .error_phrases import ErrorPhrases
     from .messages import Request, Response
@@ -19,21 +19,6 @@ def find_row_error(row: object, phrases: ErrorPhrases) -> list[str] | None:
     if isinstance(row, str):
         return [row] if phrases.find_meaning(row) else None
     return find_error(row)
-
-
-def find_known_message(row: object, phrases: ErrorPhrases) -> list[str] | None:
-    """Return the messages of an object that has no error shape, if one of them is a known phrase."""
-    messages = _collect_messages(row)
-    success = row.get("success") if isinstance(row, dict) else None
-    if isinstance(success, str):
-        messages.append(success)
-    return messages if any(phrases.find_meaning(message) for message in messages) else None
-
-
-ORDER_NAMES = ("order", "order_id", "orderId", "id")
-"""Fields in which the response to an order can have the order's id."""
-REFILL_NAMES = ("refill", "refill_id", "refillId")
-"""Fields in which the response to a refill can have the refill's id."""
 
 
 def find_rejection(request: Request, response: Response, payload: object) -> list[str] | None:
@@ -52,51 +37,6 @@ _CLIENT_ERROR = 400
 def _is_bare_error(row: object) -> bool:
     """Return whether a row is an error that names no id."""
     return isinstance(row, dict) and not {"order", "refill", "cancel", "id"} & row.keys()
-
-
-def find_acceptance(action: str, value: object, depth: int = 0) -> object:
-    """Return what says, anywhere in the response to a write, that it was accepted: an id, ``True``, or ``None``.
-
-    Next to an error it makes the outcome unknown: one of the two is wrong.
-    """
-    if isinstance(value, dict):
-        names = _ACCEPTED_FIELDS.get(action, ())
-        found: object = next((value[name] for name in names if _is_acceptance(action, value.get(name))), None)
-        if found is None and depth < _MAX_DEPTH:
-            inner = (part for name, part in value.items() if name not in _FOREIGN_OBJECTS)
-            found = _find_first(action, inner, depth)
-        return found
-    return _find_first(action, value, depth) if isinstance(value, list) and depth < _MAX_DEPTH else None
-
-
-def _find_first(action: str, values: Iterable[object], depth: int) -> object:
-    found = (find_acceptance(action, value, depth + 1) for value in values)
-    return next((value for value in found if value is not None), None)
-
-
-def _is_acceptance(action: str, value: object) -> bool:
-    if action == "cancel":
-        return is_accepted(value)
-    return value is True or is_id(value)
-
-
-_ACCEPTED_FIELDS: Mapping[str, tuple[str, ...]] = {
-    "add": ORDER_NAMES,
-    "refill": REFILL_NAMES,
-    "cancel": ("cancel", "canceled", "cancelled"),
-}
-_FOREIGN_OBJECTS = frozenset({"service", "user", "account"})
-"""Objects whose ``id`` is not the id of an order."""
-
-
-def has_inner_error(value: object, depth: int = 0) -> bool:
-    """Return whether a value is an error or says that something has failed, or has such a value in it."""
-    if depth > _MAX_DEPTH:
-        return False
-    if isinstance(value, dict):
-        is_error = find_error(value) is not None or is_failure(value.get("status")) or is_failure(value.get("success"))
-        return is_error or any(has_inner_error(part, depth + 1) for part in value.values())
-    return isinstance(value, list) and any(has_inner_error(part, depth + 1) for part in value)
 
 
 def find_error(row: object) -> list[str] | None:

@@ -35,7 +35,7 @@ def parse_json(text: str) -> object:
 
 
 _PHP_NOTICES = re.compile(
-    r"\A(?:\s*(?:<br\s*/?>\s*)?(?:<b>)?(?:PHP )?(?:Notice|Warning|Deprecated|Strict Standards|Fatal error)(?:</b>)?:"
+    r"\A(?:\s*(?:<br\s*/?>\s*)?(?:<b>)?(?:PHP )?(?:Notice|Warning|Deprecated|Strict Standards)(?:</b>)?:"
     r".*? on line (?:<b>)?\d+(?:</b>)?(?:\s*<br\s*/?>)?\s*)+",
     re.DOTALL,
 )
@@ -90,10 +90,12 @@ def _count_fields(value: object) -> int:
 def _build_object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     fields = dict(pairs)
     if len(fields) < len(pairs):
-        for key in fields:
-            values = [value for name, value in pairs if name == key]
-            if any(value != values[0] for value in values):
-                fields[key] = Conflict(values)
+        values: dict[str, list[object]] = {}
+        for key, value in pairs:
+            values.setdefault(key, []).append(value)
+        for key, found in values.items():
+            if any(value != found[0] for value in found):
+                fields[key] = Conflict(found)
     return fields
 
 

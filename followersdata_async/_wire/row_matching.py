@@ -32,12 +32,15 @@ class RowShape:
     ``names`` hold a row's id. ``spare_names`` hold it if no row has one of
     these, and if they hold requested ids in all rows: elsewhere, they hold
     something else. Each has a field that must be beside it, or ``""``. A
-    response with one of the ``flat`` fields is itself a row.
+    response with one of the ``flat`` fields is itself a row. ``lists`` are
+    fields with a list of ids instead of rows, each with the field of a row that
+    is true for these ids.
     """
 
     names: tuple[str, ...]
     spare_names: tuple[tuple[str, str], ...] = (("id", ""),)
     flat: frozenset[str]
+    lists: tuple[tuple[str, str], ...] = ()
 
 
 Rows: TypeAlias = "dict[str, object]"
@@ -50,7 +53,9 @@ def match_rows(payload: object, ids: Mapping[str, object], shape: RowShape) -> R
     Raises:
         UnmatchableError: it cannot be proven which row belongs to which id.
     """
-    rows = _match(payload, ids, shape)
+    rows = _find_listed_rows(payload, ids, shape)
+    if rows is None:
+        rows = _match(payload, ids, shape)
     if rows is None and isinstance(payload, dict):
         rows = _match_wrapped(payload, ids, shape)
     if rows is None:
@@ -66,6 +71,8 @@ def has_rows(payload: object, ids: Mapping[str, object], shape: RowShape) -> boo
         return _has_names(payload, ids, shape) or (len(payload) > 1 and bool(_match(payload, ids, shape)))
     if not isinstance(payload, dict):
         return False
+    if _find_listed_rows(payload, ids, shape):
+        return True
     if not payload.keys().isdisjoint(ids) or _find_inner(payload, ids, shape):
         return True
     return len(ids) > 1 and _find_name(payload, ids, shape) is not None
@@ -78,6 +85,17 @@ def _match(payload: object, ids: Mapping[str, object], shape: RowShape) -> Rows 
     if isinstance(payload, dict):
         return _match_map(payload, ids, shape)
     return _match_list(payload, ids, shape) if isinstance(payload, list) else None
+
+
+def _find_listed_rows(payload: object, ids: Mapping[str, object], shape: RowShape) -> Rows | None:
+    """Return rows for the requested ones of the ids in a list, or ``None`` if there is no such list."""
+    if not isinstance(payload, dict):
+        return None
+    for name, field in shape.lists:
+        listed = payload.get(name)
+        if isinstance(listed, list) and not isinstance(listed, Conflict):
+            return {id_: {field: True} for value in listed if (id_ := _read_id(value)) in ids}
+    return None
 
 
 # --- wrapped rows

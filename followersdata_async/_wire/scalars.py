@@ -6,6 +6,7 @@ The unused second argument of most of them is the target type that cattrs passes
 from __future__ import annotations
 
 import re
+import unicodedata
 from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -135,6 +136,17 @@ _SEPARATORS = re.compile(r"[\s_-]+")
 _MAX_WORD = 40
 _normalize_short_word = lru_cache(maxsize=512)(_normalize)
 """Panels repeat few words, so they are cached. Long strings are not."""
+
+
+def normalize_text(text: str) -> str:
+    """Return the text in lower case, without accents, with punctuation and ``_`` replaced by single blanks."""
+    letters = unicodedata.normalize("NFKD", text.casefold()).translate(_UNDECOMPOSED)
+    return _PUNCTUATION.sub(" ", _ACCENTS.sub("", letters)).strip()
+
+
+_UNDECOMPOSED = str.maketrans({"\u0131": "i", "\u0111": "d"})
+_ACCENTS = re.compile(r"[\u0300-\u036f]+")
+_PUNCTUATION = re.compile(r"[\W_]+")
 
 
 @lru_cache(maxsize=512)

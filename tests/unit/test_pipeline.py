@@ -13,9 +13,14 @@ import pytest
 from followersdata_async import orders
 from followersdata_async._pipeline import Pipeline
 from followersdata_async._retry import RetryPolicy
-from followersdata_async._wire.decoding import decode_balance, decode_placed_order
 from followersdata_async._wire.encoding import encode_add, encode_balance
 from followersdata_async._wire.messages import Request, Response, SendState
+from followersdata_async._wire.reads import (
+    decode_balance,
+)
+from followersdata_async._wire.writes import (
+    decode_placed_order,
+)
 from followersdata_async.errors import (
     AuthenticationError,
     ConfigurationError,

@@ -25,9 +25,11 @@ from followersdata_async import (
     orders,
 )
 from followersdata_async._transport.h11_transport import H11Transport
-from followersdata_async._wire.decoding import decode_placed_order
 from followersdata_async._wire.encoding import encode_add
 from followersdata_async._wire.messages import SendState
+from followersdata_async._wire.writes import (
+    decode_placed_order,
+)
 from followersdata_async.sandbox import Sandbox
 from tests.helpers.fakes import FakeTransport, answer, make_pipeline, row
 from tests.helpers.sockets import response, serving

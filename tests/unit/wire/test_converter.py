@@ -11,11 +11,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from followersdata_async._batch.operations import STATUS
-from followersdata_async._wire import decoding
+from followersdata_async._wire import reads
 from followersdata_async._wire.converter import structure_plain_services, structure_plain_statuses
-from followersdata_async._wire.decoding import decode_order_statuses, decode_services
 from followersdata_async._wire.encoding import encode_services
 from followersdata_async._wire.error_phrases import ErrorPhrases
+from followersdata_async._wire.reads import (
+    decode_order_statuses,
+    decode_services,
+)
 from followersdata_async.errors import FollowersDataError
 from followersdata_async.models import OrderState, OrderStatus, ServiceKind
 from tests.helpers.fakes import answer, row
@@ -106,7 +109,7 @@ def test_status_rows_are_converted_equally(rows: list[Any]) -> None:
     body = encode({str(number): fields for number, fields in enumerate(rows, 1)})
     fast = decode_statuses(body, len(rows))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decoding, "structure_plain_statuses", lambda _: {})
+        patch.setattr(reads, "structure_plain_statuses", lambda _: {})
         assert decode_statuses(body, len(rows)) == fast
 
 
@@ -116,7 +119,7 @@ def test_samples_are_converted_equally(case: dict[str, Any]) -> None:
     body = case["body"].encode()
     fast = decode_statuses(body, 3)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decoding, "structure_plain_statuses", lambda _: {})
+        patch.setattr(reads, "structure_plain_statuses", lambda _: {})
         assert decode_statuses(body, 3) == fast
 
 
@@ -131,7 +134,7 @@ def test_services_are_converted_equally(rows: list[Any]) -> None:
     body = encode(rows)
     fast = decode_catalogue(body)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decoding, "structure_plain_services", lambda _: {})
+        patch.setattr(reads, "structure_plain_services", lambda _: {})
         assert decode_catalogue(body) == fast
 
 

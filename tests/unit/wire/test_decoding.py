@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from followersdata_async._batch.operations import CANCEL, REFILL, STATUS
-from followersdata_async._wire.decoding import (
-    decode_balance,
-    decode_cancellations,
-    decode_order_statuses,
-    decode_placed_order,
-    decode_refills,
-    decode_services,
-)
 from followersdata_async._wire.encoding import encode_add, encode_balance, encode_services
 from followersdata_async._wire.error_phrases import ErrorPhrases
+from followersdata_async._wire.reads import (
+    decode_balance,
+    decode_order_statuses,
+    decode_services,
+)
+from followersdata_async._wire.writes import (
+    decode_cancellations,
+    decode_placed_order,
+    decode_refills,
+)
 from followersdata_async.errors import (
     AuthenticationError,
     DecodeError,
@@ -132,7 +134,7 @@ def test_a_refill_may_be_taken_on_without_an_id(payload: dict[str, object]) -> N
     assert found == {"1": Ok(1, Refill(extra=payload))}
 
 
-@pytest.mark.parametrize("said", [0, False, "0", "false", "no", ""])
+@pytest.mark.parametrize("said", [0, False, "0", "false", "no"])
 def test_a_cancellation_that_is_no_is_refused_without_a_word(said: object) -> None:
     """``cancel: 0`` is no success."""
     found = decode_cancellations(encode_many(CANCEL, [1]), answer({"1": {"cancel": said}}), WORDS)

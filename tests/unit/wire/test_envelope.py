@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from followersdata_async._batch.operations import STATUS
-from followersdata_async._wire.decoding import decode_order_statuses
 from followersdata_async._wire.envelope import extract_payload
 from followersdata_async._wire.error_phrases import ErrorPhrases
 from followersdata_async._wire.json_values import Conflict
 from followersdata_async._wire.messages import Request, Response
+from followersdata_async._wire.reads import (
+    decode_order_statuses,
+)
 from followersdata_async._wire.retry_after import parse_retry_after
 from followersdata_async.errors import (
     AuthenticationError,
@@ -154,16 +156,6 @@ def test_texts_are_not_looked_for_without_end() -> None:
     """An error's text stands three levels deep at most."""
     assert type(error_of(answer({"error": {"a": {"b": "Bad link"}}}))) is InvalidOrderError
     assert type(error_of(answer({"error": {"a": {"b": {"c": {"d": "Bad link"}}}}}))) is PanelError
-
-
-def test_an_order_with_an_error_beside_it_is_unknown() -> None:
-    """One of the two is a lie, whatever its id looks like."""
-    for name, id_ in [("order", 23501), ("order", "ord_9"), ("order_id", "7"), ("orderId", 7)]:
-        error = error_of(answer({name: id_, "error": "Not enough funds on balance"}), WRITE)
-        assert type(error) is OutcomeUnknownError, (name, id_)
-    for nothing in (0, "0", "", None, False, "null", "Not enough funds"):
-        error = error_of(answer({"order": nothing, "error": "Not enough funds on balance"}), WRITE)
-        assert type(error) is InsufficientFundsError, nothing
 
 
 @pytest.mark.parametrize("reset", ["9" * 400, "1e400", "99999999999999"])

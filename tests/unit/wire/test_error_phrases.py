@@ -26,6 +26,8 @@ WORDS: dict[type[PanelError], list[str]] = {
         "Incorrect request or API key",
         "api_key is required",
         "Your account is inactive",
+        "Access denied",
+        "IP is not whitelisted",
         "Account suspended",
         "neworder.error.account_banned",
         "API is disable for this user or user not found! Contact the support",
@@ -41,6 +43,7 @@ WORDS: dict[type[PanelError], list[str]] = {
         "Too many requests",
         "Too Many Attempts.",
         "Blocked for 60 seconds",
+        "Order timeout: you must wait 30 seconds",
         "Çok fazla istek",
         "Muitas requisições",
         "Слишком много запросов",
@@ -61,6 +64,10 @@ WORDS: dict[type[PanelError], list[str]] = {
         "Not enough funds on balance",
         "neworder.error.not_enough_funds",
         "insufficient_balance",
+        "Low balance",
+        "Not enough credits",
+        "Your balance is too low",
+        "Error 501: not enough funds",
         "You don't have sufficient balance.",
         "Balance not enough !",
         "Bakiyeniz yetersiz",
@@ -75,6 +82,10 @@ WORDS: dict[type[PanelError], list[str]] = {
         "Gönderim olan bağlantıya yeni bir sipariş giremezsiniz",
         "Refill will be available in 9 hours 3 minutes",
         "Refill inprogress",
+        "Duplicate order",
+        "Order already exists",
+        "This link is already in progress",
+        "You already have an active order for this link",
         "Cancel already requested",
         "The order is not completed",
         "У вас уже есть активный заказ с этой ссылкой",
@@ -94,6 +105,9 @@ WORDS: dict[type[PanelError], list[str]] = {
         "Incorrect service ID",
         "Service ID does not exists",
         "Disabled service ID",
+        "Service is not active",
+        "This service is currently unavailable",
+        "Service closed",
         "neworder.error.service_inactive",
         "neworder.error.incorrect_service_id",
         "Servis bulunamadı",
@@ -103,6 +117,25 @@ WORDS: dict[type[PanelError], list[str]] = {
     ],
     InvalidOrderError: [
         "Bad link",
+        "Invalid URL",
+        "Invalid username",
+        "The link is blacklisted",
+        "The account is private",
+        "Private profile",
+        "Account must be public",
+        "Could not parse link",
+        "Unable to fetch profile",
+        "Parse error: invalid link",
+        "Your Instagram account is restricted",
+        "Target account is banned",
+        "Unauthorized link",
+        "Invalid key words",
+        "Comments are required",
+        "Gizli hesap",
+        "Bağlantı hatası: geçersiz link",
+        "Perfil privado",
+        "Профиль закрыт",
+        "Tài khoản riêng tư",
         "Quantity less than minimal 50",
         "neworder.error.max_quantity",
         "neworder.error.not_enough_quantity",
@@ -118,6 +151,8 @@ WORDS: dict[type[PanelError], list[str]] = {
     ],
     NotSupportedError: [
         "Refill is disabled for this service",
+        "Refill period expired",
+        "Order already completed",
         "Cancel is not available",
         "This order cannot be canceled",
         "Order can't be cancelled",
@@ -181,6 +216,18 @@ def test_texts_decide_before_codes_and_codes_before_the_status(
     assert ErrorPhrases().classify(texts, codes, status) == (Meaning(class_) if class_ else None, message)
 
 
+def test_a_certain_fault_decides_before_reasons_and_reasons_before_vague_faults() -> None:
+    """In whatever order the messages stand."""
+    classify = ErrorPhrases().classify
+    for messages in (
+        ["Bad link", "SQLSTATE[23000]", "Please try again"],
+        ["Please try again", "SQLSTATE[23000]", "Bad link"],
+    ):
+        assert classify(messages, [], 200)[1] == "SQLSTATE[23000]"
+        assert classify([message for message in messages if "SQL" not in message], [], 200)[1] == "Bad link"
+        assert classify(messages, [], 422)[1] == messages[0]
+
+
 FAULTS = {
     "English": [
         "Server error",
@@ -216,6 +263,28 @@ FAULTS = {
         "Provider did not respond",
         "Failed to create order",
         "Order could not be processed",
+        "MySQL server has gone away",
+        "Access denied for user 'panel'@'localhost' (using password: YES)",
+        "Too many connections",
+        "Division by zero",
+        "Class 'App\\Models\\Order' not found",
+        "Call to undefined function curl_init()",
+        "Array to string conversion",
+        "foo is not a function",
+        "Cannot destructure property 'id' of undefined",
+        "'NoneType' object is not subscriptable",
+        "list index out of range",
+        "runtime error: invalid memory address or nil pointer dereference",
+        "panic: index out of range [3]",
+        "Object reference not set to an instance of an object.",
+        "Maximum call stack size exceeded",
+        "fetch failed",
+        "read ECONNRESET",
+        "unexpected EOF",
+        "Server crashed",
+        "Error",
+        "Failed",
+        "Unknown",
     ],
     "Turkish": [
         "Sistem hatası",
@@ -225,6 +294,9 @@ FAULTS = {
         "Bir hata oluştu",
         "Beklenmeyen hata",
         "Sipariş oluşturulamadı",
+        "Hata",
+        "Bağlantı zaman aşımına uğradı",
+        "Sağlayıcıdan yanıt alınamadı",
     ],
     "Portuguese": [
         "Erro interno",
@@ -234,6 +306,9 @@ FAULTS = {
         "Erro inesperado",
         "Falha ao criar pedido",
         "Tente novamente mais tarde",
+        "Erro",
+        "Erro de servidor",
+        "Falha na conexão",
     ],
     "Russian": [
         "Ошибка сервера",
@@ -243,9 +318,12 @@ FAULTS = {
         "Произошла ошибка",
         "Не удалось создать заказ",  # noqa: RUF001 - Russian
         "Попробуйте позже",
+        "Ошибка",
+        "Таймаут",
     ],
     "Vietnamese": [
         "Lỗi hệ thống",
+        "Lỗi",
         "Lỗi máy chủ",
         "Đã xảy ra lỗi",
         "Lỗi không xác định",

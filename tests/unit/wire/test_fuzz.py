@@ -11,15 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from followersdata_async._batch.operations import STATUS
-from followersdata_async._wire.decoding import (
-    decode_balance,
-    decode_order_statuses,
-    decode_placed_order,
-    decode_services,
-)
 from followersdata_async._wire.encoding import encode_add, encode_balance, encode_services
 from followersdata_async._wire.error_phrases import ErrorPhrases
 from followersdata_async._wire.messages import Response
+from followersdata_async._wire.reads import (
+    decode_balance,
+    decode_order_statuses,
+    decode_services,
+)
+from followersdata_async._wire.writes import (
+    decode_placed_order,
+)
 from followersdata_async.errors import FollowersDataError
 from followersdata_async.models import Failed, Ok, Refused
 from tests.helpers.fakes import answer, row

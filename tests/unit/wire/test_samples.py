@@ -13,18 +13,20 @@ from typing import Any
 import pytest
 
 from followersdata_async._batch.operations import CANCEL, REFILL, REFILL_STATUS, STATUS
-from followersdata_async._wire.decoding import (
-    decode_balance,
-    decode_cancellations,
-    decode_order_statuses,
-    decode_placed_order,
-    decode_refill_statuses,
-    decode_refills,
-    decode_services,
-)
 from followersdata_async._wire.encoding import encode_add, encode_balance, encode_services
 from followersdata_async._wire.error_phrases import ErrorPhrases
 from followersdata_async._wire.messages import Response
+from followersdata_async._wire.reads import (
+    decode_balance,
+    decode_order_statuses,
+    decode_refill_statuses,
+    decode_services,
+)
+from followersdata_async._wire.writes import (
+    decode_cancellations,
+    decode_placed_order,
+    decode_refills,
+)
 from followersdata_async.errors import AuthenticationError, FollowersDataError, PanelError
 from followersdata_async.models import (
     Balance,

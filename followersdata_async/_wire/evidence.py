@@ -1,0 +1,268 @@
+"""What the response to a write says for and against the write having been carried out.
+
+All of it is read, at every level, because panels contradict themselves: an id
+next to an error, ``success`` in an envelope that says "rejected". A write is
+accepted if the response says so and nothing is said against it. It is refused
+if the panel gives a reason and nothing says that something was done. In all
+other cases the outcome is unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import final
+
+from attrs import define, field, frozen
+
+from .acceptance import (
+    is_accepted,
+    is_confirmation,
+    is_declined,
+    is_failure,
+    is_id,
+    is_missing,
+    is_state_of_work,
+    says_success,
+)
+from .error_phrases import ErrorPhrases
+from .json_values import Conflict
+from .messages import Request
+from .scalars import normalize_word, parse_id, parse_int, parse_text
+
+
+@final
+@frozen(eq=False)
+class ReportedId:
+    """An id, with the object that it stands in and the name of its field."""
+
+    value: object
+    fields: Mapping[str, object]
+    name: str
+
+
+@final
+@define(eq=False)
+class Evidence:
+    """What a response, or a row of it, says.
+
+    ``ids`` stand where the panel puts the id of what it has made. ``traces`` are
+    ids elsewhere: they forbid to call the write refused, and prove nothing.
+    So does ``says_success``: a sentence, as opposed to a flag or status.
+    ``is_declined``: the field of a cancellation is a flag that says no.
+    ``denials`` are values that say no, in words. ``doubts`` are values that say neither yes nor no.
+    """
+
+    ids: list[ReportedId] = field(factory=list)
+    traces: list[object] = field(factory=list)
+    is_confirmed: bool = False
+    says_success: bool = False
+    denials: list[str] = field(factory=list)
+    is_declined: bool = False
+    doubts: list[str] = field(factory=list)
+    messages: list[str] = field(factory=list)
+    codes: list[str] = field(factory=list)
+
+    @property
+    def reported_id(self) -> object:
+        """The id that the response reports, or ``None`` if there is none, or more than one."""
+        found = {str(parse_id(value)): value for value in [id_.value for id_ in self.ids] or self.traces}
+        return next(iter(found.values())) if len(found) == 1 else None
+
+    def find_acceptance(self) -> str:
+        """Return what says that the write was carried out, or an empty string."""
+        if self.ids or self.traces:
+            return "more than one id" if self.reported_id is None else f"the id {self.reported_id}"
+        return "a confirmation" if self.is_confirmed or self.says_success else ""
+
+
+def weigh(request: Request, payload: object, phrases: ErrorPhrases) -> Evidence:
+    """Read all that a response to a write, or a row of it, says for and against the write."""
+    reader = _Reader(request, phrases)
+    reader.read(payload)
+    return reader.evidence
+
+
+_ID_NAMES: Mapping[str, tuple[str, ...]] = {
+    "add": ("order", "orderid"),
+    "refill": ("refill", "refillid"),
+    "cancel": ("cancel", "canceled", "cancelled"),
+}
+"""The fields that say what was made, or for a cancellation, whether it was accepted."""
+_CONTAINERS = frozenset({"data", "result", "results", "response", "payload", "order", "orders", "refill", "refills"})
+"""Fields whose objects are still about what was made. All others may be about something else, such as the service."""
+_FOREIGN_OBJECTS = frozenset({"service", "user", "account"})
+"""Objects with an id and a status of their own, which say nothing about what was made."""
+_ECHOES = frozenset({"order"})
+"""Fields with the id of the order that was asked for, unless it is the order that was made."""
+_ERROR_FIELDS = frozenset({"error", "errors", "err", "errormessage", "errormsg", "errordescription", "exception"})
+_MESSAGE_FIELDS = frozenset({"message", "msg", "detail", "reason"})
+_STATUS_FIELDS = frozenset({"status", "statuscode", "success", "code", "ok", "pending"})
+_MAX_DEPTH = 7
+
+
+@final
+@define(eq=False)
+class _Reader:
+    request: Request
+    phrases: ErrorPhrases
+    evidence: Evidence = field(factory=Evidence)
+
+    def read(self, value: object, *, parent: str = "", is_inside: bool = True, depth: int = 0) -> None:
+        """Read a value and all that is in it.
+
+        ``parent`` is the name of the field that it stands in. ``is_inside``: it
+        is still about what was made.
+        """
+        if depth > _MAX_DEPTH:
+            self.evidence.doubts.append("the answer is nested too deep")
+        elif isinstance(value, dict):
+            self._read_ids(value, parent, is_inside=is_inside)
+            for name, part in value.items():
+                self._read_field(name, part, is_inside=is_inside, depth=depth)
+        elif isinstance(value, list):
+            for part in value:
+                self.read(part, parent=parent, is_inside=is_inside, depth=depth + 1)
+        elif is_inside and is_id(value):
+            if self.request.action != "cancel" and str(value) not in self.request.ids:
+                self.evidence.traces.append(value)
+        elif is_inside and isinstance(value, str):
+            self._read_message(value)
+
+    def _read_ids(self, fields: Mapping[str, object], parent: str, *, is_inside: bool) -> None:
+        action = self.request.action
+        if action == "cancel":
+            return
+        found = self._find_ids(fields, _ID_NAMES[action])
+        if not found and is_inside and (action == "add" or parent in _ID_NAMES[action]):
+            found = self._find_ids(fields, ("id",))
+        if is_inside:
+            self.evidence.ids += found
+        else:
+            self.evidence.traces += [id_.value for id_ in found]
+
+    def _find_ids(self, fields: Mapping[str, object], names: Iterable[str]) -> list[ReportedId]:
+        return [
+            ReportedId(part, fields, name)
+            for name, value in fields.items()
+            if normalize_word(name) in names
+            for part in (value if isinstance(value, Conflict) else [value])
+            if is_id(part) and not self._is_echo(part, fields)
+        ]
+
+    def _is_echo(self, value: object, fields: Mapping[str, object]) -> bool:
+        """Return whether a refill's id is the order's: one family of panels returns it next to an error."""
+        has_inner_status = self.request.action == "refill" and isinstance(fields.get("status"), dict)
+        return has_inner_status and str(value) in self.request.ids
+
+    def _read_field(self, name: str, value: object, *, is_inside: bool, depth: int) -> None:
+        if isinstance(value, Conflict):
+            for part in value:
+                self._read_field(name, part, is_inside=is_inside, depth=depth + 1)
+            return
+        key = normalize_word(name)
+        is_main = key in _ID_NAMES[self.request.action]
+        if key in _ERROR_FIELDS:
+            self._read_error(value)
+        elif is_main:
+            self._read_main(key, value)
+        elif is_inside and key in _MESSAGE_FIELDS:
+            for text in collect_texts(value):
+                self._read_message(text)
+        elif key in _STATUS_FIELDS and (is_inside or is_failure(value)):
+            self._read_status(key, value)
+        is_about_it = is_main or key in _CONTAINERS or key in _ERROR_FIELDS or name in self.request.ids
+        if key in _FOREIGN_OBJECTS:
+            return
+        if isinstance(value, (dict, list)) or (key in _CONTAINERS and not is_main and key not in _ECHOES):
+            self.read(value, parent=key, is_inside=is_inside and is_about_it, depth=depth + 1)
+
+    def _read_error(self, value: object) -> None:
+        if is_empty_error(value):
+            return
+        self.evidence.denials.append("an error")
+        if code := parse_text(value):
+            self.evidence.codes.append(code.strip())
+        for text in collect_texts(value):
+            self.evidence.messages.append(text)
+            self.evidence.says_success |= says_success(text) and self.phrases.find_meaning(text) is None
+
+    def _read_message(self, text: str) -> None:
+        meaning = self.phrases.find_meaning(text)
+        is_success = says_success(text)
+        self.evidence.messages.append(text)
+        if meaning is not None and (meaning.is_fault or not is_success):
+            self.evidence.denials.append("an error")
+        else:
+            self.evidence.says_success |= is_success
+
+    def _read_status(self, key: str, value: object) -> None:
+        if is_missing(value) or (key != "success" and isinstance(value, (dict, list))):
+            return
+        code = parse_int(value)
+        if code is not None and (code not in {0, 1} or key == "code"):
+            self._read_code(key, code)
+        elif self.request.action == "cancel" and isinstance(value, str) and is_accepted(value):
+            self.evidence.is_confirmed |= is_confirmation(value)
+        elif is_failure(value):
+            self.evidence.denials.append(f"the {key} {value!r}")
+        elif isinstance(value, str) and self._says_no(value):
+            self.evidence.denials.append("an error")
+            self.evidence.messages.append(value)
+        elif is_confirmation(value):
+            self.evidence.is_confirmed = True
+        elif not is_state_of_work(value):
+            self.evidence.doubts.append(f"the {key} is {value!r}")
+
+    def _says_no(self, text: str) -> bool:
+        meaning = self.phrases.find_meaning(text)
+        return meaning is not None and (meaning.is_fault or not says_success(text))
+
+    def _read_code(self, key: str, code: int) -> None:
+        """Read a number: of HTTP, or of the panels that number their errors."""
+        if key != "success" and (code >= _FIRST_REDIRECT or code in _ERROR_CODES):
+            self.evidence.denials.append(f"the {key} {code}")
+            self.evidence.codes.append(str(code))
+        elif key == "success" or code not in _NEUTRAL_CODES:
+            self.evidence.doubts.append(f"the {key} is {code}")
+
+    def _read_main(self, key: str, value: object) -> None:
+        """Read the field that says what was made, if it is not an id."""
+        evidence, action = self.evidence, self.request.action
+        if isinstance(value, (dict, list)):
+            evidence.is_confirmed |= key in _LISTS_OF_ACCEPTED and isinstance(value, list) and any(map(is_id, value))
+        elif action == "cancel" and is_declined(value):
+            evidence.is_declined = True
+            evidence.denials.append(f"{key} {value!r}")
+        elif action != "add" and isinstance(value, str) and self._says_no(value):
+            evidence.denials.append("an error")
+            evidence.messages.append(value)
+        elif (action == "cancel" and is_accepted(value)) or (action == "refill" and value is True):
+            evidence.is_confirmed = True
+        elif not (is_missing(value) or is_id(value)):
+            evidence.doubts.append(f"{key} is {value!r}")
+
+
+_ERROR_CODES = range(101, 115)
+_FIRST_REDIRECT = 300
+_LISTS_OF_ACCEPTED = frozenset({"canceled", "cancelled"})
+_NEUTRAL_CODES = frozenset({0, 1, 100, 200, 201, 202})
+"""Codes that panels send with errors as well."""
+
+
+def is_empty_error(value: object) -> bool:
+    """Return whether the value of an error field reports no error."""
+    if isinstance(value, str):
+        return normalize_word(value.strip(" .-")) in {"", "0", "false", "no", "none", "null", "noerror", "noerrors"}
+    if isinstance(value, (dict, list)):
+        return all(map(is_empty_error, value.values() if isinstance(value, dict) else value))
+    return not value
+
+
+def collect_texts(value: object, depth: int = 0) -> list[str]:
+    """Return the texts in a value, without numbers."""
+    if isinstance(value, str):
+        return [] if value.strip().isdecimal() or not value.strip() else [value]
+    if depth == _MAX_DEPTH or not isinstance(value, (dict, list)):
+        return []
+    parts = value.values() if isinstance(value, dict) else value
+    return [text for part in parts for text in collect_texts(part, depth + 1)]

@@ -1,0 +1,147 @@
+"""From a panel's response to a read to the value or the outcomes that callers get.
+
+Each function takes the request, its response and the panel's error phrases.
+A rejection of the whole response is raised, a rejection of one id is its
+outcome. The response to a request for one id is a batch of one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from ..models import Balance, Catalogue, OrderStatus, RefillStatus, Service, UnreadableService
+from .batch_rows import ORDER_ID, OutcomesByText, RowParser, check_object, decode_rows
+from .converter import UnreadableError, structure_plain_services, structure_plain_statuses, structure_row
+from .envelope import extract_payload, make_rejection, reject_deep_nesting, unreadable_response
+from .error_shapes import collect_codes, find_error, find_row_error
+from .row_matching import RowShape
+from .scalars import normalize_word, parse_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .error_phrases import ErrorPhrases
+    from .messages import Request, Response
+
+T = TypeVar("T")
+
+
+@reject_deep_nesting
+def decode_services(request: Request, response: Response, phrases: ErrorPhrases) -> Catalogue:
+    """Decode the catalogue (panel-api §3.2).
+
+    A row that cannot be read costs that row. If none can, it is not a catalogue.
+    """
+    payload = extract_payload(request, response, phrases)
+    if isinstance(payload, str) and normalize_word(payload) == "emptydata":
+        return Catalogue()
+    rows = list(payload.values()) if isinstance(payload, dict) else payload
+    if not isinstance(rows, list):
+        raise unreadable_response(request, "the catalogue is not a list")
+    plain = structure_plain_services(dict(enumerate(rows)))
+    services: list[Service] = []
+    unreadable: list[UnreadableService] = []
+    for index, row in enumerate(rows):
+        try:
+            services.append(plain.get(index) or _parse_service(row))
+        except UnreadableError as error:
+            unreadable.append(UnreadableService(row, error.problems))
+    if unreadable and not services:
+        raise unreadable_response(request, "the answer cannot be read", unreadable[0].problems)
+    return Catalogue(services, unreadable=unreadable)
+
+
+@reject_deep_nesting
+def decode_balance(request: Request, response: Response, phrases: ErrorPhrases) -> Balance:
+    """Decode the account's balance (panel-api §9.2)."""
+    payload = _unwrap_single(extract_payload(request, response, phrases))
+    return _parse_or_raise(request, payload, _parse_balance)
+
+
+@reject_deep_nesting
+def decode_order_statuses(request: Request, response: Response, phrases: ErrorPhrases) -> OutcomesByText[OrderStatus]:
+    """Decode the status of each order (panel-api §5.3)."""
+    payload = extract_payload(request, response, phrases, _STATUS_ROWS)
+    return _decode_rows(request, phrases, payload, _STATUS_ROWS, _parse_order_status, structure_plain_statuses)
+
+
+@reject_deep_nesting
+def decode_refill_statuses(request: Request, response: Response, phrases: ErrorPhrases) -> OutcomesByText[RefillStatus]:
+    """Decode the status of each refill (panel-api §7.2)."""
+    payload = extract_payload(request, response, phrases, _REFILL_STATUS_ROWS)
+    return _decode_rows(request, phrases, payload, _REFILL_STATUS_ROWS, _parse_refill_status)
+
+
+_STATUS_ROWS = RowShape(names=ORDER_ID, flat=frozenset({"status", "charge", "remains", "start_count", "start_counter"}))
+_REFILL_STATUS_ROWS = RowShape(names=("refill", "refill_id", "refillId"), flat=frozenset({"status"}))
+
+
+def _decode_rows(
+    request: Request,
+    phrases: ErrorPhrases,
+    payload: object,
+    shape: RowShape,
+    parse: RowParser[T],
+    parse_plain: Callable[[Mapping[str, object]], Mapping[str, T]] = lambda _: {},
+) -> OutcomesByText[T]:
+    def parse_row(row: object) -> T:
+        messages = _find_row_rejection(row, phrases)
+        if messages is not None:
+            raise make_rejection(request, phrases, messages, collect_codes(row))
+        return parse(row)
+
+    return decode_rows(request, payload, shape, parse_row, parse_plain)
+
+
+def _find_row_rejection(row: object, phrases: ErrorPhrases) -> list[str] | None:
+    """Return the messages of a row that is a rejection, or has one under its status, or ``None``."""
+    messages = find_row_error(row, phrases)
+    if messages is None and isinstance(row, dict):
+        # A status is free text, which can look like a rejection. An error under it is an object.
+        return find_error(row.get("status"))
+    return messages
+
+
+def _parse_or_raise(request: Request, row: object, parse: RowParser[T]) -> T:
+    try:
+        return parse(row)
+    except UnreadableError as error:
+        raise unreadable_response(request, "the answer cannot be read", error.problems) from None
+
+
+def _unwrap_single(payload: object) -> object:
+    """Return the only row of a list of one, else the payload itself."""
+    return payload[0] if isinstance(payload, list) and len(payload) == 1 else payload
+
+
+# --- one row to a value
+
+
+def _parse_service(row: object) -> Service:
+    fields = check_object(row)
+    return structure_row(fields if "type" in fields else {**fields, "type": ""}, Service)
+
+
+def _parse_balance(row: object) -> Balance:
+    return structure_row(check_object(row), Balance)
+
+
+def _parse_order_status(row: object) -> OrderStatus:
+    fields = check_object(row)
+    if "start_counter" in fields:
+        fields = dict(fields)
+        fields.setdefault("start_count", fields.pop("start_counter"))
+    return structure_row(_require_status(fields), OrderStatus)
+
+
+def _parse_refill_status(row: object) -> RefillStatus:
+    fields = check_object(row)
+    if isinstance(inner := fields.get("status"), dict):
+        fields = {**fields, **inner}
+    return structure_row(_require_status(fields), RefillStatus)
+
+
+def _require_status(fields: Mapping[str, object]) -> Mapping[str, object]:
+    if parse_text(fields.get("status")) is None:
+        raise UnreadableError(("the row has no status",))
+    return fields

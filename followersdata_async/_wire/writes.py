@@ -1,0 +1,193 @@
+"""From a panel's response to a write to what is known of its outcome (panel-api §4.2, §6.2, §8.2).
+
+A write is accepted only if the response says so and nothing in it is against
+that, and refused only if the panel gives a reason and nothing says that
+something was done. Otherwise its outcome is unknown.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from ..errors import FollowersDataError, PanelError
+from ..models import Cancellation, PlacedOrder, Refill
+from .batch_rows import ORDER_ID, OutcomesByText, decode_rows
+from .converter import UnreadableError, structure_row
+from .envelope import (
+    SERVER_ERROR,
+    check_owners,
+    make_rejection,
+    no_usable_response,
+    parse_payload,
+    reject_deep_nesting,
+    unreadable_response,
+    unwrap_data,
+)
+from .evidence import Evidence, weigh
+from .json_values import Conflict
+from .row_matching import RowShape, has_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .error_phrases import ErrorPhrases
+    from .messages import Request, Response
+
+T = TypeVar("T")
+_CLIENT_ERROR = 400
+
+
+@reject_deep_nesting
+def decode_placed_order(request: Request, response: Response, phrases: ErrorPhrases) -> PlacedOrder:
+    """Decode the response to a new order (panel-api §4.2)."""
+    payload = parse_payload(request, response)
+    return _conclude(request, phrases, payload, _read_placed_order, response)
+
+
+@reject_deep_nesting
+def decode_refills(request: Request, response: Response, phrases: ErrorPhrases) -> OutcomesByText[Refill]:
+    """Decode the refill of each order (panel-api §6.2)."""
+    return _decode_batch(request, response, phrases, _REFILL_ROWS, _read_refill)
+
+
+@reject_deep_nesting
+def decode_cancellations(request: Request, response: Response, phrases: ErrorPhrases) -> OutcomesByText[Cancellation]:
+    """Decode the cancellation of each order (panel-api §8.2)."""
+    return _decode_batch(request, response, phrases, _CANCEL_ROWS, _read_cancellation)
+
+
+_REFILL_ROWS = RowShape(
+    names=ORDER_ID,
+    # One family of panels returns the order's id as the refill's.
+    spare_names=(("refill", "status"), ("id", "")),
+    flat=frozenset({"refill", "status", "success"}),
+)
+_CANCEL_ROWS = RowShape(
+    names=ORDER_ID,
+    flat=frozenset({"cancel", "status", "success", "canceled", "cancelled"}),
+    lists=(("canceled", "cancel"), ("cancelled", "cancel")),
+)
+
+
+def _decode_batch(
+    request: Request,
+    response: Response,
+    phrases: ErrorPhrases,
+    shape: RowShape,
+    read: Callable[[object, Evidence], T | None],
+) -> OutcomesByText[T]:
+    """Return the outcome of each id that has a row.
+
+    Next to rows, an error or a flag is about the other ids. With a single id,
+    there are no others: then the whole response must agree with its row.
+    """
+    whole = parse_payload(request, response)
+    payload = unwrap_data(whole)
+    is_single = len(request.ids) == 1
+    evidence = weigh(request, whole, phrases) if is_single or not _is_list_of_many(payload) else Evidence()
+    if response.status >= SERVER_ERROR or not has_rows(payload, request.ids, shape):
+        _check(request, phrases, evidence, response)
+    check_owners(request, whole, shape)
+    if not payload:
+        raise unreadable_response(request, "the answer is empty")
+
+    def parse(row: object) -> T:
+        if is_single:
+            _check(request, phrases, evidence, response)
+        fields = row if isinstance(row, (dict, list)) else {request.action: row}
+        return _conclude(request, phrases, fields, read)
+
+    return decode_rows(request, payload, shape, parse)
+
+
+def _is_list_of_many(payload: object) -> bool:
+    return isinstance(payload, list) and len(payload) > 1
+
+
+def _conclude(
+    request: Request,
+    phrases: ErrorPhrases,
+    payload: object,
+    read: Callable[[object, Evidence], T | None],
+    response: Response | None = None,
+) -> T:
+    """Return what was made, according to a response or a row.
+
+    Raises:
+        PanelError: the panel has refused.
+        OutcomeUnknownError: nothing proves either.
+    """
+    evidence = weigh(request, payload, phrases)
+    _check(request, phrases, evidence, response)
+    try:
+        value = None if isinstance(payload, Conflict) else read(payload, evidence)
+    except UnreadableError as error:
+        reason = "the answer cannot be read"
+        raise unreadable_response(request, reason, error.problems, reported_id=evidence.reported_id) from None
+    if value is None:
+        reason = "the answer does not say that the request was accepted"
+        raise no_usable_response(request, reason, reported_id=evidence.reported_id)
+    return value
+
+
+def _check(request: Request, phrases: ErrorPhrases, evidence: Evidence, response: Response | None = None) -> None:
+    """Check that nothing is said against the write.
+
+    Raises:
+        PanelError: the panel has refused it.
+        OutcomeUnknownError: the panel contradicts itself, or reports a fault of its own.
+    """
+    error = _find_error(request, phrases, evidence, response)
+    if error is not None:
+        raise error
+
+
+def _find_error(
+    request: Request, phrases: ErrorPhrases, evidence: Evidence, response: Response | None
+) -> FollowersDataError | None:
+    status = response.status if response else 200
+    reported_id = evidence.reported_id if len(request.ids) <= 1 or response is None else None
+    if not (evidence.denials or status >= _CLIENT_ERROR):
+        reason = "; ".join(evidence.doubts)
+        return no_usable_response(request, reason, response=response, reported_id=reported_id) if reason else None
+    if acceptance := evidence.find_acceptance():
+        against = [f'"{message}"' for message in evidence.messages] or evidence.denials or [f"HTTP {status}"]
+        reason = f"the panel answered with {acceptance} and with {against[0]}"
+        return no_usable_response(request, reason, response=response, reported_id=reported_id)
+    is_silent = not (evidence.messages or evidence.codes or evidence.doubts)
+    if evidence.is_declined and is_silent and status < _CLIENT_ERROR:
+        return PanelError("", http_status=status, action=request.action)
+    return make_rejection(request, phrases, evidence.messages, evidence.codes, response=response)
+
+
+# --- what was made
+
+
+def _read_placed_order(_: object, evidence: Evidence) -> PlacedOrder | None:
+    """Return the order of a response with exactly one id."""
+    return structure_row(fields, PlacedOrder) if (fields := _read_id(evidence, "order")) else None
+
+
+def _read_refill(row: object, evidence: Evidence) -> Refill | None:
+    """Return the refill of a row with exactly one id, or of a row without any that confirms it."""
+    if fields := _read_id(evidence, "refill"):
+        return structure_row(fields, Refill)
+    if evidence.ids or not evidence.is_confirmed:
+        return None
+    return Refill(extra=dict(row) if isinstance(row, dict) else {})
+
+
+def _read_cancellation(row: object, evidence: Evidence) -> Cancellation | None:
+    """Return the cancellation of a row that confirms it."""
+    if not evidence.is_confirmed:
+        return None
+    fields = row if isinstance(row, dict) else {}
+    return Cancellation(extra={name: value for name, value in fields.items() if name != "cancel"})
+
+
+def _read_id(evidence: Evidence, name: str) -> dict[str, object] | None:
+    """Return the fields of what was made, with its id under ``name``, if the response has exactly one id."""
+    if not evidence.ids or evidence.reported_id is None:
+        return None
+    made = evidence.ids[0]
+    return {**{key: value for key, value in made.fields.items() if key != made.name}, name: made.value}

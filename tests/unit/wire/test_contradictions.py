@@ -1,0 +1,326 @@
+"""A response to a write that says two things leaves the outcome unknown, wherever in it the two stand."""
+
+from __future__ import annotations
+
+import pytest
+
+from followersdata_async._batch.operations import CANCEL, REFILL
+from followersdata_async._wire.error_phrases import ErrorPhrases
+from followersdata_async.errors import (
+    FollowersDataError,
+    InsufficientFundsError,
+    InvalidOrderError,
+    OutcomeUnknownError,
+    PanelError,
+    ServiceNotFoundError,
+    is_unknown,
+)
+from followersdata_async.models import Cancellation, Failed, Ok, PlacedOrder, Refill, Refused
+from tests.helpers.fakes import answer
+from tests.helpers.requests import encode_many, encode_one
+from tests.unit.wire.test_writes import add, refill
+
+PHRASES = ErrorPhrases()
+
+
+def cancel(payload: object) -> object:
+    """Return what a response says of a cancellation."""
+    try:
+        return CANCEL.decode_one(encode_one(CANCEL, 1), answer(payload), PHRASES)
+    except FollowersDataError as error:
+        return error
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"status": "rejected", "data": {"order": 5}},
+        {"status": "Denied", "data": {"order": 5}},
+        {"status": "Canceled", "data": {"order": 5}},
+        {"status": 500, "data": {"order": 5}},
+        {"status": 400, "message": "Not enough funds", "data": {"order": 5}},
+        {"code": 500, "message": "Server error", "data": {"order": 5}},
+        {"code": 500, "data": {"order": 5}},
+        b'{"data": {"order": 5}, "status": "success", "status": "error"}',
+        b'{"order": 5, "success": true, "success": false}',
+        {"order": 5, "success": "denied"},
+        {"order": 5, "success": "Not enough funds"},
+        {"order": 5, "success": "no way"},
+        {"order": 5, "success": -1},
+        {"order": 5, "success": "2"},
+        {"order": 5, "status": 104},
+        {"order": 5, "status": -1},
+        {"order": 5, "message": "Not enough funds"},
+        {"order": 5, "msg": "Not enough funds"},
+        {"order": 5, "detail": "Server error"},
+        {"order": 5, "error_message": "Bad link"},
+        {"order": 5, "errorMessage": "whatever"},
+        {"order": 5, "exception": "Whatever"},
+        {"order": None, "id": 5, "message": "Server error"},
+        {"Error": "Bad link", "Order": 5},
+        {"error": "Bad link", "result": {"data": [{"order": 5}]}},
+        {"error": "Bad link", "existing": {"order": 5}},
+        {"error": "Bad link", "order": [5]},
+        {"error": "Bad link", "orders": [5]},
+        {"error": "Bad link", "data": 5},
+        {"error": "Bad link", "data": "ord_5", "order_id": 5},
+        ["Bad link", {"order": 5}],
+        {"1": {"error": {"message": {"text": ["Bad link"]}}}, "order": 5},
+    ],
+    ids=repr,
+)
+def test_an_id_with_anything_against_it_makes_an_order_unknown(payload: object) -> None:
+    """The error has the id, so that it can be looked up."""
+    error = add(payload)
+    assert type(error) is OutcomeUnknownError
+    assert error.reported_id == 5
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"error": "Bad link", "success": True},
+        {"error": "Bad link", "status": "success"},
+        {"error": "success"},
+        {"error": "OK"},
+        {"error": "Order placed successfully"},
+        {"error": "Order 12345 created"},
+        {"error": "Bad link", "message": "Your order was placed"},
+        {"error": True, "message": "Thank you, your order has been received"},
+        {"order": 5, "order_id": 6},
+        {"order": 5, "data": {"order": 6}},
+        [{"order": 5}, {"order": 6}],
+        b'{"error": "Bad link", "order": 5, "order": 6}',
+        {"error": "Bad link", "message": "SQLSTATE[23000]: Integrity constraint violation"},
+        {"error": "Bad link", "exception": "RuntimeException"},
+        {"error": "Bad link", "exception": "Illuminate\\Database\\QueryException", "message": "Bad link"},
+        {"error": "Server crashed", "status": 105},
+        {"status": "rejected"},
+        {"status": "whatever"},
+        {"success": []},
+        {"order": {"order": {"order": {"order": {"order": {"order": {"order": {"order": {"order": 5}}}}}}}}},
+    ],
+    ids=repr,
+)
+def test_an_order_that_nothing_decides_is_unknown(payload: object) -> None:
+    """And no id is reported, as there is none, or more than one."""
+    error = add(payload)
+    assert type(error) is OutcomeUnknownError
+    assert error.reported_id is None
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"error": "Bad link", "request": {"id": "x9"}},
+        {"error": "Bad link", "order": {"link": "x.y", "service": 7}},
+        {"error": "Bad link", "service": {"id": 7}, "user": {"id": 3}},
+        {"error": "Bad link", "status": 200},
+        {"error": "Bad link", "order": None, "id": 0},
+        {"error": "Bad link", "data": []},
+        {"message": "Bad link"},
+        ["Bad link"],
+        {"order": {"error": "Bad link"}},
+        {"status": "error", "data": "Bad link"},
+        {"status": "rejected", "message": "Bad link"},
+        {"status": 400, "message": "Bad link"},
+        {"code": 422, "message": "Bad link"},
+        {"success": "Bad link"},
+        {"error_message": "Bad link"},
+        {"success": False, "reason": "Bad link"},
+        {"error": {"code": 107}},
+        {"error": {"code": "109", "text": "whatever"}},
+        {"Error": "Bad link"},
+    ],
+    ids=repr,
+)
+def test_a_refusal_in_any_envelope_is_a_refusal(payload: object) -> None:
+    """The panel gives the reason, and nothing says that there is an order."""
+    error = add(payload)
+    assert type(error) is InvalidOrderError
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"order": 5, "status": "Order placed"},
+        {"order": 5, "status": "Success!"},
+        {"order": 5, "status": "Beklemede"},
+        {"order": 5, "status": "Pendente"},
+        {"order": 5, "status": "confirmed"},
+        {"order": 5, "status": "In queue"},
+        {"order": 5, "status": "added"},
+        {"order": 5, "status": 202},
+        {"order": 5, "code": 0},
+        {"order": 5, "error": "no error"},
+        {"order": 5, "error": "-"},
+        {"order": 5, "error": [None]},
+        {"order": 5, "errors": {"link": []}},
+        {"order": 5, "message": "Order placed. A refill will be available in 24 hours."},
+        {"order": 5, "message": "whatever"},
+        {"order": 5, "success": "Order has been created"},
+        {"order": 5, "service": {"id": 7, "description": "minimum quantity 100"}},
+        {"order": 5, "order_id": "5"},
+        {"order": 5, "id": 77},
+        {"Order": 5},
+        {"result": {"order": 5}},
+        {"status": "success", "data": [{"order_id": 5}]},
+    ],
+    ids=repr,
+)
+def test_an_id_with_nothing_against_it_is_an_order(payload: object) -> None:
+    """Whatever else the panel has to say."""
+    placed = add(payload)
+    assert isinstance(placed, PlacedOrder), placed
+    assert placed.order == 5
+
+
+@pytest.mark.parametrize(
+    ("payload", "id_"),
+    [
+        ({"data": {"refill": 5}, "status": "rejected"}, 5),
+        ({"order": 1, "refill": {"id": 5, "error": "Refill pending"}}, 5),
+        ({"order": 1, "refill": 5, "refill_id": 6}, None),
+        ({"order": 1, "success": "denied"}, None),
+        ({"refill": "0", "success": "no way"}, None),
+        ({"refill": False, "success": True}, None),
+        ({"order": 1, "refill": 5, "message": "Refill is not allowed"}, 5),
+        ({"error": "Refill pending", "success": True}, None),
+        ({"error": "Refill pending", "refills": [5]}, 5),
+    ],
+)
+def test_a_refill_that_nothing_decides_is_unknown(payload: object, id_: int | None) -> None:
+    """Alone, and as a row of many."""
+    error = refill(payload)
+    assert type(error) is OutcomeUnknownError
+    assert error.reported_id == id_
+    if "data" in payload:  # type: ignore[operator]
+        return
+    rows = {"1": payload, "2": {"refill": 9}}
+    found = REFILL.decode(encode_many(REFILL, [1, 2]), answer(rows), PHRASES)
+    assert isinstance(found["1"], Failed)
+    assert is_unknown(found["1"].error)
+    assert isinstance(found["2"], Ok)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"cancel": 1, "status": 104},
+        {"cancel": 1, "status": 404},
+        {"cancel": 1, "status": 500},
+        {"cancel": {"success": True, "status": "failed"}},
+        {"cancel": "E404"},
+        {"cancel": "err_104"},
+        {"cancel": "HTTP500"},
+        {"cancel": "min50"},
+        {"cancel": "Completed"},
+        {"cancel": "active"},
+        {"cancel": "new"},
+        {"cancel": ""},
+        {"order": 1, "cancel": 0, "status": "success"},
+        {"order": 1, "status": "Completed"},
+        {"canceled": [1], "errors": {"1": "Cannot cancel"}},
+        {"canceled": [1], "error": "Cannot cancel"},
+    ],
+    ids=repr,
+)
+def test_a_cancellation_that_nothing_decides_is_unknown(payload: object) -> None:
+    """The words and values that accept one are a closed set, and so are those that refuse it."""
+    error = cancel(payload)
+    assert type(error) is OutcomeUnknownError
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"cancel": "Cancellation requested"},
+        {"cancel": "Accepted."},
+        {"cancel": "İptal edildi"},
+        {"cancel": "cancelado"},
+        {"cancelled": [1]},
+        {"canceled": [1]},
+        {"canceled": 1},
+        {"canceled": True},
+        {"order": 1, "canceled": True},
+        {"cancel": {"pending": True}},
+        {"cancel": 77},
+        {"cancel": 1, "status": "Canceled"},
+        {"cancel": 1, "status": "In progress"},
+    ],
+    ids=repr,
+)
+def test_a_cancellation_is_accepted_by_flags_numbers_and_known_words(payload: object) -> None:
+    """In the spellings and languages of panels."""
+    accepted = cancel(payload)
+    assert isinstance(accepted, Cancellation), accepted
+
+
+def test_ids_under_canceled_next_to_an_error_are_accepted() -> None:
+    """The error is about the others."""
+    for name in ("canceled", "cancelled"):
+        payload = {"error": "Some orders cannot be canceled", name: [1]}
+        found = CANCEL.decode(encode_many(CANCEL, [1, 2]), answer(payload), PHRASES)
+        assert isinstance(found["1"], Ok)
+        assert not isinstance(found.get("2"), (Ok, Refused))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "N/A", "NA", "TBD", "Array", "Object", "false.", "Success!", "OK!", "Completed.", "order_placed", "OrderPlaced",
+        "notfound", "NotEnoughFunds", "InsufficientFunds", "bad_link", "low_balance", "no_funds", "servererror",
+        "try_again", "link", "balance", "HATALI", "GEÇERSİZ", "BAŞARISIZ", "yok", "hayır", "não", "нет", "không",
+        "Pendente", "Beklemede", "00000000-0000-0000-0000-000000000000", "%s", "{{order_id}}", "$order_id",
+        "http://x.y", "<b>5</b>", "\u22121", "E404", "err_104", "HTTP500", "min50", "status-500",
+        "undefined-5", "failed_5",
+    ],
+)  # fmt: skip
+def test_a_message_is_no_id(value: str) -> None:
+    """Only a token with a digit is one, or a hexadecimal one, and none with a word of a status."""
+    assert type(add({"order": value})) is OutcomeUnknownError
+    assert not isinstance(refill({"refill": value}), Refill)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "ord_9", "ref_abc123", "prov_55555", "65f000000000000000000001", "deadbeef", "AB12CD34", "007",
+        "0f8fad5b-d9cb-469f-a165-70867728950e", "V1StGXR8_Z5jdHi6B-myT", "+18",
+    ],
+)  # fmt: skip
+def test_a_token_with_a_digit_is_an_id(value: str) -> None:
+    """As panels number their orders in many ways."""
+    assert isinstance(add({"order": value}), PlacedOrder)
+    assert isinstance(refill({"refill": value}), Refill)
+
+
+def test_a_batch_that_is_unknown_as_a_whole_reports_no_id_of_a_single_row() -> None:
+    """It is the refill of one of the orders only."""
+    rows = [{"order": 1, "refill": 5}, {"order": 2, "refill": {"error": "Refill pending"}}]
+    with pytest.raises(OutcomeUnknownError) as raised:
+        REFILL.decode(encode_many(REFILL, [1, 2]), answer(rows, status=500), PHRASES)
+    assert raised.value.reported_id is None
+
+
+def test_a_fault_in_any_message_outweighs_a_reason() -> None:
+    """And a reason outweighs a message that only asks to try again."""
+    assert type(add({"error": "Bad link", "message": "Database error"})) is OutcomeUnknownError
+    assert type(add({"message": "Please try again", "error": "Not enough funds"})) is InsufficientFundsError
+    assert type(add({"error": "Please try again", "message": "Not enough funds"})) is InsufficientFundsError
+    assert type(add({"error": "whatever", "status": 105})) is ServiceNotFoundError
+
+
+@pytest.mark.parametrize("prefix", ["PHP Fatal error:  Uncaught", "<b>Fatal error</b>:  Uncaught"])
+def test_what_follows_a_fatal_error_proves_nothing(prefix: str) -> None:
+    """The program that reports it has ended early."""
+    for json in ('{"order": 5}', '{"error": "Bad link"}'):
+        body = f"{prefix} Error in /a.php on line 5\n{json}".encode()
+        assert type(add(body)) is OutcomeUnknownError
+
+
+def test_an_unknown_reason_is_marked_as_not_recognised() -> None:
+    """It is a refusal all the same, if nothing contradicts it."""
+    error = add({"error": "Bla bla"})
+    assert type(error) is PanelError
+    assert not error.is_recognized

@@ -226,7 +226,6 @@ class Pipeline:
                 else:
                     if self._budget.tokens < self._budget.max_tokens:
                         self._budget.refund(refund)
-                    self.key.is_accepted = self.key.is_accepted or is_key_open
                     return value
                 await self._sleep(delay)
                 attempt += 1

@@ -621,7 +621,7 @@ async def test_a_wrong_key_costs_one_request_however_many_calls_wait(request_: R
 
 @pytest.mark.parametrize("first", ["accepted", "broken", "refused", "cancelled"])
 async def test_calls_wait_for_the_first_one_only(first: str) -> None:
-    """Whatever it ends in, unless the key was rejected: the others go on together."""
+    """If it does not tell whether the key is accepted, the next one goes alone."""
     transport = FakeTransport(lambda _: answer({"balance": "1"}))
     transport.gate = anyio.Event()
     pipeline = make_pipeline(transport)
@@ -649,8 +649,74 @@ async def test_calls_wait_for_the_first_one_only(first: str) -> None:
         gate, transport.gate = transport.gate, anyio.Event()
         gate.set()
         await anyio.wait_all_tasks_blocked()
-        assert transport.in_flight == 5
+        if first != "accepted":
+            assert transport.in_flight == 1
+            gate, transport.gate = transport.gate, anyio.Event()
+            gate.set()
+            await anyio.wait_all_tasks_blocked()
+        assert transport.in_flight == (5 if first == "accepted" else 4)
         transport.gate.set()
+    assert pipeline.key.is_accepted
+
+
+async def test_a_wrong_key_after_a_broken_response_costs_one_more_request() -> None:
+    """However many calls wait."""
+    replies = iter([answer(b""), answer(b"<html>")])
+    transport = FakeTransport(lambda _: next(replies, answer({"error": "Invalid API key"})))
+    pipeline = make_pipeline(transport, retry=None)
+    errors: list[type[FollowersDataError]] = []
+
+    async def call() -> None:
+        with pytest.raises(FollowersDataError) as caught:
+            await pipeline.execute(WRITE, decode_balance, SendState())
+        errors.append(type(caught.value))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(20):
+            group.start_soon(call)
+    assert len(transport.requests) == 3
+    assert errors == [OutcomeUnknownError] * 2 + [AuthenticationError] * 18
+
+
+async def test_calls_do_not_queue_behind_a_dead_panel() -> None:
+    """Three calls find out, one after another, and the others fail together."""
+    transport = FakeTransport(lambda _: answer(b""))
+    transport.gate = anyio.Event()
+    pipeline = make_pipeline(transport, retry=None)
+
+    async def call() -> None:
+        with pytest.raises(PanelUnavailableError):
+            await pipeline.execute(READ, decode_balance, SendState())
+
+    for _ in range(2):
+        async with anyio.create_task_group() as group:
+            for _ in range(15):
+                group.start_soon(call)
+            for in_flight in (1, 1, 1, 12):
+                await anyio.wait_all_tasks_blocked()
+                assert transport.in_flight == in_flight
+                gate, transport.gate = transport.gate, anyio.Event()
+                gate.set()
+
+
+async def test_calls_do_not_wait_long_for_a_call_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then the next one goes; what the first one ends in does not matter any more."""
+    monkeypatch.setattr("followersdata_async._key_check._MAX_WAIT", 0.01)
+    gates = [anyio.Event(), anyio.Event()]
+    transport = FakeTransport(lambda _: answer({"balance": "1"}))
+    transport.gate = gates[0]
+    pipeline = make_pipeline(transport)
+    async with anyio.create_task_group() as group:
+        group.start_soon(pipeline.execute, READ, decode_balance, SendState())
+        await anyio.wait_all_tasks_blocked()
+        transport.gate = gates[1]
+        for _ in range(5):
+            group.start_soon(pipeline.execute, READ, decode_balance, SendState())
+        with anyio.fail_after(5):
+            while transport.in_flight < 6:
+                await anyio.sleep(0.001)
+        for gate in gates:
+            gate.set()
     assert pipeline.key.is_accepted
 
 

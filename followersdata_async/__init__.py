@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from . import errors, events, models
-from ._batch.stream import Outcomes
+from ._batch.outcomes import Outcomes
 from ._catalogue import ServicesDiff, services_diff
 from ._instrumentation import Listeners
 from ._polling.policy import PollPolicy

@@ -74,20 +74,20 @@ class BatchKnowledge:
     """What is known of a panel's batches of one action.
 
     ``single_requests`` counts the ids that were sent one by one since batches
-    were last tried. ``is_all_bad``: since a batch was last accepted, there was
-    one in which all ids were bad. ``narrowing`` lets one rejected batch be
-    examined at a time.
+    were last tried. ``batches_to_skip``: so many rejected batches are not
+    searched for good ids, as there were none in the last one, and none was
+    accepted since. ``narrowing`` lets one rejected batch be searched at a time.
     """
 
     support: BatchSupport = BatchSupport.UNTRIED
     single_requests: int = 0
-    is_all_bad: bool = False
+    batches_to_skip: int = 0
     narrowing: anyio.Lock = field(factory=anyio.Lock)
 
     def record_success(self) -> None:
         """Note that the panel has accepted a batch."""
         self.support = BatchSupport.SUPPORTED
-        self.is_all_bad = False
+        self.batches_to_skip = 0
 
     def count_single_requests(self, count: int, limit: int) -> None:
         """Count ids that were sent one by one. At the limit, batches are to be tried again."""

@@ -12,8 +12,9 @@ import anyio
 from ._batch.chunk import send_one
 from ._batch.coalesce import Coalescer
 from ._batch.operations import CANCEL, REFILL, REFILL_STATUS, STATUS, Operation
+from ._batch.outcomes import Outcomes, collect_outcomes
 from ._batch.sources import DEFAULT_MAX_CHUNK_WAIT, make_source
-from ._batch.stream import ChunkStream, OpenStreams, Outcomes, collect_outcomes
+from ._batch.stream import ChunkStream, OpenStreams
 from ._catalogue import ServicesCache
 from ._instrumentation import Call, Listeners
 from ._pipeline import Pipeline

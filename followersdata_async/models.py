@@ -344,12 +344,17 @@ class Ok(Serializable, Generic[T_co]):
 @final
 @frozen
 class Refused(Serializable):
-    """The panel said no to this id."""
+    """The panel said no to this id.
+
+    ``is_shared``: it rejected several ids together, and which of them was to
+    blame was not found out, as that would have taken too many requests.
+    """
 
     outcome: ClassVar[str] = "refused"
     json_fields: ClassVar[Mapping[str, object]] = {"outcome": str}
     id: Id
     error: PanelError
+    is_shared: bool = field(default=False, kw_only=True)
 
 
 @final

@@ -76,6 +76,8 @@ _RETRY_BATCH_AFTER = 2_000
 """After this many single requests, batches are tried again. Finding out costs a few requests."""
 _REJECTED_FOR_ONE_ID = (OrderNotFoundError, RefillNotFoundError, InvalidRequestError)
 """Rejections of a whole response that one id of many can cause, or a panel that takes single ids only."""
+_MANY, _SKIPPED = 50, 9
+"""After a batch of at least so many ids that were all bad, so many rejected batches are not searched for good ones."""
 _HOPELESS_AFTER, _EXPENSIVE_AFTER = 6, 30
 """After this many requests for parts of a chunk, without any success or at all, the other ids are sent one by one."""
 
@@ -118,7 +120,7 @@ class _ChunkSender(Generic[T]):
         is_id_missing = self.pipeline.settings.error_phrases.says_id_is_missing(rejection.message)
         if self.operation.is_write and not is_id_missing:
             # Nothing proves that the panel has not carried out a part of it.
-            self._fail(ids, rejection)
+            self._fail(ids, rejection, is_shared=len(ids) > 1)
         elif self._knowledge.support is BatchSupport.UNSUPPORTED:
             self._fail(ids, rejection)
         elif self.operation.is_write or (
@@ -142,12 +144,21 @@ class _ChunkSender(Generic[T]):
             self._fail(rest, rejection)
             return
         if is_id_missing and isinstance(outcome, Ok | Refused):
-            self._knowledge.support = BatchSupport.SINGLE_ONLY
-            await self._send_singly(rest)
+            await self._send_after_probe(rest)
         elif self.operation.is_write:
             self._fail(rest, rejection)
         elif rest:
             await self._narrow(rest, rejection)
+
+    async def _send_after_probe(self, ids: Ids) -> None:
+        """Send the other ids one by one, unless the panel takes many now: then the rejection was a mishap.
+
+        A write that named no order did nothing, so it can be sent together again.
+        """
+        self._knowledge.support = BatchSupport.SINGLE_ONLY
+        if len(ids) > 1 and not self.operation.is_write and await self._send_together(ids) is None:
+            return
+        await self._send_singly(ids)
 
     # --- bad ids
 
@@ -155,23 +166,24 @@ class _ChunkSender(Generic[T]):
         """Find the bad ids of a chunk, one chunk at a time: the next one profits from what was learned."""
         knowledge = self._knowledge
         async with knowledge.narrowing:
-            if knowledge.is_all_bad and len(ids) > 1:
+            if knowledge.batches_to_skip and len(ids) > 1:
+                knowledge.batches_to_skip -= 1
                 await self._narrow_hopeless(ids, rejection)
-            else:
-                await self._bisect(ids, rejection)
-            if len(ids) > 1 and all(self._is_bad(text) for text in ids):
-                knowledge.is_all_bad = True
+                return
+            await self._bisect(ids, rejection)
+            if len(ids) >= _MANY and all(self._is_bad(text) for text in ids):
+                knowledge.batches_to_skip = _SKIPPED
 
     def _is_bad(self, text: str) -> bool:
         return isinstance(getattr(self.outcomes.get(text), "error", None), _REJECTED_FOR_ONE_ID)
 
     async def _narrow_hopeless(self, ids: Ids, rejection: PanelError) -> None:
-        """Look for good ids with two requests only, after a chunk in which all ids were bad."""
+        """Look for good ids with two requests only, soon after a chunk in which all ids were bad."""
         left, right = _halve(ids)
         rejections = [(part, await self._send_part(part)) for part in (left, right)]
         rejected = {text: id_ for part, error in rejections if error is not None for text, id_ in part.items()}
         if len(rejected) == len(ids):
-            self._fail(ids, rejection)
+            self._fail(ids, rejection, is_shared=True)
         elif rejected:
             await self._bisect(rejected, rejection)
 
@@ -248,12 +260,15 @@ class _ChunkSender(Generic[T]):
     async def _execute(self, request: Request) -> OutcomesByText[T]:
         return await self.pipeline.execute(request, self.operation.decode, self.state)
 
-    def _fail(self, ids: Ids, error: FollowersDataError) -> None:
+    def _fail(self, ids: Ids, error: FollowersDataError, *, is_shared: bool = False) -> None:
         """Record the same error for all ids. A rejected key is raised: it is not the outcome of an id."""
         if isinstance(error, AuthenticationError):
             raise error
         for text, id_ in ids.items():
-            self.outcomes[text] = Refused(id_, error) if isinstance(error, PanelError) else Failed(id_, error)
+            if isinstance(error, PanelError):
+                self.outcomes[text] = Refused(id_, error, is_shared=is_shared)
+            else:
+                self.outcomes[text] = Failed(id_, error)
 
     @property
     def _knowledge(self) -> BatchKnowledge:

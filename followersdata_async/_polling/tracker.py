@@ -71,8 +71,10 @@ class TrackedOrder:
 
     def _record_failure(self, outcome: Refused | Unreported | Failed, policy: PollPolicy) -> None:
         self.failures += 1
-        is_not_found = isinstance(outcome, Refused) and isinstance(outcome.error, _NOT_FOUND)
-        self.not_found = self.not_found + 1 if is_not_found else 0
+        if not (isinstance(outcome, Refused) and isinstance(outcome.error, _NOT_FOUND)):
+            self.not_found = 0
+        elif not outcome.is_shared:
+            self.not_found += 1
         self.is_open = self.not_found < policy.max_not_found
 
     def _observe(self, now: float, max_retry_after: float) -> Observation:

@@ -10,7 +10,8 @@ import anyio
 
 from .._batch.ids import Ids, format_ids
 from .._batch.operations import STATUS
-from .._batch.stream import ChunkStream, collect_outcomes
+from .._batch.outcomes import collect_outcomes
+from .._batch.stream import ChunkStream
 from .._concurrency import wait_for_event
 from .._validators import check_duration
 from ..errors import AuthenticationError, PollTimeoutError

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, final
 import anyio
 from starlette.responses import Response
 
-from .._batch.stream import Outcomes
+from .._batch.outcomes import Outcomes
 from .._polling.watch import Changes
 from .._serialization import to_json
 from ..errors import AuthenticationError, FollowersDataError

@@ -64,7 +64,12 @@ VALUES: list[tuple[Any, Any, Any]] = [
     (
         Refused(7, NOT_FOUND),
         Refused,
-        {"outcome": "refused", "id": 7, "error": {"type": "OrderNotFoundError", "message": str(NOT_FOUND)}},
+        {
+            "outcome": "refused",
+            "id": 7,
+            "error": {"type": "OrderNotFoundError", "message": str(NOT_FOUND)},
+            "is_shared": False,
+        },
     ),
     (
         Failed(7, NotSentError("no network")),

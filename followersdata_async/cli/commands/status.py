@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from attrs import AttrsInstance
 
-    from ..._batch.stream import Outcomes
+    from ..._batch.outcomes import Outcomes
     from ...models import Id, Outcome
 
 Value = TypeVar("Value", bound="AttrsInstance")

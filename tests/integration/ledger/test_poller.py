@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from followersdata_async import Id, OrderStatus
-    from followersdata_async._batch.stream import Outcomes
+    from followersdata_async._batch.outcomes import Outcomes
     from followersdata_async.models import Outcome
 
 pytestmark = pytest.mark.anyio

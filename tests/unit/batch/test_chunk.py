@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from followersdata_async._batch.chunk import send_chunk
 from followersdata_async._batch.ids import format_ids
 from followersdata_async._batch.operations import CANCEL, REFILL, STATUS
-from followersdata_async._batch.stream import collect_outcomes
+from followersdata_async._batch.outcomes import collect_outcomes
 from followersdata_async._pipeline import BatchSupport
 from followersdata_async.errors import (
     AuthenticationError,
@@ -79,6 +79,33 @@ def test_one_bad_id_costs_thirteen_more_requests_at_the_most(backend: str, bad: 
     assert [outcome.id for outcome in result.outcomes.values() if not isinstance(outcome, Ok)] == [bad]
     assert str(bad) in {value for request in transport.requests for _, value in request.fields}
     assert result.requests == len(transport.requests) <= 1 + 13
+
+
+@anyio_test
+async def test_bad_ids_of_a_small_chunk_do_not_end_the_search_for_good_ones() -> None:
+    """A bad id in each half of the next hundred costs these two ids."""
+    pipeline = make_pipeline(FakeTransport(strict({1, 2, 110, 190})), concurrency=1)
+    await collect_outcomes(pipeline, STATUS, [1, 2], method="multi_status")
+    result = await collect_outcomes(pipeline, STATUS, range(101, 201), method="multi_status")
+    assert set(result.refused) == {110, 190}
+
+
+@anyio_test
+async def test_ids_that_were_not_looked_at_alone_say_so() -> None:
+    """After a hundred bad ids, nine rejected hundreds are not searched, and the tenth is."""
+    bad = {*range(1, 101), *range(110, 1201, 40)}
+    pipeline = make_pipeline(FakeTransport(strict(bad)), concurrency=1)
+    result = await collect_outcomes(pipeline, STATUS, range(1, 1201), method="multi_status")
+    refused = [outcome for outcome in result.outcomes if isinstance(outcome, Refused)]
+    assert {outcome.id for outcome in refused if outcome.is_shared} == set(range(101, 1001))
+    assert {outcome.id for outcome in refused if not outcome.is_shared} == {
+        *range(1, 101),
+        1030,
+        1070,
+        1110,
+        1150,
+        1190,
+    }
 
 
 @pytest.mark.slow
@@ -293,6 +320,16 @@ SAYS_ID_IS_MISSING = [
 ]
 
 
+@anyio_test
+async def test_a_mishap_of_the_first_request_does_not_make_a_panel_take_single_ids_only() -> None:
+    """Many are tried once more before that is believed."""
+    mishaps = iter([answer({"error": "Order ID is required"})])
+    transport = FakeTransport(lambda request: next(mishaps, None) or strict(set())(request))
+    result = await collect_outcomes(make_pipeline(transport), STATUS, range(1, 301), method="multi_status")
+    assert len(result.ok) == 300
+    assert result.requests <= 6
+
+
 def knowing_order(message: str, bad: Collection[str] = ()) -> Callable[[Request], Response]:
     """A panel that reads ``order`` alone."""
 
@@ -423,7 +460,7 @@ async def test_rejections_that_are_not_about_ids_do_not_make_a_chunk_all_bad() -
     transport = FakeTransport(lambda _: replies.pop() if replies else answer({"error": "Too many requests"}))
     pipeline = make_pipeline(transport)
     await send(pipeline, STATUS, HUNDRED)
-    assert not pipeline.batch_knowledge["status"].is_all_bad
+    assert not pipeline.batch_knowledge["status"].batches_to_skip
 
 
 @anyio_test

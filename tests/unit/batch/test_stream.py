@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from followersdata_async._batch import sources
 from followersdata_async._batch.operations import CANCEL, STATUS
+from followersdata_async._batch.outcomes import Outcomes, collect_outcomes
 from followersdata_async._batch.sources import AsyncIterableSource, IterableSource, make_source
-from followersdata_async._batch.stream import ChunkStream, OpenStreams, Outcomes, collect_outcomes
+from followersdata_async._batch.stream import ChunkStream, OpenStreams
 from followersdata_async._retry import RetryPolicy
 from followersdata_async.errors import (
     AuthenticationError,

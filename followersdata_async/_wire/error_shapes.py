@@ -23,7 +23,7 @@ def find_row_error(row: object, phrases: ErrorPhrases) -> list[str] | None:
 
 def find_rejection(request: Request, response: Response, payload: object) -> list[str] | None:
     """Return the messages of a response that is a rejection as a whole, or ``None``."""
-    if isinstance(payload, list) and len(payload) == 1 and (not request.ids or _is_bare_error(payload[0])):
+    if isinstance(payload, list) and len(payload) == 1 and (not request.ids or is_bare_error(payload[0])):
         payload = payload[0]
     messages = find_error(payload)
     if messages is None and response.status >= _CLIENT_ERROR:
@@ -34,9 +34,12 @@ def find_rejection(request: Request, response: Response, payload: object) -> lis
 _CLIENT_ERROR = 400
 
 
-def _is_bare_error(row: object) -> bool:
-    """Return whether a row is an error that names no id."""
-    return isinstance(row, dict) and not {"order", "refill", "cancel", "id"} & row.keys()
+_NAMES = {"order", "order_id", "orderId", "refill", "refill_id", "refillId", "cancel", "id"}
+
+
+def is_bare_error(row: object) -> bool:
+    """Return whether the only row of a list can be an error for all ids: it names none."""
+    return not isinstance(row, dict) or not _NAMES & row.keys()
 
 
 def find_error(row: object) -> list[str] | None:

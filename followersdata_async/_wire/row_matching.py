@@ -158,9 +158,11 @@ def _match_map(payload: dict[str, object], ids: Mapping[str, object], shape: Row
 def _has_index_keys(payload: Mapping[str, object], ids: Mapping[str, object], names: Iterable[str | None]) -> bool:
     """Return whether the keys of a map are positions: PHP writes a list with a hole like that.
 
-    It shows in the key 0, and in a row that names a requested id under a key that is none.
+    It shows in the key 0, and in a row that names a requested id under a number that is none.
     """
-    return any(key not in ids and (name or key == "0") for key, name in zip(payload, names, strict=True))
+    return any(
+        key not in ids and key.isdecimal() and (name or key == "0") for key, name in zip(payload, names, strict=True)
+    )
 
 
 def _is_flat(payload: Mapping[str, object], shape: RowShape) -> bool:
@@ -178,7 +180,7 @@ def _match_list(payload: list[object], ids: Mapping[str, object], shape: RowShap
     if not all(row.keys().isdisjoint(shape.names) for row in rows):
         found: Rows = {}
         for row in rows:
-            if (owner := _find_name(row, ids, shape)) is not None:
+            if (owner := _find_name(row, ids, shape)) in ids:
                 _add(found, owner, row)
         return found
     if len(rows) != len(payload):
@@ -238,10 +240,14 @@ def _is_nameless(rows: Iterable[object], shape: RowShape) -> bool:
 
 
 def _find_name(row: object, ids: Mapping[str, object], shape: RowShape) -> str | None:
-    """Return the requested id that a row names, or ``None``."""
+    """Return the requested id that a row names, or ``None``. Of a row that names two, return what is no id."""
     if not isinstance(row, dict) or row.keys().isdisjoint(shape.names):
         return None
-    return next((id_ for name in shape.names if (id_ := _read_id(row.get(name))) in ids), None)
+    named = {id_ for name in shape.names if (id_ := _read_id(row.get(name))) in ids}
+    return next(iter(named), None) if len(named) <= 1 else _TWO_IDS
+
+
+_TWO_IDS = "two ids"
 
 
 def _read_id(value: object) -> str:

@@ -23,6 +23,7 @@ from .envelope import (
     unreadable_response,
     unwrap_data,
 )
+from .error_shapes import is_bare_error
 from .evidence import Evidence, weigh
 from .json_values import Conflict
 from .row_matching import RowShape, has_rows
@@ -84,7 +85,7 @@ def _decode_batch(
     whole = parse_payload(request, response)
     payload = unwrap_data(whole)
     is_single = len(request.ids) == 1
-    evidence = weigh(request, whole, phrases) if is_single or not _is_list_of_many(payload) else Evidence()
+    evidence = weigh(request, whole, phrases) if is_single or not _is_list_of_rows(payload) else Evidence()
     if response.status >= SERVER_ERROR or not has_rows(payload, request.ids, shape):
         _check(request, phrases, evidence, response)
     check_owners(request, whole, shape)
@@ -100,8 +101,9 @@ def _decode_batch(
     return decode_rows(request, payload, shape, parse)
 
 
-def _is_list_of_many(payload: object) -> bool:
-    return isinstance(payload, list) and len(payload) > 1
+def _is_list_of_rows(payload: object) -> bool:
+    """Return whether a response cannot be one error for all ids."""
+    return isinstance(payload, list) and (len(payload) > 1 or not all(map(is_bare_error, payload)))
 
 
 def _conclude(

@@ -303,6 +303,13 @@ def test_a_batch_that_is_unknown_as_a_whole_reports_no_id_of_a_single_row() -> N
     assert raised.value.reported_id is None
 
 
+def test_an_error_of_an_id_that_was_not_requested_refuses_nobody() -> None:
+    """It is a row, of somebody else's order."""
+    for name in ("order", "order_id", "orderId"):
+        rows = [{name: 99, "error": "Refill pending"}]
+        assert REFILL.decode(encode_many(REFILL, [1, 2]), answer(rows), PHRASES) == {}
+
+
 def test_a_fault_in_any_message_outweighs_a_reason() -> None:
     """And a reason outweighs a message that only asks to try again."""
     assert type(add({"error": "Bad link", "message": "Database error"})) is OutcomeUnknownError

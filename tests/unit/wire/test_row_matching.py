@@ -37,6 +37,11 @@ def named(id_: object, status: str, name: str = "order") -> dict[str, object]:
         ({"0": named(1, "A"), "2": {"error": "x"}}, "1 2 3", {"1": named(1, "A")}),
         ({"1": named(70, "A"), "2": {"error": "x"}}, "2 70 71", {"70": named(70, "A")}),
         ({"0": named(1, "A", "id"), "2": named(3, "B", "id")}, "1 2 3", {"1": A, "3": B}),
+        # What names an id elsewhere is another row of it.
+        ({"1": A, "2": B, "last": named(1, "C")}, "1 2", {"1": [A, named(1, "C")], "2": B}),
+        # A row that names two ids is of neither.
+        ({"1": {"order": 1, "order_id": 2, **A}, "2": B}, "1 2", {"2": B}),
+        ([{"order": 1, "order_id": 2, **A}, named(2, "B")], "1 2", {"2": named(2, "B")}),
         # Lists.
         ([named(2, "B"), named("1", "A")], "1 2", {"2": named(2, "B"), "1": named("1", "A")}),
         (

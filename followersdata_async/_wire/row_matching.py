@@ -180,7 +180,8 @@ def _match_list(payload: list[object], ids: Mapping[str, object], shape: RowShap
     if not all(row.keys().isdisjoint(shape.names) for row in rows):
         found: Rows = {}
         for row in rows:
-            if (owner := _find_name(row, ids, shape)) in ids:
+            owner = _find_name(row, ids, shape)
+            if owner is not None and owner in ids:
                 _add(found, owner, row)
         return found
     if len(rows) != len(payload):

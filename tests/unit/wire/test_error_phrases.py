@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
 import pytest
 
+from followersdata_async import errors
+from followersdata_async._wire import error_phrases
 from followersdata_async._wire.error_phrases import ErrorPhrases, Meaning
 from followersdata_async.errors import (
     AuthenticationError,
@@ -19,6 +26,30 @@ from followersdata_async.errors import (
     ServiceNotFoundError,
     TemporaryPanelError,
 )
+
+TABLE = tomllib.loads((Path(error_phrases.__file__).with_suffix(".toml")).read_text(encoding="utf-8"))["meaning"]
+LANGUAGES = {"en", "tr", "pt", "ru", "vi", "id", "zh"}
+
+
+@pytest.mark.parametrize("group", TABLE, ids=lambda group: f"{group['class']} {group.get('fault', '')}")
+def test_the_table_of_phrases_is_complete(group: dict[str, Any]) -> None:
+    """Each phrase is a text or a pattern, of a language and a source, and has the meaning of its group."""
+    assert issubclass(getattr(errors, group["class"]), PanelError)
+    assert group.get("fault", "vague") in {"certain", "vague"}
+    for entry in group["phrases"]:
+        assert entry["language"] in LANGUAGES
+        assert entry["source"]
+        assert ("phrase" in entry) != ("pattern" in entry)
+        assert entry.get("says", "id is missing") == "id is missing"
+        assert entry.keys() <= {"language", "source", "phrase", "pattern", "says"}
+        if "phrase" in entry:
+            assert class_of(entry["phrase"]) is getattr(errors, group["class"])
+        else:
+            # Messages are compared in lower case and without accents.
+            text = re.sub(r"\\.", "", entry["pattern"])
+            assert text == text.lower()
+            assert re.compile(entry["pattern"])
+
 
 WORDS: dict[type[PanelError], list[str]] = {
     AuthenticationError: [

@@ -25,6 +25,7 @@ from ..errors import (
     OrderNotFoundError,
     PanelError,
     ServiceNotFoundError,
+    TemporaryPanelError,
 )
 from .scalars import normalize_text
 
@@ -113,7 +114,16 @@ class ErrorPhrases:
         return _compile_id_is_missing().search(normalize_text(message)) is not None
 
     def find_meaning(self, message: str) -> Meaning | None:
-        """Return what a message means, or ``None`` if none of its phrases is known."""
+        """Return what a message means, or ``None`` if none of its phrases is known.
+
+        JSON in it is the response of the panel's own supplier. What that says is
+        no refusal by the panel.
+        """
+        own_part, quotation, _ = message.partition('{"')
+        meaning = self._find_meaning(own_part)
+        return Meaning(TemporaryPanelError, is_fault=True) if meaning is None and quotation else meaning
+
+    def _find_meaning(self, message: str) -> Meaning | None:
         normalized = normalize_text(message)
         for phrase, class_ in self.own.items():
             if normalize_text(phrase) in normalized:

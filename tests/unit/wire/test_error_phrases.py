@@ -68,6 +68,7 @@ WORDS: dict[type[PanelError], list[str]] = {
         "Chave de API inválida",
         "Неверный API ключ",
         "Khóa API không hợp lệ",
+        "API bu kullanıcı için Devre Dışı Bırak veya Kullanıcı Bulunamadı! Destek ile iletişime geçin",
     ],
     RateLimitedError: [
         "Rate limit exceeded",
@@ -79,6 +80,7 @@ WORDS: dict[type[PanelError], list[str]] = {
         "Muitas requisições",
         "Слишком много запросов",
         "Quá nhiều yêu cầu",
+        "Too many invalid requests, try again later",
     ],
     TemporaryPanelError: [
         "The site is under maintenance",
@@ -106,6 +108,12 @@ WORDS: dict[type[PanelError], list[str]] = {
         "Saldo insuficiente",
         "Недостаточно средств на балансе",
         "Số dư không đủ",
+        "Bu siparişi vermek için yeterli paranız yok",
+        "Bakiyede yeterli para yok",
+        "餘額不足",
+        "您的账户余额不足,请充值",
+        "Saldo tidak cukup",
+        "Saldo Anda tidak mencukupi",
     ],
     ConflictError: [
         "You have active order with this link. Please wait until order being completed.",
@@ -120,6 +128,10 @@ WORDS: dict[type[PanelError], list[str]] = {
         "Cancel already requested",
         "The order is not completed",
         "У вас уже есть активный заказ с этой ссылкой",
+        "There is already an active order for this link",
+        "Active order already exists for this link",
+        "An order for this link is already being processed",
+        "Previous order failed: Not enough funds on balance. You can reorder this link after it.",
     ],
     RefillNotFoundError: ["Refill not found", "Refill Request Not found", "error.incorrect_refill_id"],
     OrderNotFoundError: [
@@ -130,8 +142,23 @@ WORDS: dict[type[PanelError], list[str]] = {
         "Pedido não encontrado",
         "Заказ не найден",
         "Không tìm thấy đơn hàng",
+        "Yanlış Sipariş Kimliği (ID)",
+        "No order was placed with this ORDER ID.",
     ],
-    InvalidRequestError: ["Incorrect request", "Unknown action: x", "Missing data", "Eksik veri", "Geçersiz istek"],
+    InvalidRequestError: [
+        "Incorrect request",
+        "Unknown action: x",
+        "Missing data",
+        "Eksik veri",
+        "Geçersiz istek",
+        "Eksik gerekli parametreler var. Lütfen API Kılavuzunuzu kontrol edin",
+        "Bu işlem geçersiz",
+        "There are missing required parameters. Please check your API Manual",
+        "Missing required parameters: service, link, quantity",
+        "Missing required parameter: link",
+        "This action is invalid",
+        "Order parameter is invalid.",
+    ],
     ServiceNotFoundError: [
         "Incorrect service ID",
         "Service ID does not exists",
@@ -145,6 +172,8 @@ WORDS: dict[type[PanelError], list[str]] = {
         "Serviço não encontrado",
         "Услуга не найдена",
         "Dịch vụ không tồn tại",
+        "Servis mevcut değil",
+        "Servis Kimliği (ID) mevcut değil",
     ],
     InvalidOrderError: [
         "Bad link",
@@ -179,6 +208,15 @@ WORDS: dict[type[PanelError], list[str]] = {
         "Quantidade inválida",
         "Неверная ссылка",
         "Số lượng không hợp lệ",
+        "Miktar minimum miktara eşit veya daha büyük olmalıdır 100",
+        "Miktar maksimum miktara eşit veya daha az olmalıdır 5000",
+        "Bağlantı gerekli",
+        "Yorumlar alanı zorunludur",
+        "Miktar gereklidir",
+        "Quantity must to be greater than or equal to minimum amount 100",
+        "You can order between 10 and 100 units for this service.",
+        "Comments must be between 5 and 50",
+        "Maximum per link is 1000",
     ],
     NotSupportedError: [
         "Refill is disabled for this service",
@@ -190,6 +228,11 @@ WORDS: dict[type[PanelError], list[str]] = {
         "You are not eligible to cancel this order.",
         "Dịch vụ này không hỗ trợ hủy đơn",
         "Ordering is disabled",
+        "Service does not support refill",
+        "This service doesn't support cancel",
+        "Refill is not supported",
+        "Order is not refillable",
+        "This feature is not available for your account.",
     ],
 }
 
@@ -257,6 +300,24 @@ def test_a_certain_fault_decides_before_reasons_and_reasons_before_vague_faults(
         assert classify(messages, [], 200)[1] == "SQLSTATE[23000]"
         assert classify([message for message in messages if "SQL" not in message], [], 200)[1] == "Bad link"
         assert classify(messages, [], 422)[1] == messages[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Failed to place order on SMM Panel: {"error":"Not enough funds"}',
+        'Response: {"error": "Bad link"}',
+        "Provider: not enough funds",
+        "Supplier balance is too low",
+        "Not enough funds at the provider",
+        "Sağlayıcıda bakiye yetersiz",
+    ],
+)
+def test_what_a_supplier_said_is_no_refusal_of_the_panel(text: str) -> None:
+    """Its lack of funds is not the caller's, and the panel may have taken the order."""
+    meaning = ErrorPhrases().find_meaning(text)
+    assert meaning is not None
+    assert meaning.is_fault
 
 
 FAULTS = {

@@ -21,8 +21,8 @@ from ._instrumentation import Listeners, RequestObserver
 from ._key_check import KeyCheck
 from ._retry import RetryBudget, compute_retry_delay, get_retry_after, get_retry_cost
 from ._wire.envelope import no_usable_response
-from ._wire.error_phrases import ErrorPhrases
 from ._wire.messages import Request, Response, SendState
+from ._wire.panel_words import PanelWords
 from ._wire.retry_after import parse_retry_after
 from .errors import ConfigurationError, FollowersDataError, OutcomeUnknownError
 from .events import RetryPlanned
@@ -38,7 +38,7 @@ _LOGGER = logging.getLogger(__name__)
 _PAUSE_GRACE = 1.0
 """For how many seconds a limiter may be told to pause beyond the deadline of the caller."""
 T = TypeVar("T")
-Decode: TypeAlias = Callable[[Request, Response, ErrorPhrases], T]
+Decode: TypeAlias = Callable[[Request, Response, PanelWords], T]
 
 
 class Transport(Protocol):
@@ -252,7 +252,7 @@ class Pipeline:
                 response = await self._send(request, state)
                 delay: float | None = None
                 try:
-                    return decode(request, response, self.settings.error_phrases)
+                    return decode(request, response, self.settings.words)
                 except FollowersDataError as error:
                     delay = get_retry_after(error)
                     raise

@@ -14,10 +14,10 @@ from attrs.validators import instance_of, optional
 
 from ._retry import RetryPolicy
 from ._validators import duration, header_value, integer
-from ._wire.error_phrases import ErrorPhrases
-from ._wire.scalars import normalize_text
+from ._wire.panel_words import PanelWords
+from ._wire.scalars import normalize_status, normalize_text
 from .errors import ConfigurationError, PanelError
-from .models import MAX_CHUNK_SIZE
+from .models import MAX_CHUNK_SIZE, OrderState, RefillState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,20 +34,41 @@ DEFAULT_TIMEOUT = 60.0
 DEFAULT_ATTEMPT_TIMEOUT = 20.0
 
 
-def _build_error_phrases(phrases: Mapping[str, type[PanelError]]) -> ErrorPhrases:
-    """Check a user's error phrases: each must stand for a class of panel errors."""
-    for phrase, class_ in phrases.items():
+def build_words(
+    error_phrases: Mapping[str, type[PanelError]] | None, status_words: Mapping[str, OrderState | RefillState] | None
+) -> PanelWords:
+    """Check and build a user's own words: phrases of rejections, and words for states.
+
+    Raises:
+        ValueError: a phrase or word has no letter or digit.
+        TypeError: it stands for something else than a class of panel errors, or a state.
+    """
+    for phrase, class_ in (error_phrases or {}).items():
         _check_phrase(phrase, class_)
-    return ErrorPhrases(dict(phrases))
+    for word, state in (status_words or {}).items():
+        _check_status_word(word, state)
+    states = {normalize_status(word): state for word, state in (status_words or {}).items()}
+    return PanelWords(dict(error_phrases or {}), states)
 
 
 def _check_phrase(phrase: object, class_: object) -> None:
-    if not isinstance(phrase, str) or not normalize_text(phrase):
-        msg = f"error_phrases maps texts to classes, and {phrase!r} has no letter or digit"
-        raise ValueError(msg)
+    _check_text("error_phrases", phrase)
     if not (isinstance(class_, type) and issubclass(class_, PanelError)):
         msg = f"error_phrases[{phrase!r}] must be PanelError or a subclass of it, not {class_!r}"
         raise TypeError(msg)
+
+
+def _check_status_word(word: object, state: object) -> None:
+    _check_text("status_words", word)
+    if not isinstance(state, OrderState | RefillState):
+        msg = f"status_words[{word!r}] must be an OrderState or a RefillState, not {state!r}"
+        raise TypeError(msg)
+
+
+def _check_text(setting: str, text: object) -> None:
+    if not isinstance(text, str) or not normalize_text(text):
+        msg = f"the keys of {setting} must be texts, and {text!r} has no letter or digit"
+        raise ValueError(msg)
 
 
 @final
@@ -89,7 +110,7 @@ class Settings:
     user_agent: str | None = field(validator=optional(header_value))
     proxy: str | None = field(validator=optional(header_value), repr=False)
     ssl_context: SSLContext | None = field(validator=optional(instance_of(SSLContext)))
-    error_phrases: ErrorPhrases = field(converter=_build_error_phrases, repr=False)
+    words: PanelWords = field(validator=instance_of(PanelWords), repr=False)
 
     @property
     def account(self) -> str:

@@ -26,6 +26,7 @@ from ._settings import (
     DEFAULT_CONCURRENCY,
     DEFAULT_TIMEOUT,
     Settings,
+    build_words,
     hide,
     read_environment,
     resolve_api_key,
@@ -58,9 +59,11 @@ if TYPE_CHECKING:
         Catalogue,
         Id,
         OrderInput,
+        OrderState,
         OrderStatus,
         PlacedOrder,
         Refill,
+        RefillState,
         RefillStatus,
         WatchEvent,
     )
@@ -104,6 +107,9 @@ class AsyncClient:
         ssl_context: How certificates are checked.
         error_phrases: Phrases of this panel's rejections and the error class of each, checked
             before the built-in ones: ``{"bakiye yok": InsufficientFundsError}``.
+        status_words: Status words of this panel and the state of each, compared without case,
+            accents and punctuation, before the built-in ones: ``{"yayında": OrderState.ACTIVE}``.
+            An ``OrderState`` is of orders, a ``RefillState`` of refills.
         on_event: A function that is called with calls, requests and retries as they happen
             (``followersdata_async.events``), in the task in which they do. It should be quick.
             Its exceptions are logged.
@@ -139,6 +145,7 @@ class AsyncClient:
         proxy: str | None = None,
         ssl_context: SSLContext | None = None,
         error_phrases: Mapping[str, type[PanelError]] | None = None,
+        status_words: Mapping[str, OrderState | RefillState] | None = None,
         on_event: Listener | None = None,
     ) -> None:
         # A traceback can show the frame's locals.
@@ -157,7 +164,7 @@ class AsyncClient:
             user_agent=user_agent,
             proxy=proxy,
             ssl_context=ssl_context,
-            error_phrases=error_phrases or {},
+            words=build_words(error_phrases, status_words),
         )
         self.events: Listeners = Listeners()
         if on_event is not None:

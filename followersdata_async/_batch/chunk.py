@@ -117,7 +117,7 @@ class _ChunkSender(Generic[T]):
         return None
 
     async def _handle_rejection(self, ids: Ids, rejection: PanelError) -> None:
-        is_id_missing = self.pipeline.settings.error_phrases.says_id_is_missing(rejection.message)
+        is_id_missing = self.pipeline.settings.words.says_id_is_missing(rejection.message)
         if self.operation.is_write and not is_id_missing:
             # Nothing proves that the panel has not carried out a part of it.
             self._fail(ids, rejection, is_shared=len(ids) > 1)

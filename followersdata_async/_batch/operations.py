@@ -9,8 +9,8 @@ from attrs import frozen
 
 from .._wire.encoding import encode_ids
 from .._wire.envelope import unreadable_response
-from .._wire.error_phrases import ErrorPhrases
 from .._wire.messages import Request, Response
+from .._wire.panel_words import PanelWords
 from .._wire.reads import (
     decode_order_statuses,
     decode_refill_statuses,
@@ -42,7 +42,7 @@ class Operation(Generic[T]):
     id_field: str
     ids_field: str
     is_write: bool = False
-    decode: Callable[[Request, Response, ErrorPhrases], Mapping[str, Outcome[T]]]
+    decode: Callable[[Request, Response, PanelWords], Mapping[str, Outcome[T]]]
 
     def encode(self, ids: Mapping[str, Id]) -> Request:
         """Return the request for many ids."""
@@ -52,7 +52,7 @@ class Operation(Generic[T]):
         """Return the request for one id, in the form for single ids."""
         return encode_ids(self.action, self.id_field, {text: id_}, is_write=self.is_write)
 
-    def decode_one(self, request: Request, response: Response, phrases: ErrorPhrases) -> T:
+    def decode_one(self, request: Request, response: Response, words: PanelWords) -> T:
         """Return the value of the only id of a request.
 
         Raises:
@@ -62,7 +62,7 @@ class Operation(Generic[T]):
         """
         ((text, id_),) = request.ids.items()
         try:
-            outcome = self.decode(request, response, phrases).get(text, Unreported(id_))
+            outcome = self.decode(request, response, words).get(text, Unreported(id_))
             if isinstance(outcome, Ok):
                 return outcome.value
             if isinstance(outcome, Unreported):

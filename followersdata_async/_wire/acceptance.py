@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from .scalars import FLAGS, ORDER_STATES, REFILL_STATES, normalize_text, parse_decimal, parse_id
+from .scalars import FLAGS, ORDER_STATES, REFILL_STATES, normalize_status, normalize_text, parse_decimal, parse_id
 
 # --- ids
 
@@ -64,19 +64,19 @@ def is_missing(value: object) -> bool:
 def is_confirmation(value: object) -> bool:
     """Return whether a status or flag says that a request has succeeded."""
     if isinstance(value, str):
-        return FLAGS.get(_normalize(value)) is True or says_success(value)
+        return FLAGS.get(normalize_status(value)) is True or says_success(value)
     return value == 1
 
 
 def is_state_of_work(value: object) -> bool:
     """Return whether a status names a state of work that goes on: it contradicts nothing, and confirms nothing."""
-    return isinstance(value, str) and _normalize(value) in _STATE_WORDS
+    return isinstance(value, str) and normalize_status(value) in _STATE_WORDS
 
 
 def is_failure(value: object) -> bool:
     """Return whether a status or flag says that a request has failed."""
     if isinstance(value, str):
-        return _normalize(value) in _FAILING_WORDS
+        return normalize_status(value) in _FAILING_WORDS
     return value == 0
 
 
@@ -88,7 +88,7 @@ def says_success(text: str) -> bool:
 
 def is_accepted(value: object) -> bool:
     """Return whether the value of a cancellation accepts it: a flag, the number of the cancellation, or a word."""
-    if isinstance(value, str) and (_normalize(value) in _CANCELING_WORDS or is_confirmation(value)):
+    if isinstance(value, str) and (normalize_status(value) in _CANCELING_WORDS or is_confirmation(value)):
         return True
     return value is True or is_id(value)
 
@@ -98,11 +98,6 @@ def is_declined(value: object) -> bool:
     if isinstance(value, str):
         return value.strip().casefold() in {"0", "false", "no"}
     return value == 0
-
-
-def _normalize(text: str) -> str:
-    """Return a word or two without case, accents, punctuation and blanks."""
-    return normalize_text(text).replace(" ", "")
 
 
 # Words of Turkish, Portuguese, Russian and Vietnamese stand here as ``normalize_text`` returns them.

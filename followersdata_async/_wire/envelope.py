@@ -19,6 +19,7 @@ from ..errors import (
 )
 from .acceptance import is_id
 from .error_shapes import collect_codes, find_error, find_rejection
+from .field_names import unify_names
 from .json_values import parse_json
 from .retry_after import parse_retry_after
 from .row_matching import has_rows, has_rows_of_others
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from ..errors import TransportError
-    from .error_phrases import ErrorPhrases, Meaning
     from .messages import Request, Response
+    from .panel_words import Meaning, PanelWords
     from .row_matching import RowShape
 
 T = TypeVar("T")
-Decode: TypeAlias = "Callable[[Request, Response, ErrorPhrases], T]"
+Decode: TypeAlias = "Callable[[Request, Response, PanelWords], T]"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TOO_MANY_REQUESTS = 429
 SERVER_ERROR = 500
@@ -43,9 +44,9 @@ def reject_deep_nesting(decode: Decode[T]) -> Decode[T]:
     """Return ``decode`` such that JSON that is nested too deep to be compared is an unreadable response."""
 
     @wraps(decode)
-    def decode_safely(request: Request, response: Response, phrases: ErrorPhrases) -> T:
+    def decode_safely(request: Request, response: Response, words: PanelWords) -> T:
         try:
-            return decode(request, response, phrases)
+            return decode(request, response, words)
         except RecursionError:
             raise unreadable_response(request, "the answer is nested too deep") from None
 
@@ -60,7 +61,7 @@ def parse_payload(request: Request, response: Response) -> object:
         PanelUnavailableError, OutcomeUnknownError: a read or a write without JSON.
     """
     try:
-        payload = parse_json(_decode_text(response.body))
+        payload = unify_names(parse_json(_decode_text(response.body)))
     except ValueError:
         raise _non_json_error(request, response) from None
     if payload is None and response.status != _TOO_MANY_REQUESTS:
@@ -68,9 +69,7 @@ def parse_payload(request: Request, response: Response) -> object:
     return payload
 
 
-def extract_payload(
-    request: Request, response: Response, phrases: ErrorPhrases, shape: RowShape | None = None
-) -> object:
+def extract_payload(request: Request, response: Response, words: PanelWords, shape: RowShape | None = None) -> object:
     """Return the JSON value of the response to a read, without its ``data`` envelope.
 
     With the ``shape`` of a batch's rows, an error next to rows for the requested
@@ -93,7 +92,7 @@ def extract_payload(
     can_have_rows = response.status < SERVER_ERROR and (len(request.ids) > 1 or find_error(payload) is None)
     if shape is not None and can_have_rows and has_rows(payload, request.ids, shape):
         return payload
-    raise make_rejection(request, phrases, messages, collect_codes(whole), response=response)
+    raise make_rejection(request, words, messages, collect_codes(whole), response=response)
 
 
 def check_owners(request: Request, payload: object, shape: RowShape) -> None:
@@ -149,7 +148,7 @@ def unreadable_response(
 
 def make_rejection(
     request: Request,
-    phrases: ErrorPhrases,
+    words: PanelWords,
     messages: Iterable[str],
     codes: Iterable[str],
     *,
@@ -157,7 +156,7 @@ def make_rejection(
 ) -> FollowersDataError:
     """Return the error for a rejection's messages and codes: of a whole response, or of one row in it."""
     status = response.status if response else 200
-    meaning, message = phrases.classify(messages, codes, status)
+    meaning, message = words.classify(messages, codes, status)
     if request.is_write and status != _TOO_MANY_REQUESTS and (reason := _find_doubt(meaning, message)):
         return no_usable_response(request, reason, response=response)
     class_ = meaning.error_class if meaning else None

@@ -10,14 +10,14 @@ from .scalars import can_be_error_word, parse_bool, parse_int, parse_text
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .error_phrases import ErrorPhrases
     from .messages import Request, Response
+    from .panel_words import PanelWords
 
 
-def find_row_error(row: object, phrases: ErrorPhrases) -> list[str] | None:
+def find_row_error(row: object, words: PanelWords) -> list[str] | None:
     """Return the messages of a rejected row, or ``None``. It has an error shape, or is a string with a known phrase."""
     if isinstance(row, str):
-        return [row] if phrases.find_meaning(row) else None
+        return [row] if words.find_meaning(row) else None
     return find_error(row)
 
 

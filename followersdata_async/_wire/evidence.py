@@ -24,9 +24,9 @@ from .acceptance import (
     is_state_of_work,
     says_success,
 )
-from .error_phrases import ErrorPhrases
 from .json_values import Conflict
 from .messages import Request
+from .panel_words import PanelWords
 from .scalars import normalize_word, parse_id, parse_int, parse_text
 
 
@@ -75,9 +75,9 @@ class Evidence:
         return "a confirmation" if self.is_confirmed or self.says_success else ""
 
 
-def weigh(request: Request, payload: object, phrases: ErrorPhrases) -> Evidence:
+def weigh(request: Request, payload: object, words: PanelWords) -> Evidence:
     """Read all that a response to a write, or a row of it, says for and against the write."""
-    reader = _Reader(request, phrases)
+    reader = _Reader(request, words)
     reader.read(payload)
     return reader.evidence
 
@@ -104,7 +104,7 @@ _MAX_DEPTH = 7
 @define(eq=False)
 class _Reader:
     request: Request
-    phrases: ErrorPhrases
+    words: PanelWords
     evidence: Evidence = field(factory=Evidence)
 
     def read(self, value: object, *, parent: str = "", is_inside: bool = True, depth: int = 0) -> None:
@@ -184,10 +184,10 @@ class _Reader:
             self.evidence.codes.append(code.strip())
         for text in collect_texts(value):
             self.evidence.messages.append(text)
-            self.evidence.says_success |= says_success(text) and self.phrases.find_meaning(text) is None
+            self.evidence.says_success |= says_success(text) and self.words.find_meaning(text) is None
 
     def _read_message(self, text: str) -> None:
-        meaning = self.phrases.find_meaning(text)
+        meaning = self.words.find_meaning(text)
         is_success = says_success(text)
         self.evidence.messages.append(text)
         if meaning is not None and (meaning.is_fault or not is_success):
@@ -214,7 +214,7 @@ class _Reader:
             self.evidence.doubts.append(f"the {key} is {value!r}")
 
     def _says_no(self, text: str) -> bool:
-        meaning = self.phrases.find_meaning(text)
+        meaning = self.words.find_meaning(text)
         return meaning is not None and (meaning.is_fault or not says_success(text))
 
     def _read_code(self, key: str, code: int) -> None:

@@ -171,12 +171,19 @@ _ERROR_INITIALS = frozenset("ef+.0123456789")
 
 def parse_order_state(word: object, _: object = None) -> OrderState:
     """Return the state that an order's status word stands for, ``UNKNOWN`` for unknown words."""
-    return ORDER_STATES.get(normalize_word(parse_text(word) or ""), OrderState.UNKNOWN)
+    text = parse_text(word) or ""
+    return ORDER_STATES.get(normalize_word(text)) or ORDER_STATES.get(normalize_status(text), OrderState.UNKNOWN)
 
 
 def parse_refill_state(word: object, _: object = None) -> RefillState:
     """Return the state that a refill's status word stands for, ``UNKNOWN`` for unknown words."""
-    return REFILL_STATES.get(normalize_word(parse_text(word) or ""), RefillState.UNKNOWN)
+    text = parse_text(word) or ""
+    return REFILL_STATES.get(normalize_word(text)) or REFILL_STATES.get(normalize_status(text), RefillState.UNKNOWN)
+
+
+def normalize_status(text: str) -> str:
+    """Return a status without case, accents, punctuation and blanks, to compare it with words of any language."""
+    return normalize_text(text).replace(" ", "")
 
 
 def parse_service_kind(word: object, _: object = None) -> ServiceKind:
@@ -184,25 +191,41 @@ def parse_service_kind(word: object, _: object = None) -> ServiceKind:
     return _SERVICE_KINDS.get(normalize_word(parse_text(word) or ""), ServiceKind.UNKNOWN)
 
 
+_OTHER_WORDS = {
+    OrderState.PENDING: "beklemede bekliyor pendente ожидание вожидании ожидает dangcho choxuly",
+    OrderState.PROCESSING: "hazirlaniyor isleniyor processando обрабатывается вобработке dangxuly",
+    OrderState.IN_PROGRESS: "inprogess islemde devamediyor yukleniyor emandamento emprogresso вработе впроцессе "
+    "выполняется dangchay dangthuchien",
+    OrderState.COMPLETED: "complete success successful done finished delivered tamamlandi teslimedildi bitti concluido "
+    "completo finalizado завершен завершено выполнен выполнено готово hoanthanh hoantat selesai",
+    OrderState.PARTIAL: "partially partiallycompleted partialcompleted kismi kismen kismentamamlandi parcial "
+    "частично частичновыполнен motphan hoanthanhmotphan",
+    OrderState.CANCELED: "cancelled iptal iptaledildi cancelado cancelada отменен отменено отмена dahuy huy dibatalkan",
+    OrderState.REFUNDED: "iadeedildi iade reembolsado estornado возвращен возврат hoantien dahoantien",
+    OrderState.FAILED: "fail error rejected basarisiz hata falhou erro ошибка thatbai loi gagal",
+    OrderState.PAUSED: "onhold hold durduruldu askida pausado приостановлен tamdung",
+}
+"""Words of other panels and languages, as ``normalize_status`` returns them."""
+
 ORDER_STATES = {
     **{normalize_word(state.value): state for state in OrderState if state is not OrderState.UNKNOWN},
-    "inprogess": OrderState.IN_PROGRESS,
-    "complete": OrderState.COMPLETED,
-    "concluído": OrderState.COMPLETED,
-    "cancelled": OrderState.CANCELED,
-    "fail": OrderState.FAILED,
-    "error": OrderState.FAILED,
-    "rejected": OrderState.FAILED,
+    **{word: state for state, words in _OTHER_WORDS.items() for word in words.split()},
+}
+
+_REFILL_STATE_OF = {
+    OrderState.PENDING: RefillState.PENDING,
+    OrderState.PROCESSING: RefillState.IN_PROGRESS,
+    OrderState.IN_PROGRESS: RefillState.IN_PROGRESS,
+    OrderState.COMPLETED: RefillState.COMPLETED,
+    OrderState.CANCELED: RefillState.CANCELED,
+    OrderState.FAILED: RefillState.FAILED,
 }
 
 REFILL_STATES = {
+    "processing": RefillState.IN_PROGRESS,
+    **{word: _REFILL_STATE_OF[state] for word, state in ORDER_STATES.items() if state in _REFILL_STATE_OF},
     **{normalize_word(state.value): state for state in RefillState if state is not RefillState.UNKNOWN},
-    "inprogess": RefillState.IN_PROGRESS,
-    "complete": RefillState.COMPLETED,
-    "concluído": RefillState.COMPLETED,
-    "cancelled": RefillState.CANCELED,
-    "fail": RefillState.FAILED,
-    "error": RefillState.FAILED,
+    **dict.fromkeys(["reddedildi", "rejeitado", "recusado", "отклонен", "отклонено", "bituchoi"], RefillState.REJECTED),
 }
 
 _SERVICE_KINDS = {

@@ -31,30 +31,30 @@ from .row_matching import RowShape, has_rows
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .error_phrases import ErrorPhrases
     from .messages import Request, Response
+    from .panel_words import PanelWords
 
 T = TypeVar("T")
 _CLIENT_ERROR = 400
 
 
 @reject_deep_nesting
-def decode_placed_order(request: Request, response: Response, phrases: ErrorPhrases) -> PlacedOrder:
+def decode_placed_order(request: Request, response: Response, words: PanelWords) -> PlacedOrder:
     """Decode the response to a new order (panel-api §4.2)."""
     payload = parse_payload(request, response)
-    return _conclude(request, phrases, payload, _read_placed_order, response)
+    return _conclude(request, words, payload, _read_placed_order, response)
 
 
 @reject_deep_nesting
-def decode_refills(request: Request, response: Response, phrases: ErrorPhrases) -> OutcomesByText[Refill]:
+def decode_refills(request: Request, response: Response, words: PanelWords) -> OutcomesByText[Refill]:
     """Decode the refill of each order (panel-api §6.2)."""
-    return _decode_batch(request, response, phrases, _REFILL_ROWS, _read_refill)
+    return _decode_batch(request, response, words, _REFILL_ROWS, _read_refill)
 
 
 @reject_deep_nesting
-def decode_cancellations(request: Request, response: Response, phrases: ErrorPhrases) -> OutcomesByText[Cancellation]:
+def decode_cancellations(request: Request, response: Response, words: PanelWords) -> OutcomesByText[Cancellation]:
     """Decode the cancellation of each order (panel-api §8.2)."""
-    return _decode_batch(request, response, phrases, _CANCEL_ROWS, _read_cancellation)
+    return _decode_batch(request, response, words, _CANCEL_ROWS, _read_cancellation)
 
 
 _REFILL_ROWS = RowShape(
@@ -73,7 +73,7 @@ _CANCEL_ROWS = RowShape(
 def _decode_batch(
     request: Request,
     response: Response,
-    phrases: ErrorPhrases,
+    words: PanelWords,
     shape: RowShape,
     read: Callable[[object, Evidence], T | None],
 ) -> OutcomesByText[T]:
@@ -85,18 +85,18 @@ def _decode_batch(
     whole = parse_payload(request, response)
     payload = unwrap_data(whole)
     is_single = len(request.ids) == 1
-    evidence = weigh(request, whole, phrases) if is_single or not _is_list_of_rows(payload) else Evidence()
+    evidence = weigh(request, whole, words) if is_single or not _is_list_of_rows(payload) else Evidence()
     if response.status >= SERVER_ERROR or not has_rows(payload, request.ids, shape):
-        _check(request, phrases, evidence, response)
+        _check(request, words, evidence, response)
     check_owners(request, whole, shape)
     if not payload:
         raise unreadable_response(request, "the answer is empty")
 
     def parse(row: object) -> T:
         if is_single:
-            _check(request, phrases, evidence, response)
+            _check(request, words, evidence, response)
         fields = row if isinstance(row, (dict, list)) else {request.action: row}
-        return _conclude(request, phrases, fields, read)
+        return _conclude(request, words, fields, read)
 
     return decode_rows(request, payload, shape, parse)
 
@@ -108,7 +108,7 @@ def _is_list_of_rows(payload: object) -> bool:
 
 def _conclude(
     request: Request,
-    phrases: ErrorPhrases,
+    words: PanelWords,
     payload: object,
     read: Callable[[object, Evidence], T | None],
     response: Response | None = None,
@@ -119,8 +119,8 @@ def _conclude(
         PanelError: the panel has refused.
         OutcomeUnknownError: nothing proves either.
     """
-    evidence = weigh(request, payload, phrases)
-    _check(request, phrases, evidence, response)
+    evidence = weigh(request, payload, words)
+    _check(request, words, evidence, response)
     try:
         value = None if isinstance(payload, Conflict) else read(payload, evidence)
     except UnreadableError as error:
@@ -132,20 +132,20 @@ def _conclude(
     return value
 
 
-def _check(request: Request, phrases: ErrorPhrases, evidence: Evidence, response: Response | None = None) -> None:
+def _check(request: Request, words: PanelWords, evidence: Evidence, response: Response | None = None) -> None:
     """Check that nothing is said against the write.
 
     Raises:
         PanelError: the panel has refused it.
         OutcomeUnknownError: the panel contradicts itself, or reports a fault of its own.
     """
-    error = _find_error(request, phrases, evidence, response)
+    error = _find_error(request, words, evidence, response)
     if error is not None:
         raise error
 
 
 def _find_error(
-    request: Request, phrases: ErrorPhrases, evidence: Evidence, response: Response | None
+    request: Request, words: PanelWords, evidence: Evidence, response: Response | None
 ) -> FollowersDataError | None:
     status = response.status if response else 200
     reported_id = evidence.reported_id if len(request.ids) <= 1 or response is None else None
@@ -159,7 +159,7 @@ def _find_error(
     is_silent = not (evidence.messages or evidence.codes or evidence.doubts)
     if evidence.is_declined and is_silent and status < _CLIENT_ERROR:
         return PanelError("", http_status=status, action=request.action)
-    return make_rejection(request, phrases, evidence.messages, evidence.codes, response=response)
+    return make_rejection(request, words, evidence.messages, evidence.codes, response=response)
 
 
 # --- what was made

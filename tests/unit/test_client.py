@@ -21,11 +21,13 @@ from followersdata_async import (
     InsufficientFundsError,
     NotSentError,
     OrderNotFoundError,
+    OrderState,
     OutcomeUnknownError,
     PanelUnavailableError,
     PollPolicy,
     RateLimitedError,
     RefillNotFoundError,
+    RefillState,
     Refused,
     RetryPolicy,
     orders,
@@ -280,6 +282,21 @@ async def test_a_refusal_is_raised_by_name_after_one_request(
         with pytest.raises(error):
             await call(panel)
     assert len(forms) == 1
+
+
+@anyio_test
+async def test_a_users_own_status_words_end_a_watch(router: respx.MockRouter) -> None:
+    """They go before the built-in ones, and those for orders are not those for refills."""
+    words = {"Yayından kalktı!": OrderState.EXPIRED, "completed": OrderState.PARTIAL, "bitti": RefillState.REJECTED}
+    replying(router, {"1": row("yayindan KALKTI"), "2": row("Completed"), "3": row("Bitti")}, {"status": "Bitti"})
+    async with client(status_words=words) as panel:
+        statuses = await panel.wait_until_final([1, 2, 3])
+        assert [statuses.ok[id_].state for id_ in (1, 2, 3)] == [
+            OrderState.EXPIRED,
+            OrderState.PARTIAL,
+            OrderState.COMPLETED,
+        ]
+        assert (await panel.refill_status(1)).state is RefillState.REJECTED
 
 
 @anyio_test

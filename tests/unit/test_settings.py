@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from followersdata_async import OrderState
 from followersdata_async._settings import DEFAULT_URL, resolve_api_key, resolve_url
 from followersdata_async.errors import ConfigurationError, InsufficientFundsError
 from tests.helpers.fakes import make_settings
@@ -186,6 +187,10 @@ def test_an_address_of_another_type_is_a_type_error() -> None:
         ("error_phrases", {7: InsufficientFundsError}, ValueError),
         ("error_phrases", {"bakiye yok": ValueError}, TypeError),
         ("error_phrases", {"bakiye yok": InsufficientFundsError()}, TypeError),
+        ("status_words", {"": OrderState.COMPLETED}, ValueError),
+        ("status_words", {7: OrderState.COMPLETED}, ValueError),
+        ("status_words", {"teslim edildi": "completed"}, TypeError),
+        ("status_words", {"teslim edildi": OrderState}, TypeError),
     ],
 )
 def test_a_setting_out_of_its_bounds_is_refused_by_its_name(field: str, value: object, error: type[Exception]) -> None:

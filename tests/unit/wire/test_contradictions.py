@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from followersdata_async._batch.operations import CANCEL, REFILL
-from followersdata_async._wire.error_phrases import ErrorPhrases
+from followersdata_async._wire.panel_words import PanelWords
 from followersdata_async.errors import (
     FollowersDataError,
     InsufficientFundsError,
@@ -20,7 +20,7 @@ from tests.helpers.fakes import answer
 from tests.helpers.requests import encode_many, encode_one
 from tests.unit.wire.test_writes import add, refill
 
-PHRASES = ErrorPhrases()
+PHRASES = PanelWords()
 
 
 def cancel(payload: object) -> object:

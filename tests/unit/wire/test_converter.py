@@ -14,7 +14,7 @@ from followersdata_async._batch.operations import STATUS
 from followersdata_async._wire import reads
 from followersdata_async._wire.converter import structure_plain_services, structure_plain_statuses
 from followersdata_async._wire.encoding import encode_services
-from followersdata_async._wire.error_phrases import ErrorPhrases
+from followersdata_async._wire.panel_words import PanelWords
 from followersdata_async._wire.reads import (
     decode_order_statuses,
     decode_services,
@@ -25,7 +25,7 @@ from tests.helpers.fakes import answer, row
 from tests.helpers.requests import encode_many
 from tests.helpers.samples import CASES
 
-PHRASES = ErrorPhrases()
+PHRASES = PanelWords()
 WORDS = st.sampled_from(
     [
         "Completed",

@@ -11,7 +11,7 @@ import pytest
 
 from followersdata_async._batch.operations import CANCEL, REFILL, STATUS
 from followersdata_async._wire.encoding import encode_add, encode_balance, encode_services
-from followersdata_async._wire.error_phrases import ErrorPhrases
+from followersdata_async._wire.panel_words import PanelWords
 from followersdata_async._wire.reads import (
     decode_balance,
     decode_order_statuses,
@@ -38,7 +38,7 @@ from tests.helpers.requests import encode_many, encode_one
 if TYPE_CHECKING:
     from followersdata_async.models import Id, Outcome
 
-WORDS = ErrorPhrases()
+WORDS = PanelWords()
 
 
 def statuses(payload: object, asked: list[Id]) -> dict[str, Outcome[OrderStatus]]:

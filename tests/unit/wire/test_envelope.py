@@ -9,9 +9,9 @@ import pytest
 
 from followersdata_async._batch.operations import STATUS
 from followersdata_async._wire.envelope import extract_payload
-from followersdata_async._wire.error_phrases import ErrorPhrases
 from followersdata_async._wire.json_values import Conflict
 from followersdata_async._wire.messages import Request, Response
+from followersdata_async._wire.panel_words import PanelWords
 from followersdata_async._wire.reads import (
     decode_order_statuses,
 )
@@ -37,7 +37,7 @@ WRITE = Request("add", (("link", "x.y"),), is_write=True)
 
 def payload(reply: Response, request: Request = READ) -> object:
     """What the answer means."""
-    return extract_payload(request, reply, ErrorPhrases())
+    return extract_payload(request, reply, PanelWords())
 
 
 def error_of(reply: Response, request: Request = READ) -> FollowersDataError:
@@ -171,12 +171,12 @@ def test_rows_that_come_with_an_error_status_are_rows() -> None:
     """Some panels answer 4xx when one id of many is wrong."""
     many = encode_many(STATUS, [1, 2])
     rows = {"1": {"status": "Completed"}, "2": {"error": "Incorrect order ID"}}
-    assert set(decode_order_statuses(many, answer(rows, status=400), ErrorPhrases())) == {"1", "2"}
+    assert set(decode_order_statuses(many, answer(rows, status=400), PanelWords())) == {"1", "2"}
     named = [{"order": 1, "status": "Completed"}]
-    assert set(decode_order_statuses(many, answer(named, status=404), ErrorPhrases())) == {"1"}
+    assert set(decode_order_statuses(many, answer(named, status=404), PanelWords())) == {"1"}
     for reply, class_ in ((answer(rows, status=500), PanelUnavailableError), (answer([], status=400), PanelError)):
         with pytest.raises(class_):
-            decode_order_statuses(many, reply, ErrorPhrases())
+            decode_order_statuses(many, reply, PanelWords())
 
 
 def test_keys_that_stand_twice_are_a_conflict_of_their_values() -> None:

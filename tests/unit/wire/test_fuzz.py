@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from followersdata_async._batch.operations import STATUS
 from followersdata_async._wire.encoding import encode_add, encode_balance, encode_services
-from followersdata_async._wire.error_phrases import ErrorPhrases
 from followersdata_async._wire.messages import Response
+from followersdata_async._wire.panel_words import PanelWords
 from followersdata_async._wire.reads import (
     decode_balance,
     decode_order_statuses,
@@ -31,7 +31,7 @@ from tests.helpers.samples import CASES, OPERATIONS
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-WORDS = ErrorPhrases()
+WORDS = PanelWords()
 STATUSES = st.sampled_from([200, 201, 204, 301, 400, 401, 403, 404, 422, 429, 500, 502, 503])
 HEADERS = st.dictionaries(st.sampled_from(["retry-after", "location", "date"]), st.text(max_size=30))
 SCALARS = st.one_of(

@@ -14,8 +14,8 @@ import pytest
 
 from followersdata_async._batch.operations import CANCEL, REFILL, REFILL_STATUS, STATUS
 from followersdata_async._wire.encoding import encode_add, encode_balance, encode_services
-from followersdata_async._wire.error_phrases import ErrorPhrases
 from followersdata_async._wire.messages import Response
+from followersdata_async._wire.panel_words import PanelWords
 from followersdata_async._wire.reads import (
     decode_balance,
     decode_order_statuses,
@@ -49,7 +49,7 @@ from tests.helpers.fakes import answer
 from tests.helpers.requests import encode_many, encode_one
 from tests.helpers.samples import CASES, OPERATIONS, SAMPLES
 
-WORDS = ErrorPhrases()
+WORDS = PanelWords()
 
 
 def documented(name: str) -> Response:

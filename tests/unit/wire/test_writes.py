@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from followersdata_async._batch.operations import CANCEL, REFILL
 from followersdata_async._wire.encoding import encode_add
-from followersdata_async._wire.error_phrases import ErrorPhrases
+from followersdata_async._wire.panel_words import PanelWords
 from followersdata_async._wire.writes import (
     decode_cancellations,
     decode_placed_order,
@@ -27,12 +27,12 @@ from followersdata_async.errors import (
 from followersdata_async.models import Failed, Ok, PlacedOrder, Refill, Refused
 from tests.helpers.fakes import answer
 from tests.helpers.requests import encode_many, encode_one
-from tests.unit.wire.test_error_phrases import FAULTS
+from tests.unit.wire.test_panel_words import FAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PHRASES = ErrorPhrases()
+PHRASES = PanelWords()
 ADD = encode_add({"link": "x.y"})
 
 

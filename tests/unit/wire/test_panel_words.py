@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from followersdata_async import errors
-from followersdata_async._wire import error_phrases
-from followersdata_async._wire.error_phrases import ErrorPhrases, Meaning
+from followersdata_async._wire import panel_words
+from followersdata_async._wire.panel_words import Meaning, PanelWords
 from followersdata_async.errors import (
     AuthenticationError,
     ConflictError,
@@ -27,7 +27,9 @@ from followersdata_async.errors import (
     TemporaryPanelError,
 )
 
-TABLE = tomllib.loads((Path(error_phrases.__file__).with_suffix(".toml")).read_text(encoding="utf-8"))["meaning"]
+TABLE = tomllib.loads((Path(panel_words.__file__).with_name("error_phrases.toml")).read_text(encoding="utf-8"))[
+    "meaning"
+]
 LANGUAGES = {"en", "tr", "pt", "ru", "vi", "id", "zh"}
 
 
@@ -237,9 +239,9 @@ WORDS: dict[type[PanelError], list[str]] = {
 }
 
 
-def class_of(text: str, phrases: ErrorPhrases | None = None) -> type[PanelError] | None:
+def class_of(text: str, phrases: PanelWords | None = None) -> type[PanelError] | None:
     """The error class of a message, ``None`` if it is not known."""
-    meaning = (phrases or ErrorPhrases()).find_meaning(text)
+    meaning = (phrases or PanelWords()).find_meaning(text)
     return meaning.error_class if meaning else None
 
 
@@ -264,7 +266,7 @@ def test_words_nobody_knows_mean_no_class(text: str) -> None:
 
 def test_a_users_own_words_come_first() -> None:
     """They may also overrule a built-in one."""
-    words = ErrorPhrases({"Bakiye YOK": InsufficientFundsError, "order id": PanelError})
+    words = PanelWords({"Bakiye YOK": InsufficientFundsError, "order id": PanelError})
     assert class_of("Hata: bakiye yok!", words) is InsufficientFundsError
     assert class_of("Incorrect order ID", words) is PanelError
 
@@ -287,12 +289,12 @@ def test_texts_decide_before_codes_and_codes_before_the_status(
 ) -> None:
     """And the deciding text is the message."""
     class_, message = verdict
-    assert ErrorPhrases().classify(texts, codes, status) == (Meaning(class_) if class_ else None, message)
+    assert PanelWords().classify(texts, codes, status) == (Meaning(class_) if class_ else None, message)
 
 
 def test_a_certain_fault_decides_before_reasons_and_reasons_before_vague_faults() -> None:
     """In whatever order the messages stand."""
-    classify = ErrorPhrases().classify
+    classify = PanelWords().classify
     for messages in (
         ["Bad link", "SQLSTATE[23000]", "Please try again"],
         ["Please try again", "SQLSTATE[23000]", "Bad link"],
@@ -315,7 +317,7 @@ def test_a_certain_fault_decides_before_reasons_and_reasons_before_vague_faults(
 )
 def test_what_a_supplier_said_is_no_refusal_of_the_panel(text: str) -> None:
     """Its lack of funds is not the caller's, and the panel may have taken the order."""
-    meaning = ErrorPhrases().find_meaning(text)
+    meaning = PanelWords().find_meaning(text)
     assert meaning is not None
     assert meaning.is_fault
 
@@ -429,7 +431,7 @@ FAULTS = {
 @pytest.mark.parametrize("text", [text for texts in FAULTS.values() for text in texts])
 def test_a_fault_of_the_panel_proves_nothing(text: str) -> None:
     """Whatever else the message says."""
-    meaning = ErrorPhrases().find_meaning(text)
+    meaning = PanelWords().find_meaning(text)
     assert meaning is not None
     assert meaning.is_fault
 
@@ -437,7 +439,7 @@ def test_a_fault_of_the_panel_proves_nothing(text: str) -> None:
 @pytest.mark.parametrize(("class_", "text"), [(class_, text) for class_, texts in WORDS.items() for text in texts])
 def test_a_definite_refusal_is_no_fault(class_: type[PanelError], text: str) -> None:
     """Except for words that ask to come back later without saying why."""
-    meaning = ErrorPhrases().find_meaning(text)
+    meaning = PanelWords().find_meaning(text)
     assert meaning is not None
     is_vague = class_ is TemporaryPanelError and "maintenance" not in text
     assert not meaning.is_fault or is_vague
@@ -455,7 +457,7 @@ def test_a_definite_refusal_is_no_fault(class_: type[PanelError], text: str) -> 
 )
 def test_what_is_checked_before_anything_happens_is_no_fault(text: str, class_: type[PanelError]) -> None:
     """Also if the message asks to try again."""
-    assert ErrorPhrases().find_meaning(text) == Meaning(class_)
+    assert PanelWords().find_meaning(text) == Meaning(class_)
 
 
 @pytest.mark.parametrize(
@@ -468,10 +470,10 @@ def test_what_is_checked_before_anything_happens_is_no_fault(text: str, class_: 
 )
 def test_with_http_4xx_a_fault_is_a_refusal(text: str, status: int, class_: type[PanelError] | None) -> None:
     """The panel has looked at the request."""
-    assert ErrorPhrases().classify([text], [], status) == (Meaning(class_) if class_ else None, text)
+    assert PanelWords().classify([text], [], status) == (Meaning(class_) if class_ else None, text)
 
 
 def test_a_users_own_phrase_is_no_fault() -> None:
     """The user knows the panel."""
-    phrases = ErrorPhrases({"server error": InvalidOrderError})
+    phrases = PanelWords({"server error": InvalidOrderError})
     assert phrases.find_meaning("Server error") == Meaning(InvalidOrderError)

@@ -1,4 +1,4 @@
-"""What the messages mean with which panels reject requests (panel-api §10.3).
+"""What the messages mean with which panels reject requests (panel-api §10.3), and a user's own words.
 
 Panels share no codes: the same rejection is a sentence, a key like
 ``neworder.error.not_enough_funds`` or a number, in several languages. The
@@ -27,7 +27,8 @@ from ..errors import (
     ServiceNotFoundError,
     TemporaryPanelError,
 )
-from .scalars import normalize_text
+from ..models import OrderState, RefillState
+from .scalars import normalize_status, normalize_text
 
 
 @final
@@ -51,7 +52,7 @@ _ID_IS_MISSING = "id is missing"
 @cache
 def _load_table() -> Sequence[Mapping[str, Any]]:
     """Read the table at the first rejection: it takes longer than importing this module."""
-    text = files(__package__).joinpath("error_phrases.toml").read_text(encoding="utf-8")
+    text = files(__name__.rpartition(".")[0]).joinpath("error_phrases.toml").read_text(encoding="utf-8")
     meanings: Sequence[Mapping[str, Any]] = tomllib.loads(text)["meaning"]
     return meanings
 
@@ -104,10 +105,22 @@ _BY_STATUS: Mapping[int, type[PanelError]] = {
 
 @final
 @frozen(eq=False)
-class ErrorPhrases:
-    """The table of phrases, preceded by a user's own."""
+class PanelWords:
+    """What a panel's words mean: the table of phrases, preceded by a user's own, and a user's own words for states."""
 
     own: Mapping[str, type[PanelError]] = field(factory=dict, hash=False)
+    states: Mapping[str, OrderState | RefillState] = field(factory=dict, hash=False)
+    """By the word as ``normalize_status`` returns it."""
+
+    def find_order_state(self, status: str) -> OrderState | None:
+        """Return the state that a user's own words give an order's status, or ``None``."""
+        state = self.states.get(normalize_status(status))
+        return state if isinstance(state, OrderState) else None
+
+    def find_refill_state(self, status: str) -> RefillState | None:
+        """Return the state that a user's own words give a refill's status, or ``None``."""
+        state = self.states.get(normalize_status(status))
+        return state if isinstance(state, RefillState) else None
 
     def says_id_is_missing(self, message: str) -> bool:
         """Return whether a rejection says that the request has no order id: then the panel has done nothing."""

@@ -21,6 +21,7 @@ from .acceptance import is_id
 from .error_shapes import collect_codes, find_error, find_rejection
 from .field_names import unify_names
 from .json_values import parse_json
+from .response_text import decode_text
 from .retry_after import parse_retry_after
 from .row_matching import has_rows, has_rows_of_others
 from .scalars import parse_id
@@ -61,7 +62,7 @@ def parse_payload(request: Request, response: Response) -> object:
         PanelUnavailableError, OutcomeUnknownError: a read or a write without JSON.
     """
     try:
-        payload = unify_names(parse_json(_decode_text(response.body)))
+        payload = unify_names(parse_json(decode_text(response)))
     except ValueError:
         raise _non_json_error(request, response) from None
     if payload is None and response.status != _TOO_MANY_REQUESTS:
@@ -183,16 +184,9 @@ def _rate_limit_error(request: Request, message: str, status: int, response: Res
     return RateLimitedError(message, http_status=status, action=request.action, retry_after=delay)
 
 
-# --- bytes to JSON
-
-
-def _decode_text(body: bytes) -> str:
-    return body.decode("utf-8", errors="replace").lstrip("\ufeff \t\r\n")
-
-
 def _non_json_error(request: Request, response: Response) -> FollowersDataError:
     """Return the error for a body that is not JSON."""
-    text = _decode_text(response.body)
+    text = decode_text(response)
     start = " ".join(text[:_SHOWN].split())
     if response.status == _TOO_MANY_REQUESTS:
         return _rate_limit_error(request, start, response.status, response)

@@ -1,13 +1,18 @@
-"""JSON as panels write it: exact numbers, behind PHP notices, with values that JSON does not know."""
+"""JSON as panels write it: exact numbers, between notices and HTML, with values that JSON does not know."""
 
 from __future__ import annotations
 
 import json
 import re
 from decimal import Decimal, InvalidOperation
-from typing import Any, final
+from typing import TYPE_CHECKING, Any, TypeVar, final
 
 from .scalars import MAX_DIGITS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
 
 
 @final
@@ -16,10 +21,11 @@ class Conflict(list[object]):
 
 
 def parse_json(text: str) -> object:
-    """Parse JSON, also behind PHP notices. Numbers are exact, and those that cannot be read are ``None``.
+    """Parse JSON, also between PHP notices, HTML or other text, or in a JSON string.
 
-    A key that stands twice in an object with different values gets a
-    ``Conflict`` of these: to take one of them would be a guess.
+    Numbers are exact, and those that cannot be read are ``None``. A key that
+    stands twice in an object with different values gets a ``Conflict`` of
+    these: to take one of them would be a guess.
 
     Raises:
         ValueError: it is not JSON.
@@ -27,11 +33,29 @@ def parse_json(text: str) -> object:
     try:
         value = _loads(text)
     except ValueError:
-        rest = _PHP_NOTICES.sub("", text, count=1)
-        if rest == text:
-            raise
-        text, value = rest, _loads(rest)
-    return value if _has_unique_keys(text, value) else _decode(_CAREFUL_DECODER, text)
+        text = _cut_out(text)
+        value = _loads(text)
+    if isinstance(value, str) and value.lstrip()[:1] in {"{", "["}:
+        text, value = value, _loads(value)
+    return value if _has_unique_keys(text, value) else _decode(_CAREFUL_DECODER.decode, text)
+
+
+def _cut_out(text: str) -> str:
+    """Return the JSON in a text.
+
+    Raises:
+        ValueError: there is none, or the text around it is a page, more JSON, or the report of a fatal error: the
+            program that wrote it has ended early.
+    """
+    text = _PHP_NOTICES.sub("", text, count=1)
+    match = _JSON_START.search(text)
+    start = match.start() if match and text[:1] not in {"{", "["} else 0
+    _, end = _decode(_CAREFUL_DECODER.raw_decode, text, start)
+    before, after = text[:start], text[end:].lstrip()
+    if _PAGE_TAG.search(before) or after[:1] in _JSON_GOES_ON or _FATAL.search(before + after):
+        msg = "there is other text around the JSON"
+        raise json.JSONDecodeError(msg, text, start)
+    return text[start:end]
 
 
 _PHP_NOTICES = re.compile(
@@ -39,21 +63,26 @@ _PHP_NOTICES = re.compile(
     r".*? on line (?:<b>)?\d+(?:</b>)?(?:\s*<br\s*/?>)?\s*)+",
     re.DOTALL,
 )
+_JSON_START = re.compile(r'\{\s*"|\{\s*\}|\[\s*[\[{"\]]')
+_PAGE_TAG = re.compile(r"<(?!/?(?:br|b|p|i|pre|div|span|font|table|tr|td|th)\b|!--)", re.IGNORECASE)
+"""A tag that is not one of a notice."""
+_JSON_GOES_ON = frozenset({",", "{", "[", "}", "]", ":"})
+_FATAL = re.compile(r"fatal error|parse error|uncaught|exception|traceback|stack trace", re.IGNORECASE)
 
 
 def _loads(text: str) -> object:
     try:
-        return _decode(_DECODER, text)
+        return _decode(_DECODER.decode, text)
     except json.JSONDecodeError:
         raise
     except ValueError:
         # An integer has too many digits for Python.
-        return _decode(_CAREFUL_DECODER, text)
+        return _decode(_CAREFUL_DECODER.decode, text)
 
 
-def _decode(decoder: json.JSONDecoder, text: str) -> object:
+def _decode(decode: Callable[..., T], text: str, *start: int) -> T:
     try:
-        return decoder.decode(text)
+        return decode(text, *start)
     except RecursionError:
         msg = "nested too deep"
         raise json.JSONDecodeError(msg, text, 0) from None

@@ -55,6 +55,13 @@ def error_of(reply: Response, request: Request = READ) -> FollowersDataError:
         (b'{\n    "a": [\n        1\n    ]\n}', {"a": [1]}),
         (b'<br />\n<b>Warning</b>:  Undefined variable $x in <b>/a.php</b> on line <b>7</b><br />\n{"a": 1}', {"a": 1}),
         (b"\nNotice: Undefined index: y in /a/b.php on line 12\n\nWarning: z in /a.php on line 3\n[1]", [1]),
+        (b'{"a": 1} trailing', {"a": 1}),
+        (b'{"a": 1}<br />\n<b>Warning</b>: x in <b>/a.php</b> on line <b>7</b><br />', {"a": 1}),
+        (b'{"a": "}"}\n<!-- cached --><script>var bar = {"b": [2]}</script>', {"a": "}"}),
+        (b'Connected successfully{"a": 1}', {"a": 1}),
+        (b'<pre>Array\n(\n [0] => x\n)\n</pre>[{"a": 1}]', [{"a": 1}]),
+        (b'ok {"a": ' + b"1" * 5000 + b"}", {"a": None}),
+        (b'"{\\"a\\": 0.10}"', {"a": Decimal("0.10")}),
         (b'{"data": [1], "status": "success"}', [1]),
         (b'{"data": {"a": 1}, "order": 7}', {"data": {"a": 1}, "order": 7}),
         (b'{"a": 0.08011655652}', {"a": Decimal("0.08011655652")}),
@@ -77,6 +84,25 @@ def test_json_is_found_behind_a_mark_and_notices_and_in_its_wrapping(body: bytes
     assert payload(answer(body)) == value
 
 
+@pytest.mark.parametrize("charset", ["utf-8", "windows-1251", "windows-1254"])
+@pytest.mark.parametrize("is_named", [True, False])
+def test_letters_are_read_in_the_charset_of_the_response(charset: str, is_named: bool) -> None:
+    """Named, or guessed by the letters. Amounts are the same in all of them."""
+    said = "Недостаточно средств" if charset == "windows-1251" else "Bakiyeniz yetersiz, lütfen yükleyin. Şğı"
+    body = f'{{"error": "{said}", "balance": "1.50"}}'.encode(charset)
+    headers = {"content-type": f'text/html; charset="{charset.upper()}"'} if is_named else {}
+    error = error_of(Response(status=200, headers=headers, body=body))
+    assert type(error) is InsufficientFundsError
+    assert error.message == said
+
+
+@pytest.mark.parametrize("content_type", ["", "text/html; charset=utf-16", "text/html; charset=", "x"])
+def test_letters_of_no_known_charset_are_replaced(content_type: str) -> None:
+    """What is ASCII is read all the same."""
+    response = Response(status=200, headers={"content-type": content_type}, body=b'{"a": "\xff\x81", "b": 1.50}')
+    assert payload(response) == {"a": "\ufffd\ufffd", "b": Decimal("1.50")}
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -87,7 +113,15 @@ def test_json_is_found_behind_a_mark_and_notices_and_in_its_wrapping(body: bytes
         b'{"a": 1',
         b"bad gateway",
         b"[" * 10_000 + b"]" * 10_000,
-        b'{"a": 1} trailing',
+        b'{"a": 1}{"error": "x"}',
+        b'{"a": 1},{"a": 2}',
+        b'x [{"a": 1}, {"a": 2}',
+        b'<html><script>var state = {"a": 1}</script></html>',
+        b'<head></head>{"a": 1}',
+        b'{"a": 1}\nPHP Fatal error: Uncaught Error in /a.php on line 7',
+        b'Stack trace: #0 {"a": 1}',
+        b'ok {"a": ' + b'{"a":' * 10_000,
+        b'"{not json"',
         b"\xff\xfe\x00",
         b"Notice: all is well",
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,6 +15,7 @@ from attrs.validators import instance_of, optional
 
 from ._retry import RetryPolicy
 from ._validators import duration, header_value, integer
+from ._wire.encoding import BodyFormat
 from ._wire.panel_words import PanelWords
 from ._wire.scalars import normalize_status, normalize_text
 from .errors import ConfigurationError, PanelError
@@ -32,6 +34,28 @@ URL_VARIABLE = "FOLLOWERSDATA_API_URL"
 DEFAULT_CONCURRENCY = 16
 DEFAULT_TIMEOUT = 60.0
 DEFAULT_ATTEMPT_TIMEOUT = 20.0
+
+
+def build_body_format(key_field: object, json_body: object) -> BodyFormat:
+    """Check and build how a panel wants its requests.
+
+    Raises:
+        ValueError: the name of the key's field cannot be one.
+        TypeError: an argument of another type.
+    """
+    if not isinstance(key_field, str):
+        msg = f"key_field must be a str, got {type(key_field).__name__}"
+        raise TypeError(msg)
+    if not _FIELD_NAME.fullmatch(key_field) or key_field == "action":
+        msg = f"key_field must be the name of a field, such as 'api_token', got {key_field!r}"
+        raise ValueError(msg)
+    if not isinstance(json_body, bool):
+        msg = f"json_body must be a bool, got {json_body!r}"
+        raise TypeError(msg)
+    return BodyFormat(key_field=key_field, is_json=json_body)
+
+
+_FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 def build_words(
@@ -110,6 +134,7 @@ class Settings:
     user_agent: str | None = field(validator=optional(header_value))
     proxy: str | None = field(validator=optional(header_value), repr=False)
     ssl_context: SSLContext | None = field(validator=optional(instance_of(SSLContext)))
+    body_format: BodyFormat = field(validator=instance_of(BodyFormat))
     words: PanelWords = field(validator=instance_of(PanelWords), repr=False)
 
     @property

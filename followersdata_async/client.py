@@ -26,6 +26,7 @@ from ._settings import (
     DEFAULT_CONCURRENCY,
     DEFAULT_TIMEOUT,
     Settings,
+    build_body_format,
     build_words,
     hide,
     read_environment,
@@ -105,6 +106,8 @@ class AsyncClient:
         user_agent: The ``User-Agent`` header, where a panel wants a certain one.
         proxy: A proxy's address. Without it, the environment's proxies are not used.
         ssl_context: How certificates are checked.
+        key_field: The name of the form field with the key, where a panel wants another one.
+        json_body: Whether requests are sent as JSON instead of a form.
         error_phrases: Phrases of this panel's rejections and the error class of each, checked
             before the built-in ones: ``{"bakiye yok": InsufficientFundsError}``.
         status_words: Status words of this panel and the state of each, compared without case,
@@ -144,6 +147,8 @@ class AsyncClient:
         user_agent: str | None = None,
         proxy: str | None = None,
         ssl_context: SSLContext | None = None,
+        key_field: str = "key",
+        json_body: bool = False,
         error_phrases: Mapping[str, type[PanelError]] | None = None,
         status_words: Mapping[str, OrderState | RefillState] | None = None,
         on_event: Listener | None = None,
@@ -164,6 +169,7 @@ class AsyncClient:
             user_agent=user_agent,
             proxy=proxy,
             ssl_context=ssl_context,
+            body_format=build_body_format(key_field, json_body),
             words=build_words(error_phrases, status_words),
         )
         self.events: Listeners = Listeners()

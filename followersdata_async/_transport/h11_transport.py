@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import httpx
 
-from .._wire.encoding import encode_form
+from .._wire.encoding import encode_body
 from .attempt import ErrorClasses, run_attempt
 from .connection_pool import ConnectionPool
 from .httpx_transport import OwnHttpxTransport, create_ssl_context, is_httpx_patched, parse_url
@@ -59,7 +59,7 @@ class H11Transport:
         return await run_attempt(self._exchange, request, state, self._settings, _ERRORS)
 
     async def _exchange(self, request: Request, state: SendState, commit: Commit) -> Response:
-        body = encode_form(request, self._settings.api_key)
+        body = encode_body(request, self._settings.api_key, self._settings.body_format)
         response = await self._pool.handle_async_request(
             httpx.Request(
                 "POST",

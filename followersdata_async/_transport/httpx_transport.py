@@ -11,7 +11,7 @@ import httpx
 from attrs import evolve
 
 from .._settings import DEFAULT_URL, redact_url
-from .._wire.encoding import encode_form
+from .._wire.encoding import encode_body
 from ..errors import ConfigurationError
 from .attempt import ErrorClasses, run_attempt
 from .response import build_headers, read_response
@@ -78,7 +78,7 @@ class HttpxTransport:
             "POST",
             self._settings.url,
             headers=self._headers,
-            content=encode_form(request, self._settings.api_key),
+            content=encode_body(request, self._settings.api_key, self._settings.body_format),
             timeout=self._settings.attempt_timeout,
         )
         state.mark_handed_over()

@@ -85,7 +85,7 @@ def build_headers(settings: Settings) -> dict[str, str]:
     return {
         "accept": "application/json",
         "accept-encoding": ACCEPT_ENCODING,
-        "content-type": "application/x-www-form-urlencoded",
+        "content-type": settings.body_format.content_type,
         "user-agent": settings.user_agent or USER_AGENT,
     }
 

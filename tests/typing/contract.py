@@ -86,6 +86,7 @@ def clients() -> None:
     AsyncClient("key", url="https://a.b/c", rate_limit=RateLimit(10, per=1.0), retry=None, coalesce_window=0.05)
     AsyncClient(rate_limit=RateLimit(10, burst=5), retry=RetryPolicy(max_attempts=2), max_retry_after=30)
     AsyncClient(error_phrases={"bakiye yok": InsufficientFundsError})
+    AsyncClient(key_field="api_token", json_body=True)
     AsyncClient(status_words={"yayında": OrderState.ACTIVE, "telafi edildi": RefillState.COMPLETED})
     AsyncClient(on_event=log_to())
 

@@ -285,6 +285,26 @@ async def test_a_refusal_is_raised_by_name_after_one_request(
 
 
 @anyio_test
+@pytest.mark.parametrize(
+    ("settings", "content_type", "body"),
+    [
+        ({}, "application/x-www-form-urlencoded", f"key={KEY}&action=balance"),
+        ({"key_field": "api_token"}, "application/x-www-form-urlencoded", f"api_token={KEY}&action=balance"),
+        ({"json_body": True}, "application/json", json.dumps({"key": KEY, "action": "balance"})),
+    ],
+)
+async def test_a_request_has_the_body_that_the_panel_wants(
+    router: respx.MockRouter, settings: dict[str, Any], content_type: str, body: str
+) -> None:
+    """And the header that goes with it."""
+    route = router.post(URL).respond(json={"balance": "1"})
+    async with client(**settings) as panel:
+        await panel.balance()
+    request = route.calls.last.request
+    assert (request.headers["content-type"], request.content.decode()) == (content_type, body)
+
+
+@anyio_test
 async def test_a_users_own_status_words_end_a_watch(router: respx.MockRouter) -> None:
     """They go before the built-in ones, and those for orders are not those for refills."""
     words = {"Yayından kalktı!": OrderState.EXPIRED, "completed": OrderState.PARTIAL, "bitti": RefillState.REJECTED}

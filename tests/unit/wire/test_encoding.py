@@ -8,7 +8,7 @@ import pytest
 
 from followersdata_async import orders
 from followersdata_async._batch.operations import CANCEL, REFILL, REFILL_STATUS, STATUS
-from followersdata_async._wire.encoding import encode_add, encode_balance, encode_form, encode_services
+from followersdata_async._wire.encoding import BodyFormat, encode_add, encode_balance, encode_body, encode_services
 from tests.helpers.requests import encode_many, encode_one
 
 if TYPE_CHECKING:
@@ -37,14 +37,40 @@ LINK = "https://example.com/p/1?a=b&c=d"
         ),
         (
             encode_add(orders.CustomComments(service=2, link="x.y", comments=["güzel", "+1 & more"]).fields()),
-            b"key=k&action=add&service=2&link=x.y&comments=g%C3%BCzel%0A%2B1+%26+more&quantity=2",
+            b"key=k&action=add&service=2&link=x.y&comments=g%C3%BCzel%0A%2B1%20%26%20more&quantity=2",
             True,
         ),
     ],
 )
 def test_a_request_is_the_documented_form(request_: Request, form: bytes, is_write: bool) -> None:
     """Key and action first; ids joined by commas; only reads may be sent again."""
-    assert (encode_form(request_, "k"), request_.is_write) == (form, is_write)
+    assert (encode_body(request_, "k", BodyFormat()), request_.is_write) == (form, is_write)
+
+
+@pytest.mark.parametrize(
+    ("request_", "body_format", "body"),
+    [
+        (encode_balance(), BodyFormat(key_field="api_token"), b"api_token=k&action=balance"),
+        (
+            encode_add(orders.Default(service=1, link="x.y/a b", quantity=1000).fields()),
+            BodyFormat(is_json=True),
+            b'{"key": "k", "action": "add", "service": 1, "link": "x.y/a b", "quantity": 1000}',
+        ),
+        (
+            encode_add(orders.CustomComments(service="007", link="12", comments=["5"]).fields()),
+            BodyFormat(is_json=True, key_field="token"),
+            b'{"token": "k", "action": "add", "service": "007", "link": "12", "comments": "5", "quantity": 1}',
+        ),
+        (
+            encode_many(STATUS, [1, 2]),
+            BodyFormat(is_json=True),
+            b'{"key": "k", "action": "status", "orders": "1,2"}',
+        ),
+    ],
+)
+def test_a_panel_can_want_another_body(request_: Request, body_format: BodyFormat, body: bytes) -> None:
+    """With the key in another field, or as JSON, where only counts and decimal ids are numbers."""
+    assert encode_body(request_, "k", body_format) == body
 
 
 def test_a_request_does_not_hold_the_key() -> None:

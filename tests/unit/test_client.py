@@ -294,7 +294,7 @@ async def test_a_refusal_is_raised_by_name_after_one_request(
     ],
 )
 async def test_a_request_has_the_body_that_the_panel_wants(
-    router: respx.MockRouter, settings: dict[str, Any], content_type: str, body: str
+    router: respx.MockRouter, settings: dict[str, object], content_type: str, body: str
 ) -> None:
     """And the header that goes with it."""
     route = router.post(URL).respond(json={"balance": "1"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,7 @@ from followersdata_async._wire.reads import (
     decode_order_statuses,
     decode_services,
 )
+from followersdata_async._wire.scalars import parse_decimal
 from followersdata_async._wire.writes import (
     decode_placed_order,
 )
@@ -29,7 +31,7 @@ from tests.helpers.requests import encode_many
 from tests.helpers.samples import CASES, OPERATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 WORDS = PanelWords()
 STATUSES = st.sampled_from([200, 201, 204, 301, 400, 401, 403, 404, 422, 429, 500, 502, 503])
@@ -197,4 +199,136 @@ def test_no_id_gets_the_value_of_another(
         assert isinstance(outcome, (Ok, Failed))
         if isinstance(outcome, Ok):
             # Under a requested key, an id that nobody asked for is another name of that order.
+            assert value_of(action, outcome) == int(text) or value_of(action, outcome) not in asked
+
+
+# --- samples, changed as panels change them
+
+SAMPLES = [case for case in CASES if case["http_status"] == 200 and case["body"].strip()[:1] in {"{", "["}]
+CASINGS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "capital": lambda name: "_".join(part.capitalize() for part in name.split("_")),
+    "upper": str.upper,
+    "camel": lambda name: "".join(part.capitalize() if i else part for i, part in enumerate(name.split("_"))),
+    "dashed": lambda name: name.replace("_", "-"),
+}
+
+
+@st.composite
+def varied(draw: st.DrawFn) -> tuple[dict[str, Any], bytes]:
+    """A sample with other names, order, types, nesting, and more fields."""
+    case = draw(st.sampled_from(SAMPLES))
+    try:
+        value = json.loads(case["body"])
+    except ValueError:
+        return case, case["body"].encode()
+    rename = CASINGS[draw(st.sampled_from(sorted(CASINGS)))]
+    is_shuffled, is_text, has_more = draw(st.booleans()), draw(st.booleans()), draw(st.booleans())
+    rng = draw(st.randoms(use_true_random=False))
+
+    def change(part: Any) -> Any:
+        if isinstance(part, dict):
+            fields = [(rename(name), change(inner)) for name, inner in part.items()]
+            if has_more:
+                fields.append(("Speed", rng.choice([None, 7, "x", {"a": 1}, []])))
+            if is_shuffled:
+                rng.shuffle(fields)
+            return dict(fields)
+        if isinstance(part, list):
+            return list(map(change, part))
+        return str(part) if is_text and type(part) is int else part
+
+    changed = change(value)
+    for name in draw(st.lists(st.sampled_from(["data", "result", "Data"]), max_size=2)):
+        changed = {name: changed}
+    return case, json.dumps(changed, ensure_ascii=draw(st.booleans())).encode()
+
+
+@pytest.mark.slow
+@settings(max_examples=2000)
+@given(varied())
+def test_a_varied_sample_ends_in_our_errors_or_in_what_it_says(sample: tuple[dict[str, Any], bytes]) -> None:
+    """No id, status or amount comes out that does not stand in it."""
+    case, body = sample
+    reply = Response(status=200, body=body)
+    text = body.decode()
+    try:
+        if case["action"] == "add":
+            assert str(READ["add"](reply).order) in text
+        elif case["action"] in READ:
+            READ[case["action"]](reply)
+        else:
+            operation = OPERATIONS[case["action"]]
+            given_ids = case["request"].get(operation.ids_field) or case["request"].get(operation.id_field, "")
+            ids = [int(id_) if id_.isdecimal() else id_ for id_ in given_ids.split(",")]
+            for outcome in operation.decode(encode_many(operation, ids), reply, WORDS).values():
+                if isinstance(outcome, Ok):
+                    check_support(outcome.value, json.loads(text, parse_float=Decimal))
+    except FollowersDataError as error:
+        assert str(error)
+
+
+def check_support(value: Any, payload: object) -> None:
+    """Check that the main facts of a value stand in a response."""
+    said = list(leaves(payload))
+    texts, amounts = set(map(str, said)), set(map(parse_decimal, said))
+    for name in ("status", "refill", "currency"):
+        fact = getattr(value, name, None)
+        assert fact is None or str(fact) in texts
+    assert getattr(value, "charge", None) in {None, *amounts}
+
+
+def leaves(value: object) -> Iterator[object]:
+    """Yield all strings and numbers of a value."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for part in value:
+            yield from leaves(part)
+    else:
+        yield value
+
+
+FAMILIES: dict[str, Callable[[str, int, dict[str, object]], dict[str, object]]] = {
+    "map": lambda _, id_, fields: {str(id_): fields},
+    "named map": lambda name, id_, fields: {str(id_): {name: id_, **fields}},
+    "aliased map": lambda name, id_, fields: {str(id_): {name: id_ + 1000, **fields}},
+    "indexed": lambda name, id_, fields: {"0": {name: str(id_), **fields}},
+    "capital": lambda name, id_, fields: {
+        "x": {
+            name.capitalize(): id_,
+            **{name.capitalize() if name != "number" else name: value for name, value in fields.items()},
+        }
+    },
+    "camel": lambda name, id_, fields: {"y": {f"{name}Id": id_, **fields}},
+    "list": lambda name, id_, fields: {"data": [{f"{name}_id": id_, **fields}]},
+    "error": lambda _, id_, fields: {str(id_): {"error": "Bad link", "note": fields}},
+}
+
+
+@settings(max_examples=2000)
+@given(
+    st.sampled_from(sorted(VALUES)),
+    st.lists(st.integers(1, 9), unique=True, min_size=1),
+    st.lists(st.tuples(st.sampled_from(sorted(FAMILIES)), st.integers(1, 12)), max_size=6),
+    st.booleans(),
+)
+def test_mixtures_of_families_give_no_id_the_value_of_another(
+    action: str, asked: list[int], sent: list[tuple[str, int]], is_list: bool
+) -> None:
+    """Whatever rows of whatever panels stand together in one response."""
+    operation = OPERATIONS[action]
+    name = "refill" if action == "refill_status" else "order"
+    parts = [FAMILIES[family](name, id_, VALUES[action](id_)) for family, id_ in sent]
+    merged: dict[str, object] = {}
+    for part in parts:
+        for key, value in part.items():
+            merged[key if key not in merged else f"{key}{len(merged)}0"] = value
+    payload: object = [row for part in parts for row in part.values()] if is_list else merged
+    try:
+        found = operation.decode(encode_many(operation, asked), answer(payload), WORDS)
+    except FollowersDataError:
+        return
+    for text, outcome in found.items():
+        if isinstance(outcome, Ok):
             assert value_of(action, outcome) == int(text) or value_of(action, outcome) not in asked

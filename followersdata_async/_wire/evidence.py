@@ -45,11 +45,13 @@ class ReportedId:
 class Evidence:
     """What a response, or a row of it, says.
 
-    ``ids`` stand where the panel puts the id of what it has made. ``traces`` are
-    ids elsewhere: they forbid to call the write refused, and prove nothing.
-    So does ``says_success``: a sentence, as opposed to a flag or status.
-    ``is_declined``: the field of a cancellation is a flag that says no.
-    ``denials`` are values that say no, in words. ``doubts`` are values that say neither yes nor no.
+    For the write: ``ids`` stand where the panel puts the id of what it has
+    made; ``is_confirmed``, a flag or status says yes. ``traces``, which are ids
+    elsewhere, and ``says_success``, a sentence, prove nothing, but a write with
+    one of them cannot be called refused.
+
+    Against it: ``denials`` are the values that say no; ``is_declined``, one of
+    them is the flag of a cancellation. ``doubts`` are values that say neither.
     """
 
     ids: list[ReportedId] = field(factory=list)

@@ -84,17 +84,16 @@ def _decode_batch(
     """
     whole = parse_payload(request, response)
     payload = unwrap_data(whole)
-    is_single = len(request.ids) == 1
-    evidence = weigh(request, whole, words) if is_single or not _is_list_of_rows(payload) else Evidence()
-    if response.status >= SERVER_ERROR or not has_rows(payload, request.ids, shape):
-        _check(request, words, evidence, response)
+    is_of_rows = _is_list_of_rows(payload) or has_rows(payload, request.ids, shape)
+    if response.status >= SERVER_ERROR or not is_of_rows:
+        _check(request, words, weigh(request, whole, words), response)
     check_owners(request, whole, shape)
     if not payload:
         raise unreadable_response(request, "the answer is empty")
 
     def parse(row: object) -> T:
-        if is_single:
-            _check(request, words, evidence, response)
+        if len(request.ids) == 1:
+            _check(request, words, weigh(request, whole, words), response)
         fields = row if isinstance(row, (dict, list)) else {request.action: row}
         return _conclude(request, words, fields, read)
 
@@ -102,7 +101,7 @@ def _decode_batch(
 
 
 def _is_list_of_rows(payload: object) -> bool:
-    """Return whether a response cannot be one error for all ids."""
+    """Return whether a response is a list that cannot be one error for all ids."""
     return isinstance(payload, list) and (len(payload) > 1 or not all(map(is_bare_error, payload)))
 
 

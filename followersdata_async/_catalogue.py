@@ -6,7 +6,7 @@ from copy import copy
 from typing import TYPE_CHECKING, final
 
 import anyio
-from attrs import define, evolve, field, frozen
+from attrs import define, field, fields_dict, frozen
 
 from .errors import FollowersDataError
 from .models import Catalogue, Service, format_id
@@ -22,32 +22,65 @@ __all__ = ["ServicesDiff", "services_diff"]
 class ServicesDiff:
     """The differences between two catalogues. Pairs are (old, new).
 
-    ``repriced`` services have another ``rate``, ``changed`` ones differ in
-    another field; a service can be both. All are in the order of the new
-    catalogue, ``removed`` in the order of the old one.
+    ``repriced`` services have another ``rate``; ``described`` ones another name,
+    category, description, average time or ``extra``, which no money depends on;
+    ``changed`` ones differ in another field. A service can be all of these. All
+    are in the order of the new catalogue, ``removed`` in the order of the old one.
     """
 
     added: tuple[Service, ...]
     removed: tuple[Service, ...]
     repriced: tuple[tuple[Service, Service], ...]
     changed: tuple[tuple[Service, Service], ...]
+    described: tuple[tuple[Service, Service], ...]
 
     def __bool__(self) -> bool:
         """Return whether there is any difference."""
-        return bool(self.added or self.removed or self.repriced or self.changed)
+        return bool(self.added or self.removed or self.repriced or self.changed or self.described)
 
 
-def services_diff(old: Iterable[Service], new: Iterable[Service]) -> ServicesDiff:
-    """Compare two catalogues by the ids of their services. Sends no request (panel-api §3.2)."""
+def services_diff(old: Iterable[Service], new: Iterable[Service], *, ignore: Iterable[str] = ()) -> ServicesDiff:
+    """Compare two catalogues by the ids of their services. Sends no request (panel-api §3.2).
+
+    Args:
+        old: The services as they were.
+        new: The services as they are.
+        ignore: Fields of ``Service`` that are not compared, such as ``["average_time"]``.
+
+    Raises:
+        ValueError: ``ignore`` has something else than fields of ``Service``.
+    """
+    compared = COMPARED_FIELDS - _check_ignored(ignore)
     before = {format_id(service.service): service for service in old}
     after = {format_id(service.service): service for service in new}
     pairs = [(before[id_], service) for id_, service in after.items() if id_ in before]
     return ServicesDiff(
         added=tuple(service for id_, service in after.items() if id_ not in before),
         removed=tuple(service for id_, service in before.items() if id_ not in after),
-        repriced=tuple((was, is_) for was, is_ in pairs if was.rate != is_.rate),
-        changed=tuple((was, is_) for was, is_ in pairs if evolve(was, service=is_.service, rate=is_.rate) != is_),
+        repriced=_find_different(pairs, compared & {"rate"}),
+        changed=_find_different(pairs, compared - {"rate"} - DESCRIBING_FIELDS),
+        described=_find_different(pairs, compared & DESCRIBING_FIELDS),
     )
+
+
+COMPARED_FIELDS = frozenset(fields_dict(Service)) - {"service", "kind"}
+DESCRIBING_FIELDS = frozenset({"name", "category", "description", "average_time", "extra"})
+"""Fields that no money depends on. Some panels change them with every response."""
+
+
+def _check_ignored(ignore: Iterable[str]) -> frozenset[str]:
+    names = frozenset([ignore] if isinstance(ignore, str) else ignore)
+    if unknown := names - COMPARED_FIELDS:
+        msg = f"ignore must have fields of a Service ({', '.join(sorted(COMPARED_FIELDS))}), got {min(unknown)!r}"
+        raise ValueError(msg)
+    return names
+
+
+def _find_different(
+    pairs: Iterable[tuple[Service, Service]], names: Iterable[str]
+) -> tuple[tuple[Service, Service], ...]:
+    """Return the pairs that differ in one of the fields."""
+    return tuple(pair for pair in pairs if any(getattr(pair[0], name) != getattr(pair[1], name) for name in names))
 
 
 @final

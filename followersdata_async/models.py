@@ -190,7 +190,8 @@ class Service(Serializable):
     ``rate`` is the price of 1000, or of the whole for packages and
     subscriptions, in the account's currency; ``None`` if the panel gives no
     amount. ``refill``, ``cancel`` and ``dripfeed`` are ``None`` if the panel
-    does not say.
+    does not say. ``description`` and ``average_time`` are its texts, if it
+    sends any.
     """
 
     service: Id
@@ -204,6 +205,8 @@ class Service(Serializable):
     refill: bool | None = None
     cancel: bool | None = None
     dripfeed: bool | None = None
+    description: str | None = None
+    average_time: str | None = None
     extra: Mapping[str, object] = _extra()
 
 

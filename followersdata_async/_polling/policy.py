@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import final
 
 from attrs import field, frozen
 
 from .._retry import MAX_DOUBLINGS
 from .._validators import duration, integer, positive_number
+from ..models import OrderState
+
+
+def _build_states(states: object) -> frozenset[OrderState]:
+    """Check the states that end the polling of an order.
+
+    Raises:
+        TypeError: it is something else than ``OrderState`` values.
+        ValueError: there are none, so no order would ever be final.
+    """
+    if not isinstance(states, Collection) or not all(isinstance(state, OrderState) for state in states):
+        msg = f"final_states must be a set of OrderState, got {states!r}"
+        raise TypeError(msg)
+    if not states:
+        msg = "final_states must have at least one state"
+        raise ValueError(msg)
+    return frozenset(states)
 
 
 @final
@@ -25,6 +43,10 @@ class PollPolicy:
     If there are more orders than fit into one request, a due order waits up to
     ``max_chunk_wait`` for the request to fill up.
 
+    Polling ends with the first of ``final_states``. A panel that cancels what
+    it has called partial needs ``final_states=PollPolicy().final_states -
+    {OrderState.PARTIAL}``.
+
     An order that the panel does not know ``max_not_found`` times in a row is
     given up.
     """
@@ -35,6 +57,9 @@ class PollPolicy:
     eta_factor: float = field(default=0.3, validator=positive_number)
     max_chunk_wait: float = field(default=30.0, validator=duration(zero=True))
     max_not_found: int = field(default=3, validator=integer(1))
+    final_states: frozenset[OrderState] = field(
+        default=frozenset(state for state in OrderState if state.is_final), converter=_build_states
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.max_delay < self.min_delay:

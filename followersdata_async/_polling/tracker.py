@@ -46,7 +46,7 @@ class TrackedOrder:
         self.outcome = outcome
         event: WatchEvent | None
         if isinstance(outcome, Ok):
-            event = self._record_status(outcome.value, now)
+            event = self._record_status(outcome.value, now, policy)
         else:
             self._record_failure(outcome, policy)
             event = outcome
@@ -56,14 +56,14 @@ class TrackedOrder:
 
     def get_latest(self) -> Outcome[OrderStatus]:
         """Return its last status. Without one, or if it was given up, return the outcome of its last poll."""
-        if self.status is not None and (self.is_open or self.status.is_final):
+        if self.status is not None and self.is_open:
             return Ok(self.id, self.status)
         return self.outcome or Failed(self.id, RequestTimeoutError("status: no answer came yet", action="status"))
 
-    def _record_status(self, status: OrderStatus, now: float) -> Change | None:
+    def _record_status(self, status: OrderStatus, now: float, policy: PollPolicy) -> Change | None:
         before, self.status = self.status, status
         self.failures = self.not_found = 0
-        self.is_open = not status.is_final
+        self.is_open = status.state not in policy.final_states
         if before is None or before.status != status.status:
             self.initial_remains, self.changed_at = status.remains, now
         is_change = before is None or _COMPARED_FIELDS(before) != _COMPARED_FIELDS(status)

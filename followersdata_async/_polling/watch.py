@@ -210,23 +210,27 @@ async def wait_until_final(
     changes = Changes(pipeline, ids, policy, event_types=(Change,), method=method, streams=streams)
     if timeout == 0:
         result = await collect_outcomes(pipeline, STATUS, ids, method=method)
-        if _find_open_ids(result):
-            raise _make_timeout_error(result, "at one look")
+        if _find_open_ids(result, policy):
+            raise _make_timeout_error(result, policy, "at one look")
         return result
     async with changes:
         with anyio.move_on_after(timeout):
             async for _ in changes:
                 pass
             return changes.known
-    raise _make_timeout_error(changes.known, f"within {timeout:g} s")
+    raise _make_timeout_error(changes.known, policy, f"within {timeout:g} s")
 
 
-def _find_open_ids(result: BatchResult[OrderStatus]) -> list[Id]:
-    return [id_ for id_, outcome in result.items() if not (isinstance(outcome, Ok) and outcome.value.is_final)]
+def _find_open_ids(result: BatchResult[OrderStatus], policy: PollPolicy) -> list[Id]:
+    return [
+        id_
+        for id_, outcome in result.items()
+        if not (isinstance(outcome, Ok) and outcome.value.state in policy.final_states)
+    ]
 
 
-def _make_timeout_error(result: BatchResult[OrderStatus], when: str) -> PollTimeoutError:
-    open_ids = _find_open_ids(result)
+def _make_timeout_error(result: BatchResult[OrderStatus], policy: PollPolicy, when: str) -> PollTimeoutError:
+    open_ids = _find_open_ids(result, policy)
     examples = ", ".join(map(str, open_ids[:_MAX_EXAMPLES]))
     msg = (
         f"{len(open_ids)} of {len(result)} orders were not final {when}, among them {examples}; "

@@ -16,7 +16,7 @@ from attrs import define, fields, make_class
 
 from .._serialization import Serializable
 from ..models import Id, Ok
-from .scalars import MAX_DIGITS, parse_bool, parse_decimal, parse_id, parse_int, parse_text
+from .scalars import MAX_DIGITS, parse_amount, parse_bool, parse_id, parse_int, parse_limit, parse_text, parse_title
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -64,15 +64,15 @@ def _split_objects(rows: Collection[Any]) -> Columns | None:
 # --- the values of a column
 
 
-def parse_decimals(column: Sequence[Any]) -> Sequence[Decimal | None]:
-    """Parse exact numbers, as ``parse_decimal`` does."""
+def parse_amounts(column: Sequence[Any]) -> Sequence[Decimal | None]:
+    """Parse exact amounts, as ``parse_amount`` does."""
     # A context of the caller's can make Decimal return NaN instead of raising.
     if _is_written_in(column, ".") and getcontext().traps[InvalidOperation]:
         try:
             return list(map(Decimal, column))
         except InvalidOperation:
             pass
-    return list(map(parse_decimal, column))
+    return list(map(parse_amount, column))
 
 
 def parse_ints(column: Sequence[Any]) -> Sequence[int | None]:
@@ -83,6 +83,12 @@ def parse_ints(column: Sequence[Any]) -> Sequence[int | None]:
         except ValueError:
             pass
     return list(map(parse_int, column))
+
+
+def parse_limits(column: Sequence[Any]) -> Sequence[int | None]:
+    """Parse limits of quantities, as ``parse_limit`` does."""
+    numbers = parse_ints(column)
+    return list(map(parse_limit, column)) if None in numbers else numbers
 
 
 def parse_ids(column: Sequence[Any]) -> Sequence[Id]:
@@ -120,6 +126,15 @@ def _is_written_in(column: Sequence[Any], separator: str = "") -> bool:
 def parse_texts(column: Sequence[Any]) -> Sequence[str | None]:
     """Parse strings, as ``parse_text`` does."""
     return column if set(map(type, column)) == {str} else list(map(parse_text, column))
+
+
+def parse_titles(column: Sequence[Any]) -> Sequence[str | None]:
+    """Parse strings with HTML entities, as ``parse_title`` does. Equal ones are one object, which saves memory."""
+    words = parse_words(column)
+    if all(word is None or "&" not in word for word in set(words)):
+        return words
+    titles = {word: parse_title(word) for word in set(words)}
+    return list(map(titles.__getitem__, words))
 
 
 def parse_words(column: Sequence[Any]) -> Sequence[str | None]:

@@ -17,26 +17,31 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from ..models import Id, OrderState, OrderStatus, RefillState, Service, ServiceKind
 from .acceptance import is_id
+from .catalogue_rows import name_description
 from .columns import (
     build_values,
+    parse_amounts,
     parse_bools,
-    parse_decimals,
     parse_ids,
     parse_ints,
+    parse_limits,
     parse_texts,
+    parse_titles,
     parse_words,
     split_columns,
 )
 from .scalars import (
     find_plain_state,
+    parse_amount,
     parse_bool,
-    parse_decimal,
     parse_id,
     parse_int,
+    parse_limit,
     parse_order_state,
     parse_refill_state,
     parse_service_kind,
     parse_text,
+    parse_title,
 )
 
 Model = TypeVar("Model")
@@ -91,7 +96,7 @@ def structure_plain_statuses(rows: Mapping[Key, object]) -> dict[Key, OrderStatu
 
 _STATUS_PARSERS: Mapping[str, ColumnParser] = {
     "status": parse_words,
-    "charge": parse_decimals,
+    "charge": parse_amounts,
     "start_count": parse_ints,
     "remains": parse_ints,
     "currency": parse_words,
@@ -104,7 +109,8 @@ def structure_plain_services(rows: Mapping[Key, object]) -> dict[Key, Service]:
     The results are what ``structure_row`` returns, at a fraction of its time.
     """
     services: dict[Key, Service] = {}
-    for keys, columns in split_columns(rows):
+    for keys, found in split_columns(rows):
+        columns = name_description(found)
         if not columns.keys() >= {"service", "name", "type"}:
             continue
         known = {name: column for name, column in columns.items() if name in _SERVICE_PARSERS}
@@ -126,15 +132,17 @@ def structure_plain_services(rows: Mapping[Key, object]) -> dict[Key, Service]:
 
 _SERVICE_PARSERS: Mapping[str, ColumnParser] = {
     "service": parse_ids,
-    "name": parse_texts,
+    "name": parse_titles,
     "type": parse_words,
-    "category": parse_words,
-    "rate": parse_decimals,
-    "min": parse_ints,
-    "max": parse_ints,
+    "category": parse_titles,
+    "rate": parse_amounts,
+    "min": parse_limits,
+    "max": parse_limits,
     "refill": parse_bools,
     "cancel": parse_bools,
     "dripfeed": parse_bools,
+    "description": parse_titles,
+    "average_time": parse_texts,
 }
 
 
@@ -153,7 +161,7 @@ def _describe_problem(error: BaseException, _: object) -> str:
 
 
 def _parse_amount(value: object, _: object) -> Decimal:
-    number = parse_decimal(value)
+    number = parse_amount(value)
     if number is None:
         msg = "not an amount"
         raise ValueError(msg)
@@ -182,12 +190,24 @@ def _parse_optional_id(value: object, _: object) -> Id | None:
 @cache
 def _build_structurer(model: type[Any]) -> tuple[frozenset[str], Callable[[Mapping[str, object], Any], Any]]:
     """Build the function that structures rows, and the set of fields it knows. Done at the first row."""
-    derived: dict[str, Any] = {
-        name: override(rename=source) for name, source in _SOURCES.items() if name in fields_dict(model)
+    hooks = _SERVICE_HOOKS if model is Service else {}
+    derived = {name: source for name, source in _SOURCES.items() if name in fields_dict(model)}
+    overrides: dict[str, Any] = {
+        **{name: override(struct_hook=hook) for name, hook in hooks.items()},
+        **{name: override(rename=source) for name, source in derived.items()},
     }
-    read = make_dict_structure_fn(model, _build_converter(), **derived)
+    read = make_dict_structure_fn(model, _build_converter(), **overrides)
     return frozenset(fields_dict(model)) - {"extra", *derived}, read
 
+
+_SERVICE_HOOKS: Mapping[str, Callable[[object, Any], object]] = {
+    "name": lambda value, type_: parse_title(_parse_required_text(value, type_)),
+    "category": parse_title,
+    "description": parse_title,
+    "min": parse_limit,
+    "max": parse_limit,
+}
+"""Fields of a service that are read in another way than others of their type."""
 
 _SOURCES = {"state": "status", "kind": "type"}
 """Fields that are derived from another one."""
@@ -198,7 +218,7 @@ def _build_converter() -> Converter:
     """Build the converter at the first row: at import it would take too long."""
     converter = Converter()
     converter.register_structure_hook(Decimal, _parse_amount)
-    converter.register_structure_hook(Decimal | None, parse_decimal)
+    converter.register_structure_hook(Decimal | None, parse_amount)
     converter.register_structure_hook(int | None, parse_int)
     converter.register_structure_hook(bool | None, parse_bool)
     converter.register_structure_hook(str, _parse_required_text)

@@ -138,12 +138,12 @@ def no_usable_response(
 
 
 def unreadable_response(
-    request: Request, reason: str, problems: tuple[str, ...] = (), *, reported_id: object = None
+    request: Request, reason: str, problems: tuple[str, ...] = ()
 ) -> DecodeError | TransportError | OutcomeUnknownError:
     """Return the error for JSON that is neither a rejection nor the expected value."""
     if request.is_write:
         details = f"{reason}: {'; '.join(problems)}" if problems else reason
-        return no_usable_response(request, details, reported_id=reported_id)
+        return no_usable_response(request, details)
     return DecodeError(reason, action=request.action, problems=problems)
 
 

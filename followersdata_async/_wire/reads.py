@@ -23,6 +23,7 @@ from ..models import (
     UnreadableService,
 )
 from .batch_rows import ORDER_ID, OutcomesByText, RowParser, check_object, decode_rows
+from .catalogue_rows import find_rows, name_description
 from .converter import UnreadableError, structure_plain_services, structure_plain_statuses, structure_row
 from .envelope import extract_payload, make_rejection, reject_deep_nesting, unreadable_response
 from .error_shapes import collect_codes, find_error, find_row_error
@@ -48,9 +49,9 @@ def decode_services(request: Request, response: Response, words: PanelWords) -> 
     payload = extract_payload(request, response, words)
     if isinstance(payload, str) and normalize_word(payload) == "emptydata":
         return Catalogue()
-    rows = list(payload.values()) if isinstance(payload, dict) else payload
-    if not isinstance(rows, list):
-        raise unreadable_response(request, "the catalogue is not a list")
+    rows = find_rows(payload)
+    if rows is None:
+        raise unreadable_response(request, "the answer is not a catalogue")
     plain = structure_plain_services(dict(enumerate(rows)))
     services: list[Service] = []
     unreadable: list[UnreadableService] = []
@@ -144,8 +145,7 @@ def _unwrap_single(payload: object) -> object:
 
 
 def _parse_service(row: object) -> Service:
-    fields = check_object(row)
-    return structure_row(fields if "type" in fields else {**fields, "type": ""}, Service)
+    return structure_row({"type": "", **name_description(dict(check_object(row)))}, Service)
 
 
 def _parse_balance(row: object) -> Balance:

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from decimal import Decimal
 from functools import lru_cache
+from html import unescape
 from typing import TYPE_CHECKING
 
 from ..models import OrderState, RefillState, ServiceKind
@@ -44,6 +45,50 @@ def parse_decimal(value: object, _: object = None) -> Decimal | None:
     else:
         number = value if isinstance(value, Decimal) and value.is_finite() else None
     return None if number is None or abs(number.adjusted()) > MAX_DIGITS else number
+
+
+def parse_amount(value: object, _: object = None) -> Decimal | None:
+    """Parse an exact amount of money: a number, also with a currency before or after it, and blanks between thousands.
+
+    ``"$1.20"``, ``"0.30$"``, ``"1,20 EUR"`` and ``"1 234,50"`` are amounts,
+    ``"Free"`` and ``"10-20"`` are not.
+    """
+    number = parse_decimal(value)
+    if number is None and isinstance(value, str) and (match := _AMOUNT.fullmatch(value.strip())):
+        digits = match["number"]
+        number = parse_decimal(
+            match["sign"] + (_BLANKS.sub("", digits) if _BLANK_THOUSANDS.fullmatch(digits) else digits)
+        )
+    return number
+
+
+_CURRENCY = (
+    r"(?:US\$|R\$|[$€£¥₺₽₫₹₴₦₩₸]"
+    r"|(?i:USD|USDT|EUR|GBP|TRY|TL|BRL|RUB|VND|INR|Rs\.?|UAH|IDR|Rp|CNY|JPY|KZT|NGN|PKR|PLN|AED))"
+)
+_AMOUNT = re.compile(rf"(?P<sign>[+-]?)(?:{_CURRENCY}\s*)?(?P<number>[0-9.][0-9.,\s\u00a0\u202f]*?)(?:\s*{_CURRENCY})?")
+_BLANKS = re.compile(r"[\s\u00a0\u202f]+")
+_BLANK_THOUSANDS = re.compile(r"[0-9]{1,3}(?:[ \u00a0\u202f][0-9]{3})+(?:[.,][0-9]+)?")
+
+
+def parse_limit(value: object, _: object = None) -> int | None:
+    """Parse the smallest or greatest quantity of a service: an integer, also as ``"5k"`` or ``"1.5M"``."""
+    number = parse_int(value)
+    if number is None and isinstance(value, str) and (match := _LIMIT.fullmatch(value.strip())):
+        number = parse_int(Decimal(match[1].replace(",", ".")) * 1000 ** (1 + "kmb".index(match[2].lower())))
+    return number
+
+
+_LIMIT = re.compile(r"([0-9]{1,9}(?:[.,][0-9]{1,9})?)\s*([kKmMbB])")
+
+
+def parse_title(value: object, _: object = None) -> str | None:
+    """Return a string, as ``parse_text`` does, with its HTML entities as characters."""
+    text = parse_text(value)
+    return _ENTITY.sub(lambda entity: unescape(entity[0]), text) if text and "&" in text else text
+
+
+_ENTITY = re.compile(r"&(?:[A-Za-z][A-Za-z0-9]*|#[0-9]+|#x[0-9A-Fa-f]+);")
 
 
 def _parse_written(text: str) -> Decimal | None:

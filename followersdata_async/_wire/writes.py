@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from ..errors import FollowersDataError, PanelError
 from ..models import Cancellation, PlacedOrder, Refill
 from .batch_rows import ORDER_ID, OutcomesByText, decode_rows
-from .converter import UnreadableError, structure_row
+from .converter import structure_row
 from .envelope import (
     SERVER_ERROR,
     check_owners,
@@ -120,11 +120,7 @@ def _conclude(
     """
     evidence = weigh(request, payload, words)
     _check(request, words, evidence, response)
-    try:
-        value = None if isinstance(payload, Conflict) else read(payload, evidence)
-    except UnreadableError as error:
-        reason = "the answer cannot be read"
-        raise unreadable_response(request, reason, error.problems, reported_id=evidence.reported_id) from None
+    value = None if isinstance(payload, Conflict) else read(payload, evidence)
     if value is None:
         reason = "the answer does not say that the request was accepted"
         raise no_usable_response(request, reason, reported_id=evidence.reported_id)

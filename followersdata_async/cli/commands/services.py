@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, final
 
 from attrs import frozen
 
-from ..._catalogue import services_diff
+from ..._catalogue import COMPARED_FIELDS, DESCRIBING_FIELDS, services_diff
 from ...models import Service, ServiceKind, format_id
 from ..exit_codes import SUCCESS
 from ..input import UsageError, check_amount
@@ -21,6 +21,7 @@ from ..progress import print_message, show_spinner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
     from types import UnionType
 
 COLUMNS = ("service", "name", "type", "category", "rate", "min", "max", "refill", "cancel")
@@ -34,6 +35,8 @@ _FIELD_TYPES: Mapping[str, type | UnionType] = {
     "refill": bool | None,
     "cancel": bool | None,
     "dripfeed": bool | None,
+    "description": str | None,
+    "average_time": str | None,
     "extra": dict,
 }
 """The fields of a service in a saved catalogue that are used as they are in JSON."""
@@ -80,6 +83,7 @@ async def services(
     max_rate: Decimal | None = None,
     sort: Literal["service", "name", "type", "category", "rate", "min", "max"] | None = None,
     diff: Path | None = None,
+    ignore: str | None = None,
     connection: ConnectionOptions = DEFAULT_CONNECTION,
     format: Format = "table",
 ) -> int:
@@ -95,6 +99,8 @@ async def services(
         By what to sort; without it as the panel does.
     diff
         Show what is different from this file, which --format json or jsonl has written.
+    ignore
+        Fields that --diff does not compare, joined by commas, such as average_time,extra.
     format
         How it is written to standard output.
     """
@@ -107,7 +113,8 @@ async def services(
         print_message(f"{len(catalogue.unreadable):,} rows cannot be read, the first one: {'; '.join(first.problems)}")
     if diff is None:
         return _write_services(catalogue, selection, format)
-    return _write_changes(diff, catalogue, selection, format)
+    ignored = frozenset(part.strip() for part in (ignore or "").split(",") if part.strip())
+    return _write_changes(diff, catalogue, selection, ignored, format)
 
 
 def _write_services(catalogue: Sequence[Service], selection: ServiceFilter, format: Format) -> int:
@@ -119,24 +126,34 @@ def _write_services(catalogue: Sequence[Service], selection: ServiceFilter, form
     return SUCCESS
 
 
-def _write_changes(file: Path, catalogue: Sequence[Service], selection: ServiceFilter, format: Format) -> int:
+def _write_changes(
+    file: Path, catalogue: Sequence[Service], selection: ServiceFilter, ignored: AbstractSet[str], format: Format
+) -> int:
     """Write a row for each difference from the catalogue in a file, and print how many there are."""
     old, new = selection.apply(_read_catalogue(file)), selection.apply(_normalize_catalogue(catalogue))
-    diff = services_diff(old, new)
+    try:
+        diff = services_diff(old, new, ignore=ignored)
+    except ValueError as error:
+        msg = f"--ignore: {error}"
+        raise UsageError(msg) from error
     rows = [_create_row("added", service) for service in diff.added]
     rows += [_create_row("removed", service) for service in diff.removed]
     rows += [
         _create_row("repriced", after, "rate", to_row(before)["rate"], to_row(after)["rate"])
         for before, after in diff.repriced
     ]
-    for old_service, new_service in diff.changed:
-        before, after = to_row(old_service), to_row(new_service)
-        names = [name for name in after if name not in {"service", "rate", "kind"} and before[name] != after[name]]
-        rows += [_create_row("changed", new_service, name, before[name], after[name]) for name in names]
+    for change, pairs, names in (
+        ("changed", diff.changed, COMPARED_FIELDS - {"rate"} - DESCRIBING_FIELDS),
+        ("described", diff.described, DESCRIBING_FIELDS),
+    ):
+        for old_service, new_service in pairs:
+            before, after = to_row(old_service), to_row(new_service)
+            different = [name for name in after if name in names - ignored and before[name] != after[name]]
+            rows += [_create_row(change, new_service, name, before[name], after[name]) for name in different]
     write_rows(rows, DIFF_COLUMNS, format)
     print_message(
         f"{len(diff.added):,} added, {len(diff.removed):,} removed, "
-        f"{len(diff.repriced):,} repriced, {len(diff.changed):,} changed"
+        f"{len(diff.repriced):,} repriced, {len(diff.changed):,} changed, {len(diff.described):,} described anew"
     )
     return SUCCESS
 
@@ -202,12 +219,14 @@ def _parse_service(row: Any) -> Service:  # noqa: ANN401 - any JSON value
     return Service(service=row["service"], kind=ServiceKind.UNKNOWN, rate=_parse_rate(row.get("rate")), **fields)
 
 
-def _parse_rate(value: object) -> Decimal:
-    """Return the rate that a string or a number in JSON stands for.
+def _parse_rate(value: object) -> Decimal | None:
+    """Return the rate that a string or a number in JSON stands for, if there is one.
 
     Raises:
         ValueError: the value is not a finite number.
     """
+    if value is None:
+        return None
     with suppress(ArithmeticError):
         if isinstance(value, str | int | Decimal) and not isinstance(value, bool):
             amount = Decimal(value)

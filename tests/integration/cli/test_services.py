@@ -87,7 +87,7 @@ def test_catalogue_is_compared_with_a_saved_one(capsys: Captured, tmp_path: Path
     """There is a row for each difference."""
     rows = written(capsys)
     assert rows[0]["service"] == 1
-    rows[0] |= {"rate": "0.80", "name": "Old name"}
+    rows[0] |= {"rate": "0.80", "name": "Old name", "max": 7}
     gone = rows.pop(1)
     rows.append({**rows[0], "service": 99, "name": "No longer sold"})
     file = tmp_path / "old"
@@ -99,10 +99,16 @@ def test_catalogue_is_compared_with_a_saved_one(capsys: Captured, tmp_path: Path
         {"change": "added", "service": 2, "name": gone["name"], **usual},
         {"change": "removed", "service": 99, "name": "No longer sold", **usual},
         {"change": "repriced", "service": 1, "name": "Followers", "what": "rate", "before": "0.80", "after": "0.90"},
-        {"change": "changed", "service": 1, "name": "Followers", "what": "name", "before": "Old name",
+        {"change": "changed", "service": 1, "name": "Followers", "what": "max", "before": 7, "after": 10000},
+        {"change": "described", "service": 1, "name": "Followers", "what": "name", "before": "Old name",
          "after": "Followers"},
     ]  # fmt: skip
-    assert captured.err == "1 added, 1 removed, 1 repriced, 1 changed\n"
+    assert captured.err == "1 added, 1 removed, 1 repriced, 1 changed, 1 described anew\n"
+    # Without some fields.
+    assert main(["services", "--diff", str(file), "--ignore", "name, rate", "--format", "json"]) == 0
+    assert [row["what"] for row in json.loads(capsys.readouterr().out)] == [None, None, "max"]
+    assert main(["services", "--diff", str(file), "--ignore", "price"]) == 2
+    assert "--ignore" in capsys.readouterr().err
     # Of both, only what was chosen.
     assert main(["services", "--diff", str(file), "--search", "no longer", "--format", "json"]) == 0
     assert [row["service"] for row in json.loads(capsys.readouterr().out)] == [99]
@@ -115,7 +121,10 @@ def test_catalogue_saved_a_moment_ago_has_not_changed(capsys: Captured, tmp_path
         (tmp_path / output_format).write_text(capsys.readouterr().out)
         assert main(["services", "--diff", str(tmp_path / output_format), "--format", "json"]) == 0
         captured = capsys.readouterr()
-        assert (json.loads(captured.out), captured.err) == ([], "0 added, 0 removed, 0 repriced, 0 changed\n")
+        assert (json.loads(captured.out), captured.err) == (
+            [],
+            "0 added, 0 removed, 0 repriced, 0 changed, 0 described anew\n",
+        )
 
 
 def test_rate_in_a_saved_catalogue_is_read_exactly(capsys: Captured, tmp_path: Path) -> None:
@@ -141,7 +150,7 @@ def test_rate_in_a_saved_catalogue_is_read_exactly(capsys: Captured, tmp_path: P
         (b'[{"service": true, "name": "A", "type": "B", "rate": "1"}]', "an id is an int or a str, not bool"),
         (b'[{"service": "1 2", "name": "A", "type": "B", "rate": "1"}]', "the id '1 2' has a comma, a blank"),
         (b'[{"service": 1, "type": "B", "rate": "1"}]', "the name of a service cannot be 'None'"),
-        (b'[{"service": 1, "name": "A", "type": "B"}]', "the rate of a service cannot be 'None'"),
+        (b'[{"service": 1, "name": "A", "type": "B", "rate": []}]', "the rate of a service cannot be '[]'"),
         (b'[{"service": 1, "name": "A", "type": "B", "rate": "NaN"}]', "the rate of a service cannot be 'NaN'"),
         (b'[{"service": 1, "name": "A", "type": "B", "rate": "one"}]', "the rate of a service cannot be 'one'"),
         (b'[{"service": 1, "name": "A", "type": "B", "rate": NaN}]', "NaN is not a number in JSON"),

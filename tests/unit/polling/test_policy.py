@@ -15,7 +15,7 @@ from followersdata_async._polling.policy import (
 )
 from followersdata_async._polling.tracker import TrackedOrder
 from followersdata_async.errors import PanelUnavailableError
-from followersdata_async.models import Failed
+from followersdata_async.models import Failed, OrderState
 
 PACE = PollPolicy(min_delay=10.0, max_delay=100.0, age_factor=0.5, eta_factor=0.25, max_chunk_wait=30.0)
 
@@ -89,6 +89,9 @@ def test_the_rest_at_the_pace_so_far(before: int | None, after: int | None, time
         ({"eta_factor": True}, TypeError),
         ({"max_chunk_wait": -1}, ValueError),
         ({"max_not_found": 0}, ValueError),
+        ({"final_states": []}, ValueError),
+        ({"final_states": ["partial"]}, TypeError),
+        ({"final_states": OrderState.PARTIAL}, TypeError),
         ({"max_not_found": 1.5}, TypeError),
     ],
 )

@@ -20,7 +20,7 @@ from followersdata_async.errors import (
     PollTimeoutError,
     RequestTimeoutError,
 )
-from followersdata_async.models import Change, Failed, Ok, Refused, Unreported
+from followersdata_async.models import Change, Failed, Ok, OrderState, Refused, Unreported
 from tests.helpers.fakes import FakeTransport, answer, ids_in, make_pipeline, row
 
 if TYPE_CHECKING:
@@ -404,6 +404,22 @@ async def final_of(reply: Callable[[Request], Response], orders: Iterable[Id], l
     policy = PollPolicy(min_delay=0.001, max_delay=0.001)
     transport = FakeTransport(reply)
     return await wait_until_final(make_pipeline(transport), orders, policy, timeout=limit)
+
+
+async def test_waiting_ends_with_the_states_that_the_policy_calls_final() -> None:
+    """Here a partial order is not final, and a paused one is."""
+    states = (PollPolicy().final_states | {OrderState.PAUSED}) - {OrderState.PARTIAL}
+    words = {1: ["Partial", "Partial", "Canceled"], 2: ["Paused"]}
+    transport = FakeTransport(
+        lambda _: answer({str(id_): row(left.pop(0) if len(left) > 1 else left[0]) for id_, left in words.items()})
+    )
+    pipeline = make_pipeline(transport)
+    with pytest.raises(PollTimeoutError) as caught:
+        await wait_until_final(pipeline, [1, 2], PollPolicy(final_states=states), timeout=0)
+    assert "1 of 2 orders were not final" in str(caught.value)
+    policy = PollPolicy(min_delay=0.001, max_delay=0.001, final_states=states)
+    result = await wait_until_final(pipeline, [1, 2], policy, timeout=None)
+    assert [result.ok[id_].state for id_ in (1, 2)] == [OrderState.CANCELED, OrderState.PAUSED]
 
 
 async def test_the_final_status_of_every_order_in_the_order_asked() -> None:

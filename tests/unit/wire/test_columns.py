@@ -36,7 +36,9 @@ UNIFORM = st.one_of(
     st.lists(st.integers(0, 10**6), min_size=1),
 )
 PARSERS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
-    "decimals": (bulk.parse_decimals, scalars.parse_decimal),
+    "amounts": (bulk.parse_amounts, scalars.parse_amount),
+    "limits": (bulk.parse_limits, scalars.parse_limit),
+    "titles": (bulk.parse_titles, scalars.parse_title),
     "ints": (bulk.parse_ints, scalars.parse_int),
     "ids": (bulk.parse_ids, scalars.parse_id),
     "texts": (bulk.parse_texts, scalars.parse_text),
@@ -67,9 +69,9 @@ def test_column_is_parsed_as_its_values_are(name: str, column: list[Any]) -> Non
 def test_amounts_are_exact_whatever_the_context_of_the_caller_is() -> None:
     """A context without traps makes ``Decimal("")`` not a number."""
     with localcontext(Context(prec=2, traps=[])):
-        assert bulk.parse_decimals(["1.23456", "", "2"]) == [Decimal("1.23456"), None, Decimal(2)]
+        assert bulk.parse_amounts(["1.23456", "", "2"]) == [Decimal("1.23456"), None, Decimal(2)]
     with localcontext(Context(prec=2)):
-        assert bulk.parse_decimals(["1.23456", "2"]) == [Decimal("1.23456"), Decimal(2)]
+        assert bulk.parse_amounts(["1.23456", "2"]) == [Decimal("1.23456"), Decimal(2)]
 
 
 def test_rows_are_split_by_their_fields() -> None:

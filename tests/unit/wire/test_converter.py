@@ -155,10 +155,10 @@ def test_usual_rows_are_plain() -> None:
 
 def test_usual_services_are_plain() -> None:
     """Also those with fields that the model does not have."""
-    fields = {"service": 1, "name": "a", "type": "Default", "rate": "0.90", "min": "50", "refill": True, "desc": "b"}
+    fields = {"service": 1, "name": "a", "type": "Default", "rate": "0.90", "min": "50", "refill": True, "speed": "b"}
     services = structure_plain_services({0: fields, 1: {**fields, "rate": "free"}, 2: {"service": 1}})
     assert [services[0].rate, services[1].rate] == [Decimal("0.90"), None]
     assert structure_plain_services({0: fields, 1: {**fields, "name": None}}) == {}
-    services = structure_plain_services({0: fields, 1: {**fields, "average_time": 5}, 2: {"service": 1}})
-    assert [services[0].extra, services[1].extra] == [{"desc": "b"}, {"desc": "b", "average_time": 5}]
+    services = structure_plain_services({0: fields, 1: {**fields, "country": 5}, 2: {"service": 1}})
+    assert [services[0].extra, services[1].extra] == [{"speed": "b"}, {"speed": "b", "country": 5}]
     assert services[0].kind is ServiceKind.DEFAULT

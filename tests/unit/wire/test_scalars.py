@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from followersdata_async._wire.scalars import (
+    parse_amount,
     parse_bool,
     parse_decimal,
     parse_id,
     parse_int,
+    parse_limit,
     parse_order_state,
     parse_refill_state,
     parse_service_kind,
@@ -137,6 +139,51 @@ def test_what_is_no_id_is_refused(sent: object) -> None:
 def test_an_id_survives_the_way_there_and_back(id_: int | str) -> None:
     """Sent as text or as number, it comes back as itself."""
     assert parse_id(str(id_)) == parse_id(id_) == id_
+
+
+@pytest.mark.parametrize(
+    ("sent", "amount"),
+    [
+        ("0.30$", "0.30"),
+        ("$1.20", "1.20"),
+        ("-$1.20", "-1.20"),
+        ("€1,20", "1.20"),
+        ("1,20 €", "1.20"),
+        ("1.20 USD", "1.20"),
+        ("USD 1.20", "1.20"),
+        ("R$ 1.234,50", "1234.50"),
+        ("1 234,50", "1234.50"),
+        ("1\u00a0234\u00a0567.5 ₽", "1234567.5"),
+        ("₺12", "12"),
+        (Decimal("0.1"), "0.1"),
+        (7, "7"),
+        ("7", "7"),
+    ],
+)
+def test_an_amount_may_have_a_currency_and_blanks(sent: object, amount: str) -> None:
+    """It stays exact."""
+    assert parse_amount(sent) == Decimal(amount)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    ["", "Free", "10-20", "1.2.3", "0x10", "5k", "1 2", "12 34", "USD", "$", "1,2,3", "1.20 apples", True, None, []],
+)
+def test_what_is_no_amount_is_none(sent: object) -> None:
+    """Nothing is guessed."""
+    assert parse_amount(sent) is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "limit"),
+    [
+        ("5k", 5000), ("10M", 10_000_000), ("1.5K", 1500), ("1,5k", 1500), ("2 b", 2_000_000_000), ("50", 50), (50, 50),
+        ("5kk", None), ("k", None), ("1.0005k", None), ("-5k", None), ("", None), (None, None), ("5 g", None),
+    ],
+)  # fmt: skip
+def test_a_limit_may_be_written_short(sent: object, limit: int | None) -> None:
+    """As a whole number of units."""
+    assert parse_limit(sent) == limit
 
 
 @pytest.mark.parametrize(("sent", "read"), [("a", "a"), (1, "1"), (Decimal("0.1"), "0.1"), (True, None), (None, None)])

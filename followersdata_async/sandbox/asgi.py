@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from email.parser import BytesParser
+from email.policy import HTTP
 from typing import TYPE_CHECKING, final
 from urllib.parse import parse_qsl
 
@@ -46,11 +48,14 @@ class Application:
         elif scope["method"] not in {"GET", "POST"}:
             await PlainTextResponse("Method Not Allowed", 405, {"Allow": "GET, POST"})(scope, receive, send)
         else:
-            text = scope["query_string"].decode("latin-1") if scope["method"] == "GET" else await _read_body(receive)
+            query = scope["query_string"].decode("latin-1")
+            body = b"" if scope["method"] == "GET" else await _read_body(receive)
             if self._latency:
                 await anyio.sleep(self._latency)
-            # A body that cannot be parsed has no fields, not even a key: the panel rejects it as any wrong key.
-            await _deliver(self._panel.handle_request(_parse_fields(text)), send)
+            # As in PHP, fields of the body go before those of the address. A body that cannot be parsed has no fields,
+            # not even a key: the panel rejects it as any wrong key.
+            fields = {**_parse_form(query), **_parse_body(body, _find_content_type(scope))}
+            await _deliver(self._panel.handle_request(fields), send)
 
 
 async def _deliver(delivery: Delivery, send: Send) -> None:
@@ -87,8 +92,8 @@ async def _send_head(delivery: Delivery, send: Send) -> None:
     await send({"type": "http.response.start", "status": response.status, "headers": encoded})
 
 
-async def _read_body(receive: Receive) -> str:
-    """Return the body as text, or an empty string if it is too long or not text."""
+async def _read_body(receive: Receive) -> bytes:
+    """Return the body, or nothing if it is too long."""
     body = bytearray()
     more = True
     while more:
@@ -96,22 +101,47 @@ async def _read_body(receive: Receive) -> str:
         # Also a body that is too long is read to its end: a client may read no response before it has sent all.
         body += message.get("body", b"")[: _MAX_BODY_BYTES + 1 - len(body)]
         more = message.get("more_body", False)
-    try:
-        return body.decode() if len(body) <= _MAX_BODY_BYTES else ""
-    except UnicodeDecodeError:
-        return ""
+    return bytes(body) if len(body) <= _MAX_BODY_BYTES else b""
 
 
-def _parse_fields(text: str) -> dict[str, str]:
-    """Return the fields of a form or of a JSON object, or none. The last of several fields with one name counts."""
+def _find_content_type(scope: Scope) -> bytes:
+    return next((value for name, value in scope["headers"] if name.lower() == b"content-type"), b"")
+
+
+def _parse_body(body: bytes, content_type: bytes) -> dict[str, str]:
+    """Return the fields of a form, of a multipart form or of a JSON object, or none."""
     try:
+        if content_type.lower().startswith(b"multipart/form-data"):
+            return _parse_multipart(body, content_type)
+        text = body.decode()
         if text.lstrip().startswith("{"):
             return {name: _format_field(value) for name, value in json.loads(text).items()}
-        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS))
-    except (ValueError, RecursionError):
+    except (ValueError, LookupError, RecursionError):
         return {}
+    return _parse_form(text)
+
+
+def _parse_form(text: str) -> dict[str, str]:
+    """Return the fields of a form or a query, or none. The last of several fields with one name counts."""
+    try:
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS))
+    except ValueError:
+        return {}
+
+
+def _parse_multipart(body: bytes, content_type: bytes) -> dict[str, str]:
+    """Return the fields of a multipart form, without files. The last of several fields with one name counts."""
+    message = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + content_type + b"\r\n\r\n" + body)
+    fields: dict[str, str] = {}
+    for part in message.iter_parts() if message.is_multipart() else ():
+        name = part.get_param("name", header="content-disposition")
+        if isinstance(name, str) and part.get_filename() is None:
+            fields[name] = bytes(part.get_payload(decode=True)).decode()
+    return fields if len(fields) <= _MAX_FIELDS else {}
 
 
 def _format_field(value: object) -> str:
     """Return a JSON value as a form would have it, with lists of ids joined."""
+    if value is None:
+        return ""
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)

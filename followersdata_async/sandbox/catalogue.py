@@ -49,6 +49,11 @@ class Offer:
     cancel: bool
     enabled: bool = True
 
+    @property
+    def takes_names(self) -> bool:
+        """Whether it is delivered to an account, which ``@name`` is enough for."""
+        return "followers" in self.name.casefold()
+
     def to_json(self) -> dict[str, object]:
         """Return the service as the panel documents it, with amounts and limits as strings."""
         return {

@@ -313,24 +313,135 @@ def _translate(message: str) -> str:
     return next((turkish for english, turkish in _TURKISH.items() if message.startswith(english)), message)
 
 
+def _format_capital(fields: Fields, result: Json) -> Json:
+    if isinstance(result, list):
+        return [_format_capital(fields, part) for part in result]
+    if not isinstance(result, dict):
+        return result
+    return {_capitalize(name): _format_capital(fields, value) for name, value in result.items()}
+
+
+def _capitalize(name: str) -> str:
+    return "_".join(part.capitalize() for part in name.split("_"))
+
+
+def _format_yii(_: Fields, result: Json) -> Json:
+    message = _get_error(result)
+    if message is not None:
+        return {"success": False, "data": {"message": message}}
+    return {"success": True, "data": result}
+
+
+_INVALID_FIELDS = {"Bad link": "link", "Quantity": "quantity", "Incorrect service": "service", "Incorrect ": "order"}
+"""The beginnings of messages about a field, and the field."""
+
+
+def _find_invalid_field(fields: Fields, result: Json) -> str | None:
+    message = _get_error(result) or ""
+    if fields.get("action") != "add":
+        return None
+    return next((field for start, field in _INVALID_FIELDS.items() if message.startswith(start)), None)
+
+
+def _format_laravel(fields: Fields, result: Json) -> Json:
+    message = _get_error(result)
+    if message is not None:
+        if (name := _find_invalid_field(fields, result)) is not None:
+            return {"message": "The given data was invalid.", "errors": {name: [message]}}
+        return {"status": "fail", "message": message}
+    match fields.get("action"):
+        case "status" if "orders" in fields:
+            return {id_: _format_laravel({"action": "status"}, row) for id_, row in result.items()}
+        case "status":
+            return {"status": "success", **_rename(result, "status", "order_status")}
+        case "refill_status" if isinstance(result, dict):
+            return {"status": "success", **_rename(result, "status", "refill_status")}
+        case "add" | "refill" if isinstance(result, dict):
+            return {"status": "success", **result}
+    return result
+
+
+def _rename(row: dict[str, Json], name: str, new_name: str) -> dict[str, Json]:
+    return {new_name if other == name else other: value for other, value in row.items()}
+
+
+def _choose_laravel_status(fields: Fields, result: Json) -> int:
+    if _get_error(result) == "Invalid API key":
+        return 401
+    return 422 if _find_invalid_field(fields, result) is not None else 200
+
+
+def _parse_single_order(fields: Fields) -> Fields:
+    """Ignore the fields that name many orders or refills. A cancellation names one order, too."""
+    single = {name: value for name, value in fields.items() if name not in {"orders", "refills"}}
+    return {**single, "orders": single["order"]} if fields.get("action") == "cancel" and "order" in single else single
+
+
+def _format_single_order(fields: Fields, result: Json) -> Json:
+    if (
+        fields.get("action") in {"status", "refill", "refill_status", "cancel"}
+        and not {"order", "refill"} & fields.keys()
+    ):
+        return {"error": "Order ID is required parameter. Please check your API Manual"}
+    if fields.get("action") == "cancel" and isinstance(result, list):
+        return result[0]["cancel"] if _get_error(result[0]["cancel"]) is not None else result[0]
+    return result
+
+
+_CRASHES = (
+    "Server error",
+    "Service temporarily unavailable",
+    "Failed to parse provider response",
+    "SQLSTATE[23000]: Integrity constraint violation: 1062 Duplicate entry",
+)
+_CRASH_EVERY = 3
+
+
+def _crash(order: object) -> str | None:
+    """Return the message with which the panel crashes after it has carried out a write for an order, if it does."""
+    number = int(str(order))
+    return _CRASHES[number // _CRASH_EVERY % len(_CRASHES)] if number % _CRASH_EVERY == 0 else None
+
+
+def _format_crashing(fields: Fields, result: Json) -> Json:
+    match fields.get("action"):
+        case "add" if _get_error(result) is None:
+            message = _crash(result["order"])
+            return result if message is None else {"error": message}
+        case "refill" | "cancel" if isinstance(result, list):
+            return [_crash_row(row, fields["action"]) for row in result]
+    return result
+
+
+def _crash_row(row: dict[str, Json], name: str) -> dict[str, Json]:
+    if _get_error(row[name]) is not None or (message := _crash(row["order"])) is None:
+        return row
+    return {**row, name: {"error": message}}
+
+
 _INDENTED_HTML = Dialect(
     encode=lambda value: json.dumps(value, indent=4).encode(), content_type="text/html; charset=UTF-8"
 )
 
 DIALECTS: Mapping[str, Dialect] = {
     "documented": Dialect(),
+    "capital": Dialect(format_result=_format_capital),
+    "crash-200": Dialect(format_result=_format_crashing),
     "keyed": Dialect(parse_request=_parse_keyed, format_result=_format_keyed),
+    "laravel": Dialect(format_result=_format_laravel, choose_status=_choose_laravel_status),
     "listed": Dialect(format_result=_format_listed, choose_status=_choose_error_status),
     "nested": Dialect(format_result=_format_nested, content_type="text/html; charset=UTF-8"),
     "numeric": evolve(_INDENTED_HTML, format_result=_format_numeric),
     "omitting": Dialect(format_result=_format_omitting, choose_status=_choose_omitting_status),
     "pretty": evolve(_INDENTED_HTML, format_result=_format_pretty),
     "single": Dialect(parse_request=_parse_single, format_result=_format_single),
+    "single-order": Dialect(parse_request=_parse_single_order, format_result=_format_single_order),
     "strict": Dialect(format_result=_format_strict),
     "turkish": Dialect(format_result=_format_turkish),
     "typed": Dialect(format_result=_format_typed, choose_status=_choose_error_status),
     "unnamed": Dialect(format_result=_format_unnamed, choose_status=_choose_unnamed_status),
     "wrapped": Dialect(format_result=_format_wrapped, encode=_encode_wrapped, content_type="text/html; charset=UTF-8"),
+    "yii": Dialect(format_result=_format_yii),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -25,6 +26,26 @@ def parse_number(text: str | None) -> int | None:
     if text is None or not (text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS):
         return None
     return int(text)
+
+
+def parse_count(text: str | None) -> int | None:
+    """Return a count as PHP casts it, with blanks around it and without its fraction, or ``None``."""
+    match = _COUNT.fullmatch((text or "").strip())
+    return parse_number(match[1]) if match else None
+
+
+_COUNT = re.compile(r"([0-9]+)(?:\.[0-9]*)?")
+_OPTIONAL_COUNTS = frozenset({"runs", "interval", "posts", "expiry"})
+_NO_COUNTS = frozenset({"", "0", "null"})
+
+
+def _drop_absent(fields: Fields) -> Fields:
+    """Return the fields without those that panels take for absent: blank, null or 0."""
+    return {
+        name: value
+        for name, value in fields.items()
+        if name not in _OPTIONAL_COUNTS or value.strip().casefold() not in _NO_COUNTS
+    }
 
 
 @final
@@ -72,13 +93,14 @@ class OrderRequest:
 
 def validate_order(offer: Offer, fields: Fields, now: float) -> OrderRequest | str:
     """Return the order that ``fields`` ask for, or the error message of the panel."""
+    fields = _drop_absent(fields)
     quantity = _compute_quantity(offer, fields)
     problem = _check_link(offer, fields) or _check_fields(offer, fields, now)
     if problem is None:
         problem = _check_quantity(offer, quantity) or _check_runs(fields)
     if problem is not None:
         return problem
-    price = round_amount(offer.compute_price(quantity) * (parse_number(fields.get("runs")) or 1))
+    price = round_amount(offer.compute_price(quantity) * (_get_count(fields, "runs") or 1))
     return OrderRequest(offer=offer, fields=fields, quantity=quantity, price=price)
 
 
@@ -92,7 +114,7 @@ def _compute_quantity(offer: Offer, fields: Fields) -> int:
 
 
 def _get_count(fields: Fields, name: str) -> int:
-    return parse_number(fields.get(name)) or 0
+    return parse_count(fields.get(name)) or 0
 
 
 def _parse_expiry(fields: Fields) -> float | None:
@@ -103,7 +125,7 @@ def _parse_expiry(fields: Fields) -> float | None:
     """
     if "expiry" not in fields:
         return None
-    day = datetime.strptime(fields["expiry"], "%d/%m/%Y").replace(tzinfo=UTC)
+    day = datetime.strptime(fields["expiry"].strip(), "%d/%m/%Y").replace(tzinfo=UTC)
     return day.timestamp() + DAY
 
 
@@ -111,7 +133,9 @@ def _parse_expiry(fields: Fields) -> float | None:
 
 
 def _check_link(offer: Offer, fields: Fields) -> str | None:
-    return "Bad link" if offer.type != "Subscriptions" and "." not in fields.get("link", "") else None
+    link = fields.get("link", "").strip()
+    is_name = offer.takes_names and len(link) > 1 and link.startswith("@")
+    return "Bad link" if offer.type != "Subscriptions" and "." not in link and not is_name else None
 
 
 def _check_fields(offer: Offer, fields: Fields, now: float) -> str | None:
@@ -134,10 +158,10 @@ def _check_subscription(fields: Fields, now: float) -> str | None:
         return _format_incorrect("min")
     if max_quantity < min_quantity:
         return _format_incorrect("max")
-    if parse_number(fields["delay"]) is None:
+    if parse_count(fields["delay"]) is None:
         return _format_incorrect("delay")
     for name in ("posts", "old_posts"):
-        if name in fields and parse_number(fields[name]) is None:
+        if name in fields and parse_count(fields[name]) is None:
             return _format_incorrect(name)
     if _get_count(fields, "posts") > _MAX_RUNS:
         return _format_incorrect("posts")

@@ -10,6 +10,7 @@ from cyclopts import Parameter
 
 from ..._serialization import format_amount
 from ...client import AsyncClient
+from ...errors import OutcomeUnknownError
 from ...orders import CustomComments, Default, Package
 from ..exit_codes import SOME_FAILED, SUCCESS
 from ..output import Format, write_row, write_rows
@@ -100,7 +101,7 @@ async def run_bulk_demo(orders: int, latency: float, dialect: str, format: Forma
         print_message(f"catalogue: {len(await client.services())} services")
         before = await client.balance()
         with get_interrupt_handler().finish_in_flight():
-            placed = [(await client.add(order)).order for order in _ORDERS[:orders]]
+            placed = [id_ for order in _ORDERS[:orders] if (id_ := await _place(client, order)) is not None]
         after = await client.balance()
         amounts = f"{format_amount(before.balance)} → {format_amount(after.balance)} {after.currency}"
         print_message(f"placed {len(placed)} orders; balance {amounts}")
@@ -113,6 +114,15 @@ async def run_bulk_demo(orders: int, latency: float, dialect: str, format: Forma
     else:
         write_rows([step.to_row() for step in steps], ("step", *_NAMES), format)
     return SOME_FAILED if status.tally.ok < status.tally.orders else SUCCESS
+
+
+async def _place(client: AsyncClient, order: OrderInput) -> Id | None:
+    """Place an order and return its id, or print that its outcome is unknown, as it is if the panel crashes."""
+    try:
+        return (await client.add(order)).order
+    except OutcomeUnknownError as error:
+        print_message(str(error))
+        return None
 
 
 async def _time_step(step: str, ids: list[Id], client: AsyncClient) -> Step:

@@ -583,4 +583,4 @@ def test_demo_passes_in_every_dialect(capsys: Captured, dialect: str) -> None:
 def test_a_dialect_that_nobody_speaks_is_exit_2(capsys: Captured) -> None:
     """With those that there are."""
     assert main(["demo", "--dialect", "klingon"]) == 2
-    assert "take one of documented, keyed" in capsys.readouterr().err
+    assert "take one of documented, capital" in capsys.readouterr().err

@@ -56,7 +56,7 @@ async def test_a_body_without_a_readable_key_is_rejected(body: bytes) -> None:
 
 def test_an_unknown_dialect_is_an_error() -> None:
     """The message lists the known ones."""
-    with pytest.raises(ValueError, match=r"^there is no dialect 'klingon': take one of documented, keyed, "):
+    with pytest.raises(ValueError, match=r"^there is no dialect 'klingon': take one of documented, capital, "):
         Sandbox(dialect="klingon")
 
 

@@ -36,6 +36,11 @@ def test_prices_are_per_thousand_flat_for_packages_and_for_every_run(backend: Ba
         ({"runs": "5"}, "Incorrect interval"),
         ({"interval": "5"}, "Incorrect runs"),
         ({"runs": "0", "interval": "5"}, "Incorrect runs"),
+        ({"runs": "5", "interval": "null"}, "Incorrect interval"),
+        ({"quantity": "49.9"}, "Quantity less than minimal 50"),
+        ({"quantity": "1e3"}, "Quantity less than minimal 50"),
+        ({"link": "@"}, "Bad link"),
+        ({"link": "@name", "service": "2", "comments": "x\n" * 10}, "Bad link"),
         ({"service": "2", "comments": "\n".join("x" * 1500)}, None),
         ({"quantity": "10000", "runs": "1000", "interval": "5"}, "Not enough funds on balance"),
     ],
@@ -49,6 +54,27 @@ def test_an_invalid_order_is_rejected_and_costs_nothing(
     assert (len(backend.records), send(backend, "balance")) == (
         (0, {"balance": "1000.00000", "currency": "USD"}) if error else (1, {"balance": "988.00000", "currency": "USD"})
     )
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"quantity": "100.0"},
+        {"quantity": " 100 "},
+        {"quantity": "100.9"},
+        {"runs": "0", "interval": "0"},
+        {"runs": "", "interval": " "},
+        {"runs": "null", "interval": "NULL"},
+        {"runs": "1.0", "interval": " 5 "},
+        {"link": "@name"},
+        {"link": " @name "},
+        {"posts": "", "expiry": "0"},
+    ],
+)
+def test_an_order_is_read_as_php_casts_it(backend: Backend, fields: dict[str, str]) -> None:
+    """Blanks and fractions of counts do not matter, and blank, null or 0 options are absent."""
+    assert add_order(backend, **({"quantity": "100"} | fields)) == {"order": 501}
+    assert backend.records[0].quantity == 100
 
 
 @pytest.mark.parametrize(

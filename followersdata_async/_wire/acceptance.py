@@ -86,6 +86,14 @@ def says_success(text: str) -> bool:
     return not words.isdisjoint(_WORDS_OF_SUCCESS) and words.isdisjoint(_DENYING_WORDS)
 
 
+def reports_progress(text: str) -> bool:
+    """Return whether a message says what was done or is going on, perhaps with conditions for later."""
+    words = frozenset(normalize_text(text).split())
+    return not words.isdisjoint(_WORDS_OF_SUCCESS | _WORDS_OF_PROGRESS) and words.isdisjoint(
+        _DENYING_WORDS - _CONDITIONS
+    )
+
+
 def is_accepted(value: object) -> bool:
     """Return whether the value of a cancellation accepts it: a flag, the number of the cancellation, or a word."""
     if isinstance(value, str) and (normalize_status(value) in _CANCELING_WORDS or is_confirmation(value)):
@@ -115,6 +123,9 @@ _DENYING_WORDS = frozenset({
     "basarisiz", "edilemedi", "hata", "hatasi", "nao", "erro", "falha", "не", "нет", "ошибка", "khong", "loi", "gagal",
 })  # fmt: skip
 """A sentence with one of these may say the contrary, or name a condition."""
+
+_CONDITIONS = frozenset({"before", "after", "until", "only", "if", "should"})
+_WORDS_OF_PROGRESS = frozenset({"processed", "processing", "progress", "queue", "islemde", "processando", "обработке"})
 
 _STATE_WORDS = frozenset({
     "pending", "processing", "inprogress", "inprogess", "awaiting", "waiting", "active", "new", "completed", "complete",

@@ -62,9 +62,14 @@ def _complete(row: Mapping[str, object], key: str, category: str | None) -> Mapp
     return row | {name: value for name, value in given.items() if value and name not in row}  # type: ignore[operator,no-any-return]
 
 
-def name_description(fields: dict[str, T]) -> dict[str, T]:
-    """Return a row, or the columns of many, with the description under that name."""
-    if "description" in fields:
-        return fields
-    name = next((name for name in ("desc", "details") if name in fields), None)
-    return {("description" if other == name else other): value for other, value in fields.items()} if name else fields
+def unify_names(fields: dict[str, T]) -> dict[str, T]:
+    """Return a row, or the columns of many, with the id and the description under their documented names."""
+    renamed = {
+        other: name
+        for name, others in _OTHER_NAMES.items()
+        if name not in fields and (other := next((other for other in others if other in fields), None)) is not None
+    }
+    return {renamed.get(name, name): value for name, value in fields.items()} if renamed else fields
+
+
+_OTHER_NAMES = {"service": ("serviceId", "service_id", "id"), "description": ("desc", "details")}

@@ -17,7 +17,7 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from ..models import Id, OrderState, OrderStatus, RefillState, Service, ServiceKind
 from .acceptance import is_id
-from .catalogue_rows import name_description
+from .catalogue_rows import unify_names
 from .columns import (
     build_values,
     parse_amounts,
@@ -110,7 +110,7 @@ def structure_plain_services(rows: Mapping[Key, object]) -> dict[Key, Service]:
     """
     services: dict[Key, Service] = {}
     for keys, found in split_columns(rows):
-        columns = name_description(found)
+        columns = unify_names(found)
         if not columns.keys() >= {"service", "name", "type"}:
             continue
         known = {name: column for name, column in columns.items() if name in _SERVICE_PARSERS}

@@ -22,6 +22,7 @@ from .acceptance import (
     is_id,
     is_missing,
     is_state_of_work,
+    reports_progress,
     says_success,
 )
 from .json_values import Conflict
@@ -43,7 +44,7 @@ class ReportedId:
 @final
 @define(eq=False)
 class Evidence:
-    """What a response, or a row of it, says.
+    """What a response, or a row of it, says. ``payload`` is the response or row.
 
     For the write: ``ids`` stand where the panel puts the id of what it has
     made; ``is_confirmed``, a flag or status says yes. ``traces``, which are ids
@@ -54,6 +55,7 @@ class Evidence:
     them is the flag of a cancellation. ``doubts`` are values that say neither.
     """
 
+    payload: object = None
     ids: list[ReportedId] = field(factory=list)
     traces: list[object] = field(factory=list)
     is_confirmed: bool = False
@@ -79,7 +81,7 @@ class Evidence:
 
 def weigh(request: Request, payload: object, words: PanelWords) -> Evidence:
     """Read all that a response to a write, or a row of it, says for and against the write."""
-    reader = _Reader(request, words)
+    reader = _Reader(request, words, Evidence(payload))
     reader.read(payload)
     return reader.evidence
 
@@ -107,7 +109,7 @@ _MAX_DEPTH = 7
 class _Reader:
     request: Request
     words: PanelWords
-    evidence: Evidence = field(factory=Evidence)
+    evidence: Evidence
 
     def read(self, value: object, *, parent: str = "", is_inside: bool = True, depth: int = 0) -> None:
         """Read a value and all that is in it.
@@ -190,12 +192,11 @@ class _Reader:
 
     def _read_message(self, text: str) -> None:
         meaning = self.words.find_meaning(text)
-        is_success = says_success(text)
         self.evidence.messages.append(text)
-        if meaning is not None and (meaning.is_fault or not is_success):
+        if meaning is not None and (meaning.is_fault or not reports_progress(text)):
             self.evidence.denials.append("an error")
         else:
-            self.evidence.says_success |= is_success
+            self.evidence.says_success |= says_success(text)
 
     def _read_status(self, key: str, value: object) -> None:
         if is_missing(value) or (key != "success" and isinstance(value, (dict, list))):

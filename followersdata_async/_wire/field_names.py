@@ -17,7 +17,7 @@ _NAMES = (
     "runs", "posts", "error", "errors", "message", "msg", "success", "code", "data", "result", "service", "services",
     "name", "type", "category", "rate", "min", "max", "dripfeed", "desc", "description", "average_time",
 )  # fmt: skip
-_DOCUMENTED: Mapping[str, str] = {normalize_word(name): name for name in _NAMES} | {"serviceid": "service"}
+_DOCUMENTED: Mapping[str, str] = {normalize_word(name): name for name in _NAMES}
 
 
 def unify_names(payload: object) -> object:

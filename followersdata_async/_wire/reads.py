@@ -23,7 +23,7 @@ from ..models import (
     UnreadableService,
 )
 from .batch_rows import ORDER_ID, OutcomesByText, RowParser, check_object, decode_rows
-from .catalogue_rows import find_rows, name_description
+from .catalogue_rows import find_rows, unify_names
 from .converter import UnreadableError, structure_plain_services, structure_plain_statuses, structure_row
 from .envelope import extract_payload, make_rejection, reject_deep_nesting, unreadable_response
 from .error_shapes import collect_codes, find_error, find_row_error
@@ -145,7 +145,7 @@ def _unwrap_single(payload: object) -> object:
 
 
 def _parse_service(row: object) -> Service:
-    return structure_row({"type": "", **name_description(dict(check_object(row)))}, Service)
+    return structure_row({"type": "", **unify_names(dict(check_object(row)))}, Service)
 
 
 def _parse_balance(row: object) -> Balance:

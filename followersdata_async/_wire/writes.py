@@ -24,7 +24,7 @@ from .envelope import (
     unwrap_data,
 )
 from .error_shapes import is_bare_error
-from .evidence import Evidence, weigh
+from .evidence import Evidence, collect_texts, weigh
 from .json_values import Conflict
 from .row_matching import RowShape, has_rows
 
@@ -61,7 +61,7 @@ _REFILL_ROWS = RowShape(
     names=ORDER_ID,
     # One family of panels returns the order's id as the refill's.
     spare_names=(("refill", "status"), ("id", "")),
-    flat=frozenset({"refill", "status", "success"}),
+    flat=frozenset({"refill", "refill_id", "status", "success"}),
 )
 _CANCEL_ROWS = RowShape(
     names=ORDER_ID,
@@ -84,6 +84,8 @@ def _decode_batch(
     """
     whole = parse_payload(request, response)
     payload = unwrap_data(whole)
+    if len(request.ids) == 1 and not has_rows(payload, request.ids, shape):
+        payload = whole
     is_of_rows = _is_list_of_rows(payload) or has_rows(payload, request.ids, shape)
     if response.status >= SERVER_ERROR or not is_of_rows:
         _check(request, words, weigh(request, whole, words), response)
@@ -154,7 +156,9 @@ def _find_error(
     is_silent = not (evidence.messages or evidence.codes or evidence.doubts)
     if evidence.is_declined and is_silent and status < _CLIENT_ERROR:
         return PanelError("", http_status=status, action=request.action)
-    return make_rejection(request, words, evidence.messages, evidence.codes, response=response)
+    # With HTTP 4xx, some panels send texts under the names of fields.
+    messages = evidence.messages or (collect_texts(evidence.payload) if status >= _CLIENT_ERROR else [])
+    return make_rejection(request, words, messages, evidence.codes, response=response)
 
 
 # --- what was made

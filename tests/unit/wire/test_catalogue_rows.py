@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from followersdata_async._wire.catalogue_rows import find_rows, name_description
+from followersdata_async._wire.catalogue_rows import find_rows, unify_names
 from followersdata_async._wire.encoding import encode_services
 from followersdata_async._wire.panel_words import PanelWords
 from followersdata_async._wire.reads import decode_services
@@ -53,8 +53,8 @@ def test_rows_are_found_in_lists_objects_and_groups(payload: object, rows: list[
 @pytest.mark.parametrize("name", ["desc", "description", "details"])
 def test_a_description_has_many_names(name: str) -> None:
     """Of two, the documented one counts."""
-    assert name_description({name: "x", "service": 1}) == {"description": "x", "service": 1}
-    assert name_description({"description": "x", "desc": "y"}) == {"description": "x", "desc": "y"}
+    assert unify_names({name: "x", "service": 1}) == {"description": "x", "service": 1}
+    assert unify_names({"description": "x", "desc": "y"}) == {"description": "x", "desc": "y"}
 
 
 @pytest.mark.parametrize("type_", [{"type": "Default"}, {}], ids=["plain", "unusual"])

@@ -131,6 +131,8 @@ def test_an_order_that_nothing_decides_is_unknown(payload: object) -> None:
         {"error": {"code": 107}},
         {"error": {"code": "109", "text": "whatever"}},
         {"Error": "Bad link"},
+        {"statusCode": 400, "message": ["link must be a URL address"], "error": "Bad Request"},
+        {"error": "Minimum order is 100"},
     ],
     ids=repr,
 )
@@ -158,6 +160,9 @@ def test_a_refusal_in_any_envelope_is_a_refusal(payload: object) -> None:
         {"order": 5, "errors": {"link": []}},
         {"order": 5, "message": "Order placed. A refill will be available in 24 hours."},
         {"order": 5, "message": "whatever"},
+        {"order": 5, "message": "Your order is being processed. Quantity: 100"},
+        {"order": 5, "message": "Order placed. Please wait until the order is completed before you order again."},
+        {"success": True, "data": {"order_id": 5, "status": "PENDING"}},
         {"order": 5, "success": "Order has been created"},
         {"order": 5, "service": {"id": 7, "description": "minimum quantity 100"}},
         {"order": 5, "order_id": "5"},
@@ -254,6 +259,33 @@ def test_a_cancellation_is_accepted_by_flags_numbers_and_known_words(payload: ob
     """In the spellings and languages of panels."""
     accepted = cancel(payload)
     assert isinstance(accepted, Cancellation), accepted
+
+
+def test_texts_under_the_names_of_fields_are_a_refusal_with_http_4xx() -> None:
+    """As Django sends them; with HTTP 200, nobody can tell them from other fields."""
+    payload = {"quantity": ["Ensure this quantity is at least 50."]}
+    assert type(add(payload, status=400)) is InvalidOrderError
+    assert type(add(payload)) is OutcomeUnknownError
+    assert type(add({"non_field_errors": ["Insufficient balance"]}, status=400)) is InsufficientFundsError
+
+
+@pytest.mark.parametrize(
+    ("payload", "id_"),
+    [
+        ({"success": True, "data": {"refill_id": 5}}, 5),
+        ({"success": True, "data": {"refill": "5"}}, 5),
+        ({"status": "success", "data": [{"refill": 5}]}, 5),
+        ({"status": "success", "data": [{"order": 1, "refill": 5}]}, 5),
+        ({"success": True, "data": []}, None),
+        ({"success": "Refill requested", "refill": 5}, 5),
+        ({"refill": 5, "message": "Refill started. You can request another refill after 24 hours."}, 5),
+    ],
+)
+def test_a_refill_in_any_envelope_is_a_refill(payload: object, id_: int | None) -> None:
+    """Some panels confirm without an id."""
+    accepted = refill(payload)
+    assert isinstance(accepted, Refill), accepted
+    assert accepted.refill == id_
 
 
 def test_ids_under_canceled_next_to_an_error_are_accepted() -> None:

@@ -14,7 +14,7 @@ from followersdata_async._wire.json_values import Conflict
         ({"Order": 1}, {"order": 1}),
         ({"ORDER_ID": 1, "Start-Count": 2}, {"order_id": 1, "start_count": 2}),
         ({"orderId": 1, "startCount": 2, "refillStatus": "x"}, {"order_id": 1, "start_count": 2, "refill_status": "x"}),
-        ({"serviceId": 1, "averageTime": "5"}, {"service": 1, "average_time": "5"}),
+        ({"serviceId": 1, "averageTime": "5"}, {"serviceId": 1, "average_time": "5"}),
         (
             {"1": {"Charge": "1", "Status": "x"}, "2": {"Error": "y"}},
             {"1": {"charge": "1", "status": "x"}, "2": {"error": "y"}},

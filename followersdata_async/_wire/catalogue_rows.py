@@ -19,7 +19,8 @@ def find_rows(payload: object) -> list[object] | None:
     if isinstance(payload, dict):
         payload = next((payload[name] for name in _WRAPPERS if _is_group(payload.get(name))), payload)
     if isinstance(payload, list):
-        return payload if not any(map(_holds_services, payload)) else list(_iterate(payload))
+        # All elements are rows, or all are groups.
+        return list(_iterate(payload)) if any(map(_holds_services, payload[:1])) else payload
     if not isinstance(payload, dict) or (payload and not any(map(_is_group, payload.values()))):
         return None
     return list(_iterate(payload))

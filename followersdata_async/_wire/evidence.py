@@ -169,12 +169,13 @@ class _Reader:
             self._read_error(value)
         elif is_main:
             self._read_main(key, value)
-        elif is_inside and key in _MESSAGE_FIELDS:
+        elif key in _MESSAGE_FIELDS:
             for text in collect_texts(value):
-                self._read_message(text)
+                self._read_message(text, is_inside=is_inside)
         elif key in _STATUS_FIELDS and (is_inside or is_failure(value)):
             self._read_status(key, value)
-        is_about_it = is_main or key in _CONTAINERS or key in _ERROR_FIELDS or name in self.request.ids
+        is_row = name in self.request.ids or name.isdecimal()
+        is_about_it = is_row or is_main or key in _CONTAINERS or key in _ERROR_FIELDS
         if key in _FOREIGN_OBJECTS:
             return
         if isinstance(value, (dict, list)) or (key in _CONTAINERS and not is_main and key not in _ECHOES):
@@ -190,8 +191,11 @@ class _Reader:
             self.evidence.messages.append(text)
             self.evidence.says_success |= says_success(text) and self.words.find_meaning(text) is None
 
-    def _read_message(self, text: str) -> None:
+    def _read_message(self, text: str, *, is_inside: bool = True) -> None:
+        """Read a message. Elsewhere than inside, only the report of a fault counts."""
         meaning = self.words.find_meaning(text)
+        if not is_inside and not (meaning and meaning.is_fault):
+            return
         self.evidence.messages.append(text)
         if meaning is not None and (meaning.is_fault or not reports_progress(text)):
             self.evidence.denials.append("an error")

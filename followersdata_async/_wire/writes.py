@@ -86,20 +86,45 @@ def _decode_batch(
     payload = unwrap_data(whole)
     if len(request.ids) == 1 and not has_rows(payload, request.ids, shape):
         payload = whole
-    is_of_rows = _is_list_of_rows(payload) or has_rows(payload, request.ids, shape)
-    if response.status >= SERVER_ERROR or not is_of_rows:
+    if not _is_list_of_rows(payload) and not has_rows(payload, request.ids, shape):
         _check(request, words, weigh(request, whole, words), response)
+    elif response.status >= SERVER_ERROR and len(request.ids) > 1:
+        # The panel may have failed in the middle of the ids.
+        raise no_usable_response(request, f"the panel answered HTTP {response.status}", response=response)
     check_owners(request, whole, shape)
     if not payload:
         raise unreadable_response(request, "the answer is empty")
 
     def parse(row: object) -> T:
-        if len(request.ids) == 1:
-            _check(request, words, weigh(request, whole, words), response)
         fields = row if isinstance(row, (dict, list)) else {request.action: row}
-        return _conclude(request, words, fields, read)
+        if len(request.ids) > 1:
+            return _conclude(request, words, fields, read)
+        return _conclude_single(request, words, fields, read, whole, response)
 
     return decode_rows(request, payload, shape, parse)
+
+
+def _conclude_single(
+    request: Request,
+    words: PanelWords,
+    row: object,
+    read: Callable[[object, Evidence], T | None],
+    whole: object,
+    response: Response,
+) -> T:
+    """Return what was made, according to the row of the only id, unless the rest of the response is against it.
+
+    A flag of success around a refusal only says that the request was processed.
+    """
+    evidence = weigh(request, whole, words)
+    try:
+        value = _conclude(request, words, row, read)
+    except PanelError:
+        if evidence.ids or evidence.traces:
+            _check(request, words, evidence, response)
+        raise
+    _check(request, words, evidence, response)
+    return value
 
 
 def _is_list_of_rows(payload: object) -> bool:

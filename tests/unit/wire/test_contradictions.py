@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from followersdata_async._batch.operations import CANCEL, REFILL
 from followersdata_async._wire.panel_words import PanelWords
@@ -363,3 +367,74 @@ def test_an_unknown_reason_is_marked_as_not_recognised() -> None:
     error = add({"error": "Bla bla"})
     assert type(error) is PanelError
     assert not error.is_recognized
+
+
+# --- rows of every truth in every shape
+
+REASONS = ["Incorrect order ID", "Refill is not available", "Cannot cancel", "Refill pending"]
+CRASHES = ["Server error", "Database error", "SQLSTATE[23000]: 1062", "Provider error"]
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> tuple[Any, dict[int, str], object, int]:
+    """Draw an operation, what became of each id, and a response that says so."""
+    operation = draw(st.sampled_from([REFILL, CANCEL]))
+    truths = draw(st.dictionaries(st.integers(1, 9), st.sampled_from(["accepted", "refused", "crashed"]), min_size=1))
+    name = draw(st.sampled_from(["order", "order_id", "orderId", "Order", ""]))
+    rows: dict[int, dict[str, object]] = {}
+    for id_, truth in truths.items():
+        main = operation.action
+        if truth == "accepted":
+            yes = 1000 + id_ if operation is REFILL else draw(st.sampled_from([1, True, "requested"]))
+            row: dict[str, object] = {main: yes}
+        else:
+            text = draw(st.sampled_from(REASONS if truth == "refused" else CRASHES))
+            errors: list[dict[str, object]] = [
+                {main: {"error": text}},
+                {"error": text},
+                {"errors": [text]},
+                {"status": "error", "message": text},
+                {"success": False, "message": text},
+                {main: {"error": text}, "status": "failed"},
+            ]
+            row = draw(st.sampled_from(errors))
+        rows[id_] = {name: id_, **row} if name else row
+    items = draw(st.permutations(list(rows.items())))
+    shapes: list[object] = [{str(id_): row for id_, row in items}]
+    if name:
+        shapes += [[row for _, row in items], {str(index): row for index, (_, row) in enumerate(items)}]
+    payload = draw(st.sampled_from(shapes))
+    wrapper = draw(st.sampled_from(["", "data", "orders", "result"]))
+    if wrapper:
+        envelopes: list[dict[str, object]] = [{}, {"status": "success"}, {"success": True}, {"message": "ok"}]
+        envelopes += [
+            {"success": False, "message": "Some failed"},
+            {"status": "error", "message": "Some orders failed"},
+        ]
+        payload = {**draw(st.sampled_from(envelopes)), wrapper: payload}
+    return operation, truths, payload, draw(st.sampled_from([200, 201, 207, 400, 422, 500, 503]))
+
+
+@settings(max_examples=3000)
+@given(batches())
+def test_no_row_is_better_than_what_it_says(batch: tuple[Any, dict[int, str], object, int]) -> None:
+    """What is accepted or refused can be unknown, never the contrary; a crash is, or refused with HTTP 4xx."""
+    operation, truths, payload, status = batch
+    request = encode_many(operation, list(truths))
+    try:
+        found = dict(operation.decode(request, answer(payload, status=status), PHRASES))
+    except FollowersDataError as error:
+        make = Refused if isinstance(error, PanelError) else Failed
+        found = {str(id_): make(id_, error) for id_ in truths}  # type: ignore[arg-type]
+    for id_, truth in truths.items():
+        outcome = found.get(str(id_))
+        if isinstance(outcome, Ok):
+            assert truth == "accepted"
+            assert operation is CANCEL or outcome.value.refill == 1000 + id_
+        elif isinstance(outcome, Refused):
+            assert truth == "refused" or (truth == "crashed" and 400 <= status < 500)
+        else:
+            assert outcome is not None
+            assert is_unknown(outcome.error)
+        if status < 400 and len(truths) > 1:
+            assert isinstance(outcome, {"accepted": Ok, "refused": Refused, "crashed": Failed}[truth])

@@ -87,7 +87,9 @@ VALUES: list[tuple[Any, Any, Any]] = [
         [
             {
                 "service": "a", "name": "n", "type": "t", "kind": "poll", "category": None, "rate": "0.00001",
-                "min": None, "max": None, "refill": None, "cancel": None, "dripfeed": None, "extra": {},
+                "min": None, "max": None, "refill": None, "cancel": None, "dripfeed": None,
+                "description": None,
+                "average_time": None, "extra": {},
             }
         ],
     ),

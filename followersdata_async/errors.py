@@ -68,11 +68,21 @@ __all__ = [
 
 
 class FollowersDataError(Exception):
-    """The root of the tree: catches whatever this library raises by itself."""
+    """The root of the tree: catches whatever this library raises by itself.
+
+    ``message`` has at most 2,000 characters of a longer text, whose length is
+    ``message_length``.
+    """
 
     def __init__(self, message: str = "") -> None:
+        self.message_length = len(message)
+        if len(message) > _MAX_MESSAGE:
+            message = f"{message[:_MAX_MESSAGE]}… ({len(message):,} characters)"
         super().__init__(message)
         self.message = message
+
+
+_MAX_MESSAGE = 2_000
 
 
 class ConfigurationError(FollowersDataError):

@@ -34,7 +34,7 @@ def is_id(value: object) -> bool:
 
 
 def _is_token(text: str) -> bool:
-    if not _TOKEN.fullmatch(text) or _CODE.fullmatch(text):
+    if len(text) > _MAX_ID or not _TOKEN.fullmatch(text) or _CODE.fullmatch(text):
         return False
     if not _DIGIT.search(text):
         return _LETTERS_OF_HEX.fullmatch(text) is not None
@@ -44,6 +44,7 @@ def _is_token(text: str) -> bool:
     return text.strip("0_-") != "" and _NO_ID_WORDS.isdisjoint(words)
 
 
+_MAX_ID = 100
 _TOKEN = re.compile(r"[A-Za-z0-9]+(?:[_-]+[A-Za-z0-9]+)*")
 _CODE = re.compile(r"(?:e|err|http|min|max|no|ok|code|line|status)[_-]?[0-9]+", re.IGNORECASE)
 """Codes and limits, as in ``E404``."""

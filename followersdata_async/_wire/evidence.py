@@ -102,6 +102,7 @@ _ERROR_FIELDS = frozenset({"error", "errors", "err", "errormessage", "errormsg",
 _MESSAGE_FIELDS = frozenset({"message", "msg", "detail", "reason"})
 _STATUS_FIELDS = frozenset({"status", "statuscode", "success", "code", "ok", "pending"})
 _MAX_DEPTH = 7
+_MAX_TEXTS = 200
 
 
 @final
@@ -110,6 +111,7 @@ class _Reader:
     request: Request
     words: PanelWords
     evidence: Evidence
+    texts_read: int = 0
 
     def read(self, value: object, *, parent: str = "", is_inside: bool = True, depth: int = 0) -> None:
         """Read a value and all that is in it.
@@ -188,11 +190,14 @@ class _Reader:
         if code := parse_text(value):
             self.evidence.codes.append(code.strip())
         for text in collect_texts(value):
-            self.evidence.messages.append(text)
-            self.evidence.says_success |= says_success(text) and self.words.find_meaning(text) is None
+            if self._can_read_more():
+                self.evidence.messages.append(text)
+                self.evidence.says_success |= says_success(text) and self.words.find_meaning(text) is None
 
     def _read_message(self, text: str, *, is_inside: bool = True) -> None:
         """Read a message. Elsewhere than inside, only the report of a fault counts."""
+        if not self._can_read_more():
+            return
         meaning = self.words.find_meaning(text)
         if not is_inside and not (meaning and meaning.is_fault):
             return
@@ -201,6 +206,13 @@ class _Reader:
             self.evidence.denials.append("an error")
         else:
             self.evidence.says_success |= says_success(text)
+
+    def _can_read_more(self) -> bool:
+        """Return whether there were few texts so far. Nothing is concluded from a response that has thousands."""
+        self.texts_read += 1
+        if self.texts_read == _MAX_TEXTS:
+            self.evidence.doubts.append(f"it has more than {_MAX_TEXTS} messages")
+        return self.texts_read < _MAX_TEXTS
 
     def _read_status(self, key: str, value: object) -> None:
         if is_missing(value) or (key != "success" and isinstance(value, (dict, list))):
@@ -256,10 +268,15 @@ _NEUTRAL_CODES = frozenset({0, 1, 100, 200, 201, 202})
 """Codes that panels send with errors as well."""
 
 
+_EMPTY_ERRORS = frozenset({"", "0", "false", "no", "none", "null", "noerror", "noerrors"})
+_MAX_EMPTY_ERROR = 20
+
+
 def is_empty_error(value: object) -> bool:
     """Return whether the value of an error field reports no error."""
     if isinstance(value, str):
-        return normalize_word(value.strip(" .-")) in {"", "0", "false", "no", "none", "null", "noerror", "noerrors"}
+        text = value.strip(" .-")
+        return len(text) <= _MAX_EMPTY_ERROR and normalize_word(text) in _EMPTY_ERRORS
     if isinstance(value, (dict, list)):
         return all(map(is_empty_error, value.values() if isinstance(value, dict) else value))
     return not value

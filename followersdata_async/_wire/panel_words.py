@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from itertools import islice
 from typing import Any, final
 
 from attrs import field, frozen
@@ -153,7 +154,7 @@ class PanelWords:
         is ``None`` if none of them is known; then the message is the first one.
         With HTTP 4xx the panel has checked the request, so faults do not count.
         """
-        filled = [message for message in messages if message.strip()]
+        filled = list(islice((message for message in messages if message.strip()), _MAX_MESSAGES))
         known = [(meaning, message) for message in filled if (meaning := self.find_meaning(message)) is not None]
         if _CLIENT_ERROR <= status < _SERVER_ERROR:
             known = [
@@ -172,3 +173,5 @@ class PanelWords:
 
 
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
+_MAX_MESSAGES = 50
+"""Of more messages than these, only the first ones are looked at."""

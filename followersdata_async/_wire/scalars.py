@@ -26,6 +26,7 @@ _NUMBER_INITIALS = frozenset("+-.0123456789")
 """The first characters of numbers: a cheap check, as most strings that are not numbers start differently."""
 
 MAX_DIGITS = 100
+_MAX_NUMBER = 1_000
 """Longer numbers are no values: no panel counts that far, and ``float`` and databases could not hold them."""
 
 
@@ -39,6 +40,8 @@ def parse_decimal(value: object, _: object = None) -> Decimal | None:
     the decimal sign: ``"1,234.50"`` is 1234.50, ``"1,250"`` is 1250, ``"0,27"`` is 0.27.
     """
     if isinstance(value, str):
+        if len(value) > _MAX_NUMBER:
+            return None
         number = Decimal(value) if _PLAIN.fullmatch(value) else _parse_written(value.strip())
     elif isinstance(value, int) and not isinstance(value, bool):
         number = Decimal(value)
@@ -54,7 +57,12 @@ def parse_amount(value: object, _: object = None) -> Decimal | None:
     ``"Free"`` and ``"10-20"`` are not.
     """
     number = parse_decimal(value)
-    if number is None and isinstance(value, str) and (match := _AMOUNT.fullmatch(value.strip())):
+    if (
+        number is None
+        and isinstance(value, str)
+        and len(value) <= _MAX_NUMBER
+        and (match := _AMOUNT.fullmatch(value.strip()))
+    ):
         digits = match["number"]
         number = parse_decimal(
             match["sign"] + (_BLANKS.sub("", digits) if _BLANK_THOUSANDS.fullmatch(digits) else digits)
@@ -184,11 +192,15 @@ _normalize_short_word = lru_cache(maxsize=512)(_normalize)
 
 
 def normalize_text(text: str) -> str:
-    """Return the text in lower case, without accents, with punctuation and ``_`` replaced by single blanks."""
-    letters = unicodedata.normalize("NFKD", text.casefold()).translate(_UNDECOMPOSED)
+    """Return the text in lower case, without accents, with punctuation and ``_`` replaced by single blanks.
+
+    Of a long text, only its beginning counts: a panel's message can have a megabyte.
+    """
+    letters = unicodedata.normalize("NFKD", text[:_MAX_TEXT].casefold()).translate(_UNDECOMPOSED)
     return _PUNCTUATION.sub(" ", _ACCENTS.sub("", letters)).strip()
 
 
+_MAX_TEXT = 4_000
 _UNDECOMPOSED = str.maketrans({"\u0131": "i", "\u0111": "d"})
 _ACCENTS = re.compile(r"[\u0300-\u036f]+")
 _PUNCTUATION = re.compile(r"[\W_]+")

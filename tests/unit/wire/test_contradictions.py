@@ -331,6 +331,37 @@ def test_a_token_with_a_digit_is_an_id(value: str) -> None:
     assert isinstance(refill({"refill": value}), Refill)
 
 
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"error": "é" * 1_000_000},
+        {"error": " a" * 500_000},
+        {"errors": ["Bad link"] * 100_000},
+        [["Bad link"] * 100] * 100,
+        {"order": "9" * 100_000},
+        {"order": "a1_" * 100_000},
+        {"status": "x" * 1_000_000, "order": 5},
+        {f"key {number}": number for number in range(10_000)},
+    ],
+    ids=lambda payload: str(payload)[:20],
+)
+def test_a_huge_response_ends_in_a_short_error(payload: object) -> None:
+    """It has the beginning of the message, and its length."""
+    error = add(payload)
+    assert isinstance(error, (PanelError, OutcomeUnknownError))
+    assert len(str(error)) < 2_500
+
+
+def test_an_error_keeps_the_length_of_a_long_message() -> None:
+    """And two thousand characters of it."""
+    error = add({"error": "Bad link " + "x" * 10_000})
+    assert isinstance(error, InvalidOrderError)
+    assert error.message_length == 10_009
+    assert error.message.startswith("Bad link xxx")
+    assert error.message.endswith("xxx… (10,009 characters)")
+    assert len(error.message) < 2_050
+
+
 def test_a_batch_that_is_unknown_as_a_whole_reports_no_id_of_a_single_row() -> None:
     """It is the refill of one of the orders only."""
     rows = [{"order": 1, "refill": 5}, {"order": 2, "refill": {"error": "Refill pending"}}]

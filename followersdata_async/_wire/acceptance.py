@@ -8,7 +8,18 @@ from __future__ import annotations
 
 import re
 
-from .scalars import FLAGS, ORDER_STATES, REFILL_STATES, normalize_status, normalize_text, parse_decimal, parse_id
+from ..models import OrderState
+from .scalars import (
+    FLAGS,
+    ORDER_STATES,
+    REFILL_STATES,
+    normalize_status,
+    normalize_text,
+    parse_bool,
+    parse_decimal,
+    parse_id,
+    parse_order_state,
+)
 
 # --- ids
 
@@ -34,21 +45,29 @@ def is_id(value: object) -> bool:
 
 
 def _is_token(text: str) -> bool:
-    if len(text) > _MAX_ID or not _TOKEN.fullmatch(text) or _CODE.fullmatch(text):
+    if len(text) > _MAX_ID or not _TOKEN.fullmatch(text) or _NO_TOKEN.fullmatch(text) or not text.strip("0_-"):
         return False
     if not _DIGIT.search(text):
         return _LETTERS_OF_HEX.fullmatch(text) is not None
-    # In a random token, short words are coincidence.
-    shortest = 3 if len(_DIGITS.findall(text)) == 1 else 5
-    words = (word.casefold() for word in _WORD.findall(text) if len(word) >= shortest)
-    return text.strip("0_-") != "" and _NO_ID_WORDS.isdisjoint(words)
+    words = [word.casefold() for word in _WORD.findall(text)]
+    if len(_DIGITS.findall(text)) > 1:
+        # In a random token, short words are coincidence.
+        return _NO_ID_WORDS.isdisjoint(word for word in words if len(word) >= _LONG_WORD)
+    # Beside a single number, a long word is one of a message: notfound404.
+    return all(word in _PREFIXES or (len(word) < _LONG_WORD and word not in _NO_ID_WORDS) for word in words)
 
 
 _MAX_ID = 100
+_LONG_WORD = 5
+_PREFIXES = frozenset({"order", "orders", "refill"})
 _TOKEN = re.compile(r"[A-Za-z0-9]+(?:[_-]+[A-Za-z0-9]+)*")
-_CODE = re.compile(r"(?:e|err|http|min|max|no|ok|code|line|status)[_-]?[0-9]+", re.IGNORECASE)
-"""Codes and limits, as in ``E404``."""
-_LETTERS_OF_HEX = re.compile(r"[a-f]{6,}|[A-F]{6,}")
+_NO_TOKEN = re.compile(
+    r"(?:e|err|error|http|min|max|no|ok|code|line|status|sql|sqlstate|bad|wait|retry)[_-]?[0-9]+"
+    r"|[0-9]{4}-[0-9]{2}-[0-9]{2}|(?![0-9a-fA-F]{8})[0-9]+[_-]?[A-Za-z]+",
+    re.IGNORECASE,
+)
+"""Codes, limits, dates and amounts: ``E404``, ``2026-01-01``, ``100USD``."""
+_LETTERS_OF_HEX = re.compile(r"[a-f]{8,}|[A-F]{8,}")
 _DIGIT = re.compile(r"[1-9]")
 _DIGITS = re.compile(r"[0-9]+")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
@@ -65,13 +84,20 @@ def is_missing(value: object) -> bool:
 def is_confirmation(value: object) -> bool:
     """Return whether a status or flag says that a request has succeeded."""
     if isinstance(value, str):
-        return FLAGS.get(normalize_status(value)) is True or says_success(value)
+        return parse_bool(value) is True or says_success(value)
     return value == 1
 
 
 def is_state_of_work(value: object) -> bool:
     """Return whether a status names a state of work that goes on: it contradicts nothing, and confirms nothing."""
-    return isinstance(value, str) and normalize_status(value) in _STATE_WORDS
+    if not isinstance(value, str):
+        return False
+    return normalize_status(value) in _STATE_WORDS or parse_order_state(value) in _STATES_OF_WORK
+
+
+_STATES_OF_WORK = frozenset(OrderState) - {
+    OrderState.CANCELED, OrderState.REFUNDED, OrderState.FAILED, OrderState.EXPIRED, OrderState.UNKNOWN,
+}  # fmt: skip
 
 
 def is_failure(value: object) -> bool:
@@ -88,17 +114,38 @@ def says_success(text: str) -> bool:
 
 
 def reports_progress(text: str) -> bool:
-    """Return whether a message says what was done or is going on, perhaps with conditions for later."""
+    """Return whether a message begins with what was done or is going on. Conditions for later may follow."""
+    first = _SENTENCE_END.split(text, maxsplit=1)[0]
+    words = frozenset(normalize_text(first).split())
+    is_good = not words.isdisjoint(_WORDS_OF_SUCCESS | _WORDS_OF_PROGRESS)
+    return is_good and words.isdisjoint(_DENYING_WORDS - _CONDITIONS) and not says_failure(first)
+
+
+_SENTENCE_END = re.compile(r"[.!;\n]")
+
+
+def says_failure(text: str, *, is_cancellation: bool = False) -> bool:
+    """Return whether a sentence has a word for something that was not done, or was undone."""
     words = frozenset(normalize_text(text).split())
-    return not words.isdisjoint(_WORDS_OF_SUCCESS | _WORDS_OF_PROGRESS) and words.isdisjoint(
-        _DENYING_WORDS - _CONDITIONS
+    return not words.isdisjoint(_WORDS_OF_FAILURE) or (not is_cancellation and not words.isdisjoint(_UNDOING_WORDS))
+
+
+def reports_making(text: str) -> bool:
+    """Return whether a message says that something was made or charged, whatever it says beside that."""
+    words = normalize_text(text).split()
+    return any(
+        word in _MAKING_WORDS and _NEGATIONS.isdisjoint(words[max(0, index - 4) : index])
+        for index, word in enumerate(words)
     )
 
 
 def is_accepted(value: object) -> bool:
     """Return whether the value of a cancellation accepts it: a flag, the number of the cancellation, or a word."""
-    if isinstance(value, str) and (normalize_status(value) in _CANCELING_WORDS or is_confirmation(value)):
-        return True
+    if isinstance(value, str):
+        words = frozenset(normalize_text(value).split())
+        is_word = normalize_status(value) in _CANCELING_WORDS or parse_bool(value) is True
+        says_so = not words.isdisjoint(_WORDS_OF_SUCCESS - _WORDS_OF_WORK) and words.isdisjoint(_DENYING_WORDS)
+        return is_word or (says_so and words.isdisjoint(_WORDS_OF_WORK)) or is_id(value)
     return value is True or is_id(value)
 
 
@@ -114,8 +161,29 @@ def is_declined(value: object) -> bool:
 _WORDS_OF_SUCCESS = frozenset({
     "success", "successful", "successfully", "succeeded", "ok", "okay", "accepted", "placed", "created", "submitted",
     "queued", "received", "requested", "confirmed", "approved", "added", "scheduled", "done", "sent", "started",
-    "basarili", "basariyla", "olusturuldu", "alindi", "eklendi", "edildi", "tamam", "sucesso", "criado", "recebido",
+    "basarili", "basariyla", "olusturuldu", "alindi", "eklendi", "tamam", "sucesso", "criado", "recebido",
     "solicitado", "успешно", "создан", "принят", "принято", "cong", "sukses", "berhasil",
+})  # fmt: skip
+
+_WORDS_OF_WORK = frozenset({"done", "sent", "started", "placed", "running", "completed"})
+"""Words of success that say of an order that it can no longer be canceled."""
+
+_WORDS_OF_FAILURE = frozenset({
+    "failed", "fail", "failure", "rejected", "declined", "denied", "refused", "unsuccessful", "duplicate", "not",
+    "unable", "cannot", "couldn", "error", "reddedildi", "basarisiz", "edilemedi", "hata", "recusado", "rejeitado",
+    "falhou", "erro", "отклонен", "отклонено", "ошибка", "choi", "loi", "gagal",
+})  # fmt: skip
+_UNDOING_WORDS = frozenset({
+    "canceled", "cancelled", "refund", "refunded", "iptal", "iade", "cancelado", "cancelada", "estornado",
+    "reembolsado", "отменен", "отменено", "возврат", "huy",
+})  # fmt: skip
+_MAKING_WORDS = frozenset({
+    "created", "placed", "saved", "queued", "charged", "deducted", "debited", "olusturuldu", "criado", "создан",
+    "создано", "списаны", "списано",
+})  # fmt: skip
+_NEGATIONS = frozenset({
+    "not", "no", "cannot", "t", "never", "before", "after", "until", "if", "must", "only", "already", "unable", "be",
+    "failed", "nao", "не", "khong", "degil", "too", "max", "maximum",
 })  # fmt: skip
 
 _DENYING_WORDS = frozenset({
@@ -126,17 +194,19 @@ _DENYING_WORDS = frozenset({
 """A sentence with one of these may say the contrary, or name a condition."""
 
 _CONDITIONS = frozenset({"before", "after", "until", "only", "if", "should"})
-_WORDS_OF_PROGRESS = frozenset({"processed", "processing", "progress", "queue", "islemde", "processando", "обработке"})
+_WORDS_OF_PROGRESS = frozenset(
+    {"thank", "thanks", "processed", "processing", "progress", "queue", "islemde", "processando", "обработке"}
+)
 
 _STATE_WORDS = frozenset({
-    "pending", "processing", "inprogress", "inprogess", "awaiting", "waiting", "active", "new", "completed", "complete",
-    "finished", "inqueue", "queue", "beklemede", "islemde", "isleniyor", "pendente", "emandamento", "processando",
-    "concluido", "вобработке", "ожидание", "dangcho", "dangxuly",
+    "pending", "processing", "running", "inprogress", "inprogess", "awaiting", "waiting", "active", "new",
+    "completed", "complete", "finished", "inqueue", "queue", "beklemede", "islemde", "isleniyor", "pendente",
+    "emandamento", "processando", "concluido", "вобработке", "ожидание", "dangcho", "dangxuly",
 })  # fmt: skip
 
 _CANCELING_WORDS = frozenset({
     "canceled", "cancelled", "canceling", "cancelling", "pending", "processing", "inprogress", "awaiting", "waiting",
-    "cancelado", "cancelada", "отменен", "отменено", "dahuy",
+    "cancelado", "cancelada", "отменен", "отменено", "dahuy", "iptaledildi",
 })  # fmt: skip
 """Words with which panels accept a cancellation. ``completed`` is not one: a completed order is not canceled."""
 

@@ -38,6 +38,8 @@ T = TypeVar("T")
 Decode: TypeAlias = "Callable[[Request, Response, PanelWords], T]"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _TOO_MANY_REQUESTS = 429
+_TIMEOUTS = frozenset({408, 499})
+"""The only HTTP 4xx that do not say that the request was looked at."""
 SERVER_ERROR = 500
 
 
@@ -158,6 +160,8 @@ def make_rejection(
     """Return the error for a rejection's messages and codes: of a whole response, or of one row in it."""
     status = response.status if response else 200
     meaning, message = words.classify(messages, codes, status)
+    if request.is_write and status in _TIMEOUTS:
+        return no_usable_response(request, f'the panel answered "{message}" with HTTP {status}', response=response)
     if request.is_write and status != _TOO_MANY_REQUESTS and (reason := _find_doubt(meaning, message)):
         return no_usable_response(request, reason, response=response)
     class_ = meaning.error_class if meaning else None

@@ -9,11 +9,13 @@ other cases the outcome is unknown.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import final
 
 from attrs import define, field, frozen
 
+from ..errors import ConflictError
 from .acceptance import (
     is_accepted,
     is_confirmation,
@@ -22,7 +24,9 @@ from .acceptance import (
     is_id,
     is_missing,
     is_state_of_work,
+    reports_making,
     reports_progress,
+    says_failure,
     says_success,
 )
 from .json_values import Conflict
@@ -94,13 +98,19 @@ _ID_NAMES: Mapping[str, tuple[str, ...]] = {
 """The fields that say what was made, or for a cancellation, whether it was accepted."""
 _CONTAINERS = frozenset({"data", "result", "results", "response", "payload", "order", "orders", "refill", "refills"})
 """Fields whose objects are still about what was made. All others may be about something else, such as the service."""
-_FOREIGN_OBJECTS = frozenset({"service", "user", "account"})
+_FOREIGN_OBJECTS = frozenset({"service", "user", "account", "customer", "client", "provider", "supplier", "dripfeed"})
 """Objects with an id and a status of their own, which say nothing about what was made."""
 _ECHOES = frozenset({"order"})
 """Fields with the id of the order that was asked for, unless it is the order that was made."""
-_ERROR_FIELDS = frozenset({"error", "errors", "err", "errormessage", "errormsg", "errordescription", "exception"})
-_MESSAGE_FIELDS = frozenset({"message", "msg", "detail", "reason"})
-_STATUS_FIELDS = frozenset({"status", "statuscode", "success", "code", "ok", "pending"})
+_ERROR_FIELDS = frozenset({"exception", "failed", "failure", "failures", "rejected", "refunded", "hata", "erro"})
+"""Fields of errors, besides those whose name has ``error`` or begins with ``err``."""
+_MESSAGE_FIELDS = frozenset({"message", "messages", "msg", "msgs", "detail", "reason", "text", "mesaj", "mensagem"})
+_STATUS_FIELDS = frozenset({
+    "status", "statuscode", "statustext", "httpstatus", "httpcode", "orderstatus", "refillstatus", "state", "success",
+    "issuccess", "successful", "succeeded", "accepted", "placed", "created", "code", "ok", "pending",
+})  # fmt: skip
+_TRACE_NAMES = re.compile(r"(?:new|existing|created|placed)?order(?:s|ids?|numbers?|no)?")
+"""Fields that can have the id of an order, besides those where it belongs."""
 _MAX_DEPTH = 7
 _MAX_TEXTS = 200
 
@@ -139,12 +149,20 @@ class _Reader:
         if action == "cancel":
             return
         found = self._find_ids(fields, _ID_NAMES[action])
-        if not found and is_inside and (action == "add" or parent in _ID_NAMES[action]):
+        if not found and is_inside and self._has_spare_id(fields, parent):
             found = self._find_ids(fields, ("id",))
         if is_inside:
             self.evidence.ids += found
         else:
             self.evidence.traces += [id_.value for id_ in found]
+
+    def _has_spare_id(self, fields: Mapping[str, object], parent: str) -> bool:
+        """Return whether the ``id`` of an object can be that of what was made."""
+        if self.request.action == "add":
+            is_service = str(fields.get("id")) == dict(self.request.fields).get("service") and len(fields) > 1
+            return not (is_service or "jsonrpc" in fields or {"name", "rate"} <= fields.keys())
+        is_of_order = any(str(fields.get(name)) in self.request.ids for name in ("order", "order_id"))
+        return parent in _ID_NAMES["refill"] or is_of_order
 
     def _find_ids(self, fields: Mapping[str, object], names: Iterable[str]) -> list[ReportedId]:
         return [
@@ -166,25 +184,55 @@ class _Reader:
                 self._read_field(name, part, is_inside=is_inside, depth=depth + 1)
             return
         key = normalize_word(name)
-        is_main = key in _ID_NAMES[self.request.action]
-        if key in _ERROR_FIELDS:
-            self._read_error(value)
-        elif is_main:
-            self._read_main(key, value)
-        elif key in _MESSAGE_FIELDS:
-            for text in collect_texts(value):
-                self._read_message(text, is_inside=is_inside)
-        elif key in _STATUS_FIELDS and (is_inside or is_failure(value)):
-            self._read_status(key, value)
-        is_row = name in self.request.ids or name.isdecimal()
-        is_about_it = is_row or is_main or key in _CONTAINERS or key in _ERROR_FIELDS
-        if key in _FOREIGN_OBJECTS:
+        if key in _FOREIGN_OBJECTS or (key == "refill" and self.request.action == "add"):
+            self._read_error(value.get("error") if isinstance(value, dict) else None)
             return
-        if isinstance(value, (dict, list)) or (key in _CONTAINERS and not is_main and key not in _ECHOES):
-            self.read(value, parent=key, is_inside=is_inside and is_about_it, depth=depth + 1)
+        self._read_traces(key, value)
+        kind = self._find_kind(key, value)
+        self._read_value(kind, key, value, is_inside=is_inside)
+        is_row = name in self.request.ids or name.isdecimal()
+        is_echo = kind == "main" or key in _ECHOES
+        if isinstance(value, (dict, list)) or (kind == "container" and not is_echo):
+            self.read(value, parent=key, is_inside=is_inside and (is_row or bool(kind)), depth=depth + 1)
 
-    def _read_error(self, value: object) -> None:
-        if is_empty_error(value):
+    def _find_kind(self, key: str, value: object) -> str:
+        """Return what a field is about, or an empty string if that is something else."""
+        if key in _ID_NAMES[self.request.action]:
+            return "main"
+        if key in _ERROR_FIELDS or key.startswith("err") or "error" in key:
+            return "error"
+        if key in _MESSAGE_FIELDS:
+            return "message"
+        if key in _STATUS_FIELDS or (key == "type" and is_failure(value)):
+            return "status"
+        if key == "result" and isinstance(value, (bool, str)):
+            return "status"
+        return "container" if key in _CONTAINERS else ""
+
+    def _read_value(self, kind: str, key: str, value: object, *, is_inside: bool) -> None:
+        match kind:
+            case "main":
+                self._read_main(key, value)
+            case "error":
+                self._read_error(value, is_plain=key in {"error", "errors"})
+            case "message":
+                for text in collect_texts(value):
+                    self._read_message(text, is_inside=is_inside)
+            case "status" if is_inside or is_failure(value):
+                self._read_status(key, value)
+
+    def _read_traces(self, key: str, value: object) -> None:
+        """Read ids from a field that can have one, such as ``order_number``, or ``orders`` with rows by id."""
+        if self.request.action != "add" or key in _ID_NAMES["add"] or not _TRACE_NAMES.fullmatch(key):
+            return
+        if isinstance(value, dict):
+            found = [name for name in value if is_id(name)] + [value.get("id")]
+        else:
+            found = value if isinstance(value, list) else [value]
+        self.evidence.traces += filter(is_id, found)
+
+    def _read_error(self, value: object, *, is_plain: bool = True) -> None:
+        if is_empty_error(value) or (not is_plain and isinstance(value, str) and is_confirmation(value)):
             return
         self.evidence.denials.append("an error")
         if code := parse_text(value):
@@ -192,7 +240,14 @@ class _Reader:
         for text in collect_texts(value):
             if self._can_read_more():
                 self.evidence.messages.append(text)
-                self.evidence.says_success |= says_success(text) and self.words.find_meaning(text) is None
+                self.evidence.says_success |= self._reports_making(text)
+
+    def _reports_making(self, text: str) -> bool:
+        """Return whether an error says that something was made. A conflict is with another order."""
+        meaning = self.words.find_meaning(text)
+        if meaning is None:
+            return says_success(text) or reports_making(text)
+        return meaning.error_class is not ConflictError and reports_making(text)
 
     def _read_message(self, text: str, *, is_inside: bool = True) -> None:
         """Read a message. Elsewhere than inside, only the report of a fault counts."""
@@ -204,8 +259,9 @@ class _Reader:
         self.evidence.messages.append(text)
         if meaning is not None and (meaning.is_fault or not reports_progress(text)):
             self.evidence.denials.append("an error")
-        else:
-            self.evidence.says_success |= says_success(text)
+        elif says_failure(text, is_cancellation=self.request.action == "cancel") and not reports_progress(text):
+            self.evidence.doubts.append(f'it says "{text}"')
+        self.evidence.says_success |= self._reports_making(text)
 
     def _can_read_more(self) -> bool:
         """Return whether there were few texts so far. Nothing is concluded from a response that has thousands."""
@@ -227,9 +283,14 @@ class _Reader:
         elif isinstance(value, str) and self._says_no(value):
             self.evidence.denials.append("an error")
             self.evidence.messages.append(value)
+        elif isinstance(value, str) and self.request.action != "cancel" and says_failure(value):
+            self.evidence.denials.append(f"the {key} {value!r}")
         elif is_confirmation(value):
             self.evidence.is_confirmed = True
-        elif not is_state_of_work(value):
+        elif is_state_of_work(value):
+            # Beside a refusal of a refill, it is the state of the order.
+            self.evidence.says_success |= self.request.action == "add"
+        else:
             self.evidence.doubts.append(f"the {key} is {value!r}")
 
     def _says_no(self, text: str) -> bool:
@@ -259,8 +320,42 @@ class _Reader:
             evidence.is_confirmed = True
         elif not (is_missing(value) or is_id(value)):
             evidence.doubts.append(f"{key} is {value!r}")
+            evidence.says_success |= is_confirmation(value)
 
 
+def find_denied_ids(request: Request, payload: object, words: PanelWords) -> frozenset[str]:
+    """Return the requested ids that something in a response is against: a row, or a field or list of errors."""
+    denied: set[str] = set()
+    _collect_denied(request, payload, words, denied, is_error=False, depth=0)
+    return frozenset(denied)
+
+
+def _collect_denied(
+    request: Request, value: object, words: PanelWords, denied: set[str], *, is_error: bool, depth: int
+) -> None:
+    if depth > _MAX_DEPTH:
+        return
+    if isinstance(value, list):
+        for part in value:
+            if is_error and str(part) in request.ids:
+                denied.add(str(part))
+            _collect_denied(request, part, words, denied, is_error=is_error, depth=depth + 1)
+    if not isinstance(value, dict):
+        return
+    named = {str(value[name]) for name in ("order", "order_id") if name in value} & request.ids.keys()
+    if named and (is_error or weigh(request, value, words).denials):
+        denied |= named
+    # Elsewhere, a key can be a position.
+    has_keyed_errors = is_error or not _LISTS_OF_ACCEPTED.isdisjoint(value)
+    for name, part in value.items():
+        if has_keyed_errors and name in request.ids and (is_error or weigh(request, part, words).denials):
+            denied.add(name)
+        key = normalize_word(name)
+        is_list_of_errors = is_error or key in _ERROR_FIELDS | _LISTS_OF_DENIED or "error" in key
+        _collect_denied(request, part, words, denied, is_error=is_list_of_errors, depth=depth + 1)
+
+
+_LISTS_OF_DENIED = frozenset({"notcanceled", "notcancelled", "skipped", "invalid", "refused"})
 _ERROR_CODES = range(101, 115)
 _FIRST_REDIRECT = 300
 _LISTS_OF_ACCEPTED = frozenset({"canceled", "cancelled"})
@@ -277,9 +372,11 @@ def is_empty_error(value: object) -> bool:
     if isinstance(value, str):
         text = value.strip(" .-")
         return len(text) <= _MAX_EMPTY_ERROR and normalize_word(text) in _EMPTY_ERRORS
-    if isinstance(value, (dict, list)):
-        return all(map(is_empty_error, value.values() if isinstance(value, dict) else value))
-    return not value
+    if isinstance(value, dict):
+        is_ok = any(isinstance(part, str) and normalize_word(part) in {"ok", "success"} for part in value.values())
+        rest = [part for part in value.values() if not (is_ok and isinstance(part, str))]
+        return all(map(is_empty_error, rest))
+    return all(map(is_empty_error, value)) if isinstance(value, list) else not value
 
 
 def collect_texts(value: object, depth: int = 0) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import FollowersDataError, PanelError
-from ..models import Cancellation, PlacedOrder, Refill
+from ..models import Cancellation, Failed, Ok, Outcome, PlacedOrder, Refill
 from .batch_rows import ORDER_ID, OutcomesByText, decode_rows
 from .converter import structure_row
 from .envelope import (
@@ -24,7 +24,7 @@ from .envelope import (
     unwrap_data,
 )
 from .error_shapes import is_bare_error
-from .evidence import Evidence, collect_texts, weigh
+from .evidence import Evidence, collect_texts, find_denied_ids, weigh
 from .json_values import Conflict
 from .row_matching import RowShape, has_rows
 
@@ -61,11 +61,11 @@ _REFILL_ROWS = RowShape(
     names=ORDER_ID,
     # One family of panels returns the order's id as the refill's.
     spare_names=(("refill", "status"), ("id", "")),
-    flat=frozenset({"refill", "refill_id", "status", "success"}),
+    flat=frozenset({"refill", "refill_id", "status", "success", "ok", "result"}),
 )
 _CANCEL_ROWS = RowShape(
     names=ORDER_ID,
-    flat=frozenset({"cancel", "status", "success", "canceled", "cancelled"}),
+    flat=frozenset({"cancel", "status", "success", "ok", "result", "canceled", "cancelled"}),
     lists=(("canceled", "cancel"), ("cancelled", "cancel")),
 )
 
@@ -101,7 +101,19 @@ def _decode_batch(
             return _conclude(request, words, fields, read)
         return _conclude_single(request, words, fields, read, whole, response)
 
-    return decode_rows(request, payload, shape, parse)
+    outcomes = decode_rows(request, payload, shape, parse)
+    contested = find_denied_ids(request, whole, words) if len(request.ids) > 1 else ()
+    return {
+        text: _contest(request, outcome) if text in contested and isinstance(outcome, Ok) else outcome
+        for text, outcome in outcomes.items()
+    }
+
+
+def _contest(request: Request, outcome: Ok[T]) -> Outcome[T]:
+    """Return the outcome of an id that is accepted in one place of the response and rejected in another."""
+    reported_id = outcome.value.refill if isinstance(outcome.value, Refill) else None
+    reason = "the panel answered with an acceptance and with an error for this id"
+    return Failed(outcome.id, no_usable_response(request, reason, reported_id=reported_id))
 
 
 def _conclude_single(

@@ -469,3 +469,166 @@ def test_no_row_is_better_than_what_it_says(batch: tuple[Any, dict[int, str], ob
             assert is_unknown(outcome.error)
         if status < 400 and len(truths) > 1:
             assert isinstance(outcome, {"accepted": Ok, "refused": Refused, "crashed": Failed}[truth])
+
+
+# --- what a second reader found
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Order failed", "Order rejected by provider", "Order not placed", "Payment declined", "Order canceled",
+        "Could not charge your balance", "Duplicate", "Siparişiniz reddedildi", "Sipariş iptal edildi",
+        "İşlem başarısız", "Pedido recusado", "Заказ отклонен", "Đơn hàng bị từ chối",
+    ],
+)  # fmt: skip
+def test_a_message_of_failure_next_to_an_id_makes_an_order_unknown(message: str) -> None:
+    """Also one that no phrase of the table is in."""
+    for payload in ({"order": 5, "message": message}, {"order": 5, "success": True, "msg": message}):
+        error = add(payload)
+        assert type(error) is OutcomeUnknownError
+        assert error.reported_id == 5
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"status": "iptal edildi"}, {"status": "Order canceled successfully"}, {"status": "Refund sent"},
+        {"success": "Order canceled, refund sent"}, {"error_code": 104}, {"errorCode": "E_FUNDS"}, {"errcode": 40001},
+        {"errmsg": "Bad link"}, {"errorMessages": ["Bad link"]}, {"validation_errors": {"link": ["Bad link"]}},
+        {"isSuccess": False}, {"succeeded": False}, {"accepted": False}, {"placed": False}, {"isError": True},
+        {"hasError": True}, {"failed": True}, {"rejected": True}, {"refunded": True}, {"result": False},
+        {"result": "error"}, {"state": "failed"}, {"order_status": "Canceled"}, {"statusText": "error"},
+        {"type": "error"}, {"http_code": 500}, {"httpStatus": 422}, {"messages": ["Not enough funds"]},
+        {"mesaj": "Bakiye yetersiz"}, {"hata": "Yetersiz bakiye"}, {"service": {"error": "Bad link"}},
+        {"status": {"code": 500, "message": "x"}}, {"status": ["error"]},
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_any_field_of_failure_next_to_an_id_makes_an_order_unknown(fields: dict[str, object]) -> None:
+    """By whatever name."""
+    error = add({"order": 5, **fields})
+    assert type(error) is OutcomeUnknownError, error
+    assert error.reported_id == 5
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"error": "Your order was created but could not be sent to provider"},
+        {"error": "Order created, but something failed"},
+        {"error": "Funds were deducted but the order was rejected"},
+        {"error": "Your balance was charged, contact support"},
+        {"error": "Order queued; supplier has low balance"},
+        {"error": "Заказ создан, но не отправлен"},
+        {"error": "Bad link", "order": "ok"},
+        {"error": "Bad link", "order": True},
+        {"error": "Bad link", "orders": {"5": {"status": "Pending"}}},
+        {"error": "Bad link", "order_number": 5},
+        {"error": "Bad link", "order_ids": [5]},
+        {"error": "Bad link", "newOrderId": 5},
+        {"error": "Bad link", "existing_order": {"id": 5}},
+        {"error": "Bad link", "status": "Pending"},
+        {"error": "Bad link", "result": True},
+        {"error": "Bad link", "created": True},
+        {"error": "Failed to send order to supplier: not enough funds"},
+        {"error": "Invalid API key for provider"},
+        {"jsonrpc": "2.0", "id": 1, "result": "x"},
+    ],
+    ids=repr,
+)
+def test_an_error_with_a_sign_of_success_makes_an_order_unknown(payload: object) -> None:
+    """In a word, a field or an id."""
+    assert type(add(payload)) is OutcomeUnknownError
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"order": 5, "status": "running"}, {"order": 5, "status": "Em progresso"},
+        {"order": 5, "status": "Выполняется"},
+        {"order": 5, "status": "Đang chạy"}, {"order": 5, "status": "on hold"}, {"order": 5, "status": "Hazırlanıyor"},
+        {"order": 5, "message": "Thank you! Your order will start within 24 hours. No refill."},
+        {"order": 5, "message": "Order added. Cancel is not available for this service."},
+        {"errorCode": 0, "errorMessage": "OK", "order": 5}, {"error": {"code": 0, "message": "OK"}, "order": 5},
+        {"error_msg": "Success", "order": 5}, {"order": 5, "provider": {"id": 3, "status": 0}},
+        {"order": 5, "refill": {"status": False}}, {"jsonrpc": "2.0", "result": {"order": 5}, "id": 1},
+        {"order": 5, "error_count": 0},
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_an_order_with_harmless_fields_is_an_order(payload: object) -> None:
+    """Of its state, of what follows, and of other objects."""
+    placed = add(payload)
+    assert isinstance(placed, PlacedOrder), placed
+    assert placed.order == 5
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"canceled": [1, 2], "errors": {"1": "Cannot cancel"}},
+        {"canceled": [1, 2], "errors": [{"order": 1, "error": "Cannot cancel"}]},
+        {"1": {"cancel": 1}, "2": {"cancel": 1}, "errors": {"1": "Server error"}},
+        {"data": {"1": {"cancel": 1}, "2": {"cancel": 1}}, "errors": {"1": "Cannot cancel"}},
+        {"canceled": [1, 2], "failed": [1, 3]},
+        {"canceled": [1, 2], "not_canceled": [1]},
+        {"canceled": [1, 2], "1": {"error": "Incorrect order ID"}},
+        {"canceled": [1, 2], "cancel": [{"order": 1, "cancel": {"error": "Cannot cancel"}}]},
+    ],
+    ids=repr,
+)
+def test_an_id_that_is_accepted_and_rejected_is_unknown(payload: object) -> None:
+    """Wherever in the response of a batch the two stand. The others are what their rows say."""
+    found = CANCEL.decode(encode_many(CANCEL, [1, 2]), answer(payload), PHRASES)
+    assert isinstance(found["1"], Failed)
+    assert is_unknown(found["1"].error)
+    assert isinstance(found["2"], Ok)
+
+
+def test_a_refill_that_is_accepted_and_rejected_reports_its_id() -> None:
+    """So that it can be looked up."""
+    payload = {"data": [{"order": 1, "refill": 91}, {"order": 2, "refill": 92}], "errors": [{"order": 1, "error": "x"}]}
+    outcome = REFILL.decode(encode_many(REFILL, [1, 2]), answer(payload), PHRASES)["1"]
+    assert isinstance(outcome, Failed)
+    assert isinstance(outcome.error, OutcomeUnknownError)
+    assert outcome.error.reported_id == 91
+
+
+@pytest.mark.parametrize("word", ["Order started", "Order is done", "Order was sent to supplier", "Order placed"])
+def test_a_cancellation_is_not_accepted_by_the_state_of_the_order(word: str) -> None:
+    """These are reasons why it cannot be canceled."""
+    assert not isinstance(cancel([{"order": 1, "cancel": word}]), Cancellation)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "429_too_many_requests", "notfound404", "insufficientfunds402", "NOTENOUGHFUNDS1", "SQLSTATE23000", "sql1062",
+        "quantity_min_100", "bad1", "wait60", "2024-01-01", "100USD", "30s", "1h", "5000_followers", "facade", "decade",
+    ],
+)  # fmt: skip
+def test_a_code_a_date_or_an_amount_is_no_id(value: str) -> None:
+    """Nor a word with a number."""
+    assert type(add({"order": value})) is OutcomeUnknownError
+
+
+@pytest.mark.parametrize("status", [408, 499])
+def test_a_timeout_of_the_panel_makes_an_order_unknown(status: int) -> None:
+    """These HTTP 4xx do not say that the request was looked at."""
+    assert type(add({"error": "Bad link"}, status=status)) is OutcomeUnknownError
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"success": True, "data": {"id": 5, "order_id": 1, "status": "pending"}},
+        {"id": 5, "order": 1, "status": "pending"},
+        {"refill": {"id": 5, "order_id": 1, "status": "pending"}},
+    ],
+)
+def test_the_id_beside_the_orders_is_the_refills(payload: object) -> None:
+    """As Laravel's resources have it."""
+    accepted = refill(payload)
+    assert isinstance(accepted, Refill), accepted
+    assert accepted.refill == 5

@@ -75,7 +75,7 @@ class FollowersDataError(Exception):
     """
 
     def __init__(self, message: str = "") -> None:
-        self.message_length = len(message)
+        self.message_length: int = len(message)
         if len(message) > _MAX_MESSAGE:
             message = f"{message[:_MAX_MESSAGE]}… ({len(message):,} characters)"
         super().__init__(message)

@@ -170,7 +170,7 @@ _WORDS_OF_WORK = frozenset({"done", "sent", "started", "placed", "running", "com
 
 _WORDS_OF_FAILURE = frozenset({
     "failed", "fail", "failure", "rejected", "declined", "denied", "refused", "unsuccessful", "duplicate", "not",
-    "unable", "cannot", "couldn", "error", "reddedildi", "basarisiz", "edilemedi", "hata", "recusado", "rejeitado",
+    "unable", "cannot", "error", "reddedildi", "basarisiz", "edilemedi", "hata", "recusado", "rejeitado",
     "falhou", "erro", "отклонен", "отклонено", "ошибка", "choi", "loi", "gagal",
 })  # fmt: skip
 _UNDOING_WORDS = frozenset({

@@ -102,7 +102,11 @@ def _decode_batch(
         return _conclude_single(request, words, fields, read, whole, response)
 
     outcomes = decode_rows(request, payload, shape, parse)
-    contested = find_denied_ids(request, whole, words) if len(request.ids) > 1 else ()
+    # Where there is nothing but rows, each id has one: two that differ are a conflict.
+    has_more = isinstance(whole, dict) and len(request.ids) > 1 and not whole.keys() <= request.ids.keys()
+    if not has_more:
+        return outcomes
+    contested = find_denied_ids(request, whole, words)
     return {
         text: _contest(request, outcome) if text in contested and isinstance(outcome, Ok) else outcome
         for text, outcome in outcomes.items()

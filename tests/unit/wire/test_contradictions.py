@@ -446,7 +446,7 @@ def batches(draw: st.DrawFn) -> tuple[Any, dict[int, str], object, int]:
     return operation, truths, payload, draw(st.sampled_from([200, 201, 207, 400, 422, 500, 503]))
 
 
-@settings(max_examples=3000)
+@settings(max_examples=1000)
 @given(batches())
 def test_no_row_is_better_than_what_it_says(batch: tuple[Any, dict[int, str], object, int]) -> None:
     """What is accepted or refused can be unknown, never the contrary; a crash is, or refused with HTTP 4xx."""

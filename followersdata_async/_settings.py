@@ -210,8 +210,9 @@ def _find_problem(url: str) -> str | None:
         return "names no host"
     if parts.username is not None or parts.password is not None:
         return "holds a name or password"
-    if parts.fragment or "#" in url:
-        return "has a #fragment"
+    if "#" in url or "?" in url:
+        # A key in it would be printed and logged.
+        return "has a ?query or #fragment: give the key as api_key"
     return _find_scheme_problem(parts)
 
 

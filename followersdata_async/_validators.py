@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -74,6 +75,26 @@ def non_empty_string(_: object, attribute: Attribute[Any], value: object) -> Non
         msg = f"{attribute.name} is empty: fill it in"
         raise ValueError(msg)
     check_encodable(attribute.name, value)
+    check_characters(attribute.name, value)
+
+
+def check_characters(name: str, text: str, *, allowed: str = "") -> None:
+    """Check that a string is one line without control characters: a panel could cut it, or take it for two fields.
+
+    ``allowed`` are those that may be in it.
+
+    Raises:
+        ValueError: naming the field and the position.
+    """
+    if text.isprintable():
+        return
+    for position, character in enumerate(text):
+        if unicodedata.category(character) in _CONTROL_CATEGORIES and character not in allowed:
+            msg = f"{name} must be one line without control characters, got {character!r} at position {position}"
+            raise ValueError(msg)
+
+
+_CONTROL_CATEGORIES = frozenset({"Cc", "Zl", "Zp"})
 
 
 def check_encodable(name: str, text: str) -> None:
@@ -100,10 +121,11 @@ def check_name(what: str, name: object) -> None:
     if not isinstance(name, str):
         msg = f"{what} is a text, not {type(name).__name__}"
         raise TypeError(msg)
-    if not name.strip() or "\x00" in name or len(name) > _MAX_NAME_LENGTH:
+    if not name.strip() or len(name) > _MAX_NAME_LENGTH:
         msg = f"{what} has {len(name)} characters; it must have 1 to {_MAX_NAME_LENGTH}, not all of them blank"
         raise ValueError(msg)
     check_encodable(what, name)
+    check_characters(what, name)
 
 
 def header_value(instance: object, attribute: Attribute[Any], value: object) -> None:

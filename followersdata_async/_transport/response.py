@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
+from base64 import b64encode, urlsafe_b64encode
 from functools import lru_cache
+from html import escape
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, quote_plus
 
@@ -205,16 +208,21 @@ def mask_text(text: str, key: str) -> str:
 
 def _mask_key(data: bytes, key: str) -> bytes:
     """Replace the key: some panels repeat it in their errors."""
-    for spelling in _spell_key(key):
-        data = data.replace(spelling, _MASK)
-    return data
+    spellings, pattern = _spell_key(key)
+    lowered = data.lower()
+    # Searching for strings is much faster than for the pattern.
+    return pattern.sub(_MASK, data) if any(spelling in lowered for spelling in spellings) else data
 
 
 @lru_cache(maxsize=16)
-def _spell_key(key: str) -> AbstractSet[bytes]:
-    """Return the key as it is, and as JSON and forms encode it."""
-    texts = (key, json.dumps(key)[1:-1], key.replace("/", "\\/"), quote_plus(key), quote(key, safe=""))
-    return {text.encode() for text in texts}
+def _spell_key(key: str) -> tuple[AbstractSet[bytes], re.Pattern[bytes]]:
+    """Return the key in lower case, as it is and as JSON, forms, HTML and base64 encode it, and a pattern for these."""
+    encoded = key.encode()
+    texts = (key, json.dumps(key)[1:-1], key.replace("/", "\\/"), quote_plus(key), quote(key, safe=""), escape(key))
+    codes = (b64encode(encoded), urlsafe_b64encode(encoded))
+    spellings = {*(text.encode() for text in texts), *(code.rstrip(b"=") for code in codes)}
+    pattern = re.compile(b"|".join(map(re.escape, sorted(spellings, key=len, reverse=True))), re.IGNORECASE)
+    return {spelling.lower() for spelling in spellings}, pattern
 
 
 def _can_mask(key: str) -> bool:

@@ -12,10 +12,12 @@ from typing import ClassVar, final
 from attrs import Attribute, field, frozen
 from attrs import fields as attributes
 
-from .._validators import check_encodable
+from .._validators import check_characters, check_encodable
 from ..models import Id, Service, ServiceKind, format_id
 
 _THOUSAND = Decimal(1000)
+_LINE_BREAKS = "\r\n\t"
+"""What may be in a field of lines, such as comments."""
 _EXACT = Context(prec=10_000)
 _FLAT_KINDS = frozenset({ServiceKind.PACKAGE, ServiceKind.CUSTOM_COMMENTS_PACKAGE, ServiceKind.SUBSCRIPTIONS})
 
@@ -28,15 +30,22 @@ def _extra_fields(_: object, attribute: Attribute[Mapping[str, str]], value: obj
     if not isinstance(value, Mapping) or not all(isinstance(part, str) for pair in value.items() for part in pair):
         msg = f"{attribute.name} maps texts to texts: write numbers as texts"
         raise TypeError(msg)
-    for part in (*value.keys(), *value.values()):
+    for name, part in value.items():
+        check_encodable(attribute.name, name)
         check_encodable(attribute.name, part)
+        check_characters(f"a name in {attribute.name}", name)
+        check_characters(f"{attribute.name}[{name!r}]", part, allowed="" if name == "link" else _LINE_BREAKS)
     if taken := sorted({"key", "action", "service"} & value.keys()):
         msg = f"{attribute.name} may not hold {' or '.join(taken)}: those are not fields of the panel's own"
         raise ValueError(msg)
 
 
 def split_lines(lines: Iterable[str] | str) -> tuple[str, ...]:
-    """Return the lines of a string, or of many, without blank ones."""
+    """Return the lines of a string, or of many, without blank ones.
+
+    Raises:
+        ValueError: a line has a control character.
+    """
     return tuple(line.strip() for part in _texts(lines) for line in part.splitlines() if line.strip())
 
 
@@ -47,7 +56,12 @@ def _texts(lines: object) -> Iterable[str]:
             msg = f"lines are a text, or many texts, and not {type(part).__name__}"
             raise TypeError(msg)
         check_encodable("a line", part)
+        check_characters("a line", part, allowed=_SPLITTING)
         yield part
+
+
+_SPLITTING = "\t\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+"""Tabs, and what ends a line for ``str.splitlines``."""
 
 
 def non_empty_lines(_: object, attribute: Attribute[tuple[str, ...]], value: tuple[str, ...]) -> None:

@@ -407,3 +407,46 @@ def test_fields_that_a_kind_does_not_take_or_lacks_are_named(fields: dict[str, A
     """Before anything is sent."""
     with pytest.raises(TypeError, match=says):
         orders.for_service(row(), **fields)
+
+
+# --- control characters
+
+
+@pytest.mark.parametrize("character", ["\n", "\r", "\0", "\t", "\x1b", "\x7f", "\x85", "\u2028"])
+@pytest.mark.parametrize(
+    ("make", "field"),
+    [
+        (lambda text: orders.Default(service=1, link=text, quantity=1), "link"),
+        (lambda text: orders.MentionsHashtag(service=1, link=LINK, quantity=1, hashtag=text), "hashtag"),
+        (lambda text: orders.MentionsUserFollowers(service=1, link=LINK, quantity=1, username=text), "username"),
+        (lambda text: orders.Raw(service=1, extra={"link": text}), r"extra\['link'\]"),
+        (lambda text: orders.Package(service=1, link=LINK, extra={text: "x"}), "a name in extra"),
+    ],
+)
+def test_a_field_of_one_line_has_no_control_character(
+    make: Callable[[str], OrderInput], field: str, character: str
+) -> None:
+    """A panel could cut it there. The message names the field and the position."""
+    with pytest.raises(ValueError, match=rf"^{field} must be one line .* at position 4$"):
+        make(f"x.y/{character}z")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda text: orders.CustomComments(service=1, link=LINK, comments=["a", text]),
+        lambda text: orders.Raw(service=1, extra={"comments": text}),
+    ],
+)
+def test_lines_have_no_control_characters_but_breaks(make: Callable[[str], OrderInput]) -> None:
+    """Tabs and line breaks are what panels expect there."""
+    assert "b" in make("a\tb\r\nc").fields()["comments"]
+    for character in "\0\x1b\x7f":
+        with pytest.raises(ValueError, match=r"must be one line without control characters"):
+            make(f"a{character}b")
+
+
+@pytest.mark.parametrize("link", ["https://example.com/ü?a=b&c=d#e", "@näme", "https://example.com/👍\u200d🏽"])
+def test_letters_and_signs_of_any_language_are_allowed(link: str) -> None:
+    """Also those that join signs."""
+    assert orders.Package(service=1, link=link).fields()["link"] == link

@@ -87,7 +87,8 @@ def parse_limit(value: object, _: object = None) -> int | None:
     return number
 
 
-_LIMIT = re.compile(r"([0-9]{1,9}(?:[.,][0-9]{1,9})?)\s*([kKmMbB])")
+# Three digits behind a point may be thousands, so they are not read.
+_LIMIT = re.compile(r"([0-9]{1,9}(?:[.,][0-9]{1,2})?)\s*([kKmMbB])")
 
 
 def parse_title(value: object, _: object = None) -> str | None:

@@ -178,7 +178,8 @@ def test_what_is_no_amount_is_none(sent: object) -> None:
     ("sent", "limit"),
     [
         ("5k", 5000), ("10M", 10_000_000), ("1.5K", 1500), ("1,5k", 1500), ("2 b", 2_000_000_000), ("50", 50), (50, 50),
-        ("5kk", None), ("k", None), ("1.0005k", None), ("-5k", None), ("", None), (None, None), ("5 g", None),
+        ("5kk", None), ("k", None), ("1.0005k", None), ("1.500K", None), ("-5k", None), ("", None), (None, None),
+        ("5 g", None),
     ],
 )  # fmt: skip
 def test_a_limit_may_be_written_short(sent: object, limit: int | None) -> None:

@@ -30,11 +30,11 @@ def parse_number(text: str | None) -> int | None:
 
 def parse_count(text: str | None) -> int | None:
     """Return a count as PHP casts it, with blanks around it and without its fraction, or ``None``."""
-    match = _COUNT.fullmatch((text or "").strip())
-    return parse_number(match[1]) if match else None
+    stripped = (text or "").strip()
+    return parse_number(str(int(Decimal(stripped)))) if _COUNT.fullmatch(stripped) else None
 
 
-_COUNT = re.compile(r"([0-9]+)(?:\.[0-9]*)?")
+_COUNT = re.compile(r"[0-9]{1,40}(?:\.[0-9]{0,40})?(?:[eE]\+?[0-9]{1,2})?")
 _OPTIONAL_COUNTS = frozenset({"runs", "interval", "posts", "expiry"})
 _NO_COUNTS = frozenset({"", "0", "null"})
 

@@ -42,6 +42,9 @@ _logger = logging.getLogger(__name__)
 _MAY_PASS = (NotSentError, LedgerError, LookupError)
 """What a job is run again for: nothing was sent, the database was away, or a transaction is not committed yet."""
 
+_FIRST = 100
+"""The priority of what must go on however many orders wait to be placed."""
+
 
 def blueprint(  # noqa: PLR0913 - settings, each by its keyword and with a default
     ledger: str,
@@ -62,7 +65,8 @@ def blueprint(  # noqa: PLR0913 - settings, each by its keyword and with a defau
     by one. ``place(ref=…)`` sends what ``Ledger.intend`` wrote down, once: a job
     that runs again finds out what became of it, and never orders again. It
     fails where nobody knows. ``retry_stalled()`` runs jobs again whose worker
-    was killed. The app, its workers and what they run are yours.
+    was killed. ``poll`` and ``retry_stalled`` have priority 100, so that they do
+    not wait until all is placed. The app, its workers and what they run are yours.
 
     Args:
         ledger: The ledger's address, ``postgresql://…``.
@@ -91,9 +95,11 @@ def blueprint(  # noqa: PLR0913 - settings, each by its keyword and with a defau
         ledger, panels, queue, duration=duration, lease=lease, poll_policy=poll_policy, stalled_after=stalled_after
     )
     tasks = Blueprint()
-    poll = tasks.task(name="poll", queue=queue)(jobs.poll)
+    poll = tasks.task(name="poll", queue=queue, priority=_FIRST)(jobs.poll)
     place = tasks.task(name="place", queue=queue, retry=_retries())(jobs.place)
-    retry_stalled = tasks.task(name="retry_stalled", queue=queue, pass_context=True)(jobs.retry_stalled)
+    retry_stalled = tasks.task(name="retry_stalled", queue=queue, priority=_FIRST, pass_context=True)(
+        jobs.retry_stalled
+    )
     jobs.tasks = (poll, place, retry_stalled)
     if cron is not None:
         tasks.periodic(cron=cron, queueing_lock="retry_stalled", queue=queue)(retry_stalled)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -203,6 +204,23 @@ async def test_a_job_ends_when_its_time_is_over(database: str) -> None:
         assert jobs_in(database) == [("poll", "succeeded", 1)]
 
 
+async def test_orders_are_followed_however_many_wait_to_be_placed(
+    database: str, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And jobs of a killed worker are run again."""
+    refs = [f"cart-{number}" for number in range(3)]
+    await intend(database, *refs)
+    async with opened(database, sandbox.url) as app:
+        for ref in refs:
+            await app.configure_task("followersdata:place").defer_async(ref=ref)
+        await app.configure_task("followersdata:poll").defer_async(panel="main")
+        await app.configure_task("followersdata:retry_stalled").defer_async()
+        with caplog.at_level("INFO", logger="procrastinate"):
+            await work(app)
+    started = [match[1] for text in caplog.messages if (match := re.match(r"Starting job followersdata:(\w+)", text))]
+    assert started == ["poll", "retry_stalled", "place", "place", "place"]
+
+
 async def test_jobs_of_a_killed_worker_run_again(database: str, sandbox: Sandbox) -> None:
     """Unless one like it waits already."""
     await intend(database, "cart-81")
@@ -214,7 +232,7 @@ async def test_jobs_of_a_killed_worker_run_again(database: str, sandbox: Sandbox
         with psycopg.connect(database) as connection:
             connection.execute("UPDATE procrastinate_jobs SET status = 'doing'")
         await poll.defer_async(panel="main")
-        await app.configure_task("followersdata:retry_stalled", priority=1).defer_async()
+        await app.configure_task("followersdata:retry_stalled", priority=1000).defer_async()
         await work(app)
         assert jobs_in(database) == [
             ("place", "succeeded", 2),

@@ -65,7 +65,7 @@ def test_no_document_has_examples_that_nobody_runs() -> None:
         for file in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
     }
     here = {name: count for name, count in documents.items() if count and name not in ELSEWHERE}
-    assert here == {"docs/fastapi.md": 1, "docs/ledger.md": 3, "docs/many-machines.md": 6, "docs/observing.md": 2}
+    assert here == {"docs/fastapi.md": 1, "docs/ledger.md": 3, "docs/many-machines.md": 8, "docs/observing.md": 2}
     for place in ELSEWHERE.values():
         file, _, name = place.partition("::")
         assert f"def {name}(" in (ROOT / file).read_text("utf-8"), place
@@ -151,14 +151,19 @@ def test_the_guide_to_the_ledger_places_and_follows(
     assert out.endswith("{<OrderState.COMPLETED: 'completed'>: 1}\n")
 
 
-def test_the_guide_to_many_machines_places_and_polls(environment: Sandbox, database: str) -> None:
-    """With a real PostgreSQL and a worker; engines that are not installed are stood in for by what they do."""
-    making, deferring, polling, taskiq, temporal, dask = blocks("docs/many-machines.md")
+def test_the_guide_to_many_machines_places_and_polls(
+    environment: Sandbox, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a real PostgreSQL and a worker; engines that are not installed are stood in for by what they do.
+
+    Its files and commands are run by ``test_many_machines.py``.
+    """
+    monkeypatch.setenv("FOLLOWERSDATA_LEDGER_URL", database)
+    making, _, _, deferring, polling, taskiq, temporal, dask = blocks("docs/many-machines.md")
     url = database.replace("postgresql://", "postgresql+psycopg://")
-    where = {"postgresql://me@db/shop": database}
 
     async def place(names: dict[str, Any], engine: AsyncEngine) -> None:
-        run(making, names, **where)
+        run(making, names)
         names["engine"] = engine
         app: App = names["app"]
         async with app.open_async():

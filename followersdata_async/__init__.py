@@ -42,6 +42,7 @@ from .errors import (
     RefillNotFoundError,
     RequestTimeoutError,
     ServiceNotFoundError,
+    SpendingLimitError,
     TemporaryPanelError,
     TransportError,
 )
@@ -129,6 +130,7 @@ __all__ = [
     "ServiceNotFoundError",
     "ServicesDiff",
     "SharedLimiter",
+    "SpendingLimitError",
     "TemporaryPanelError",
     "TransportError",
     "UnreadableService",

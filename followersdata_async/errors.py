@@ -25,6 +25,7 @@
     ├── DecodeError                   says yes, but cannot be read
     ├── PollTimeoutError              orders were not final in time
     ├── LedgerError                   the ledger's database could not be read or written
+    ├── SpendingLimitError            an order is over the ledger's spending limit, and was not sent
     └── PartialFailureError           only from BatchResult.raise_for_errors()
 
 A caller's mistake is a ``ValueError`` or ``TypeError``, raised before anything
@@ -37,6 +38,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
 
     from .models import BatchResult, Id, OrderStatus, Receipt
 
@@ -62,6 +64,7 @@ __all__ = [
     "RefillNotFoundError",
     "RequestTimeoutError",
     "ServiceNotFoundError",
+    "SpendingLimitError",
     "TemporaryPanelError",
     "TransportError",
 ]
@@ -346,6 +349,33 @@ class LedgerError(FollowersDataError):
     def __init__(self, message: str = "", *, receipt: Receipt | None = None) -> None:
         super().__init__(message)
         self.receipt = receipt
+
+
+class SpendingLimitError(FollowersDataError):
+    """An order is over the ledger's spending limit. Nothing was sent.
+
+    ``limit`` is the name of the argument of ``SpendingLimit``, ``ref`` the order's,
+    and ``left`` what is left of the limit: an amount, or a number of orders.
+    ``frees_at`` is when enough of it will be free again, in seconds since 1970;
+    ``None`` if it never will for an order of this ``cost``.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        limit: str | None = None,
+        ref: str | None = None,
+        cost: Decimal | None = None,
+        left: Decimal | None = None,
+        frees_at: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.limit = limit
+        self.ref = ref
+        self.cost = cost
+        self.left = left
+        self.frees_at = frees_at
 
 
 class PartialFailureError(FollowersDataError):

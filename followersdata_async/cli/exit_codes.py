@@ -11,6 +11,7 @@ from ..errors import (
     LedgerError,
     NotSentError,
     PanelError,
+    SpendingLimitError,
     is_unknown,
 )
 from ..models import Failed, Ok
@@ -38,7 +39,7 @@ def get_exit_code(error: FollowersDataError) -> int:
     # An error with a receipt means that an order was being sent and that its outcome is not on record.
     if is_unknown(error) or (isinstance(error, LedgerError) and error.receipt is not None):
         return UNKNOWN
-    return REFUSED if isinstance(error, PanelError) else NETWORK
+    return REFUSED if isinstance(error, (PanelError, SpendingLimitError)) else NETWORK
 
 
 def get_batch_exit_code(outcomes: Iterable[Outcome[object]]) -> int:

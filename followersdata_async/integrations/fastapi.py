@@ -45,6 +45,7 @@ from ..errors import (
     RefillNotFoundError,
     RequestTimeoutError,
     ServiceNotFoundError,
+    SpendingLimitError,
     TemporaryPanelError,
     TransportError,
     is_unknown,
@@ -217,6 +218,7 @@ _PROBLEMS: Mapping[type[FollowersDataError], tuple[int, str]] = {
     TemporaryPanelError: (503, "The panel asks to come back later"),
     NotSentError: (503, "The panel cannot be reached"),
     LedgerError: (503, "The ledger cannot be used"),
+    SpendingLimitError: (503, "The spending limit is used up"),
     RequestTimeoutError: (504, "The panel did not answer in time"),
     PollTimeoutError: (504, "Not all orders are final yet"),
     AuthenticationError: (500, "The panel refuses the service's account"),
@@ -233,6 +235,8 @@ _PROBLEMS: Mapping[type[FollowersDataError], tuple[int, str]] = {
 
 def _may_be_repeated(error: Exception) -> bool:
     """Whether it may pass, and ordered nothing; a ledger's error with a receipt is about an order that was sent."""
+    if isinstance(error, SpendingLimitError):
+        return error.frees_at is not None
     return isinstance(error, _PASSING) and getattr(error, "receipt", None) is None
 
 
@@ -243,4 +247,4 @@ def _level_of(error: Exception) -> int:
     return logging.ERROR if is_unknown(error) or isinstance(error, _FOR_A_PERSON) else logging.WARNING
 
 
-_FOR_A_PERSON = (AuthenticationError, ConfigurationError, InsufficientFundsError, LedgerError)
+_FOR_A_PERSON = (AuthenticationError, ConfigurationError, InsufficientFundsError, LedgerError, SpendingLimitError)

@@ -9,7 +9,20 @@ try:
 except ImportError as _error:
     _msg = "followersdata_async.ledger needs its extra: pip install 'followersdata_async[ledger]'"
     raise ImportError(_msg) from _error
+from .bulk_placement import PlacementProgress, Placements
 from .poller import Polling, PollReport
+from .spending import SpendingLimit
 from .store_tracked import Recorded
 
-__all__ = ["Evidence", "Ledger", "PollReport", "Polling", "Receipt", "ReceiptState", "Recorded"]
+__all__ = [
+    "Evidence",
+    "Ledger",
+    "PlacementProgress",
+    "Placements",
+    "PollReport",
+    "Polling",
+    "Receipt",
+    "ReceiptState",
+    "Recorded",
+    "SpendingLimit",
+]

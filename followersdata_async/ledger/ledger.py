@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Self, final
 from .._batch.ids import check_iterable
 from .._concurrency import run_to_completion
 from .._polling.policy import PollPolicy
+from .._settings import DEFAULT_CONCURRENCY
 from .._validators import check_name
 from ..errors import ConfigurationError
 from ..models import Evidence, Receipt, ReceiptState
 from . import reconcile, schema
+from .bulk_placement import Placements
 from .database import Database, convert_errors
 from .placement import Placement, make_intent
 from .poller import CHUNKS_PER_ROUND, Polling, poll_once
@@ -20,7 +22,7 @@ from .store_intents import SENDING, get_receipt
 from .store_tracked import add_orders, count_states, find_next_due, read_changes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
     from decimal import Decimal
     from types import TracebackType
 
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
     from .._concurrency import Commit
     from ..client import AsyncClient
     from ..models import Id, OrderInput, OrderState
+    from .bulk_placement import PlacementProgress
     from .poller import PollReport
+    from .spending import SpendingLimit
     from .store_tracked import Recorded
 
 _PAGE_SIZE = 500
@@ -44,6 +48,8 @@ class Ledger:
             ``postgres``), or an SQLAlchemy ``AsyncEngine``, which is used and never disposed.
             A custom SQLite engine keeps its own settings: whether an intent survives a
             power cut depends on its ``synchronous``.
+        spending_limit: The most that orders may cost, e.g. ``SpendingLimit(per_day=Decimal(50))``,
+            for each panel. All programs with the same database count together; give each the limit.
         clock: Returns the time of day in seconds since 1970.
 
     Raises:
@@ -52,10 +58,16 @@ class Ledger:
         LedgerError: on entering: the database cannot be opened.
     """
 
-    def __init__(self, url: str | AsyncEngine, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        url: str | AsyncEngine,
+        *,
+        spending_limit: SpendingLimit | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._database = Database(url)
         self._clock = clock
-        self._placement = Placement(self._database, clock)
+        self._placement = Placement(self._database, clock, spending_limit)
 
     def __repr__(self) -> str:
         """Show the URL without its password."""
@@ -140,6 +152,53 @@ class Ledger:
             order, ref=ref, panel=panel, cost=cost, balance_before=balance_before, intended_at=self._clock()
         )
         return await self._placement.place(client, order, intent)
+
+    def place_many(
+        self,
+        client: AsyncClient,
+        orders: Mapping[str, OrderInput] | Iterable[tuple[str, OrderInput]] | AsyncIterable[tuple[str, OrderInput]],
+        *,
+        panel: str = "main",
+        concurrency: int = DEFAULT_CONCURRENCY,
+        on_progress: Callable[[PlacementProgress], object] | None = None,
+    ) -> Placements:
+        """Place any number of orders, each once under its ref. Sends one request for each that was not sent before.
+
+        ``async with ledger.place_many(client, orders) as receipts: async for receipt in receipts: …``
+        streams a receipt for each order as it finishes; ``await ledger.place_many(client, orders)``
+        returns the receipts by ref.
+
+        Intents are written in batches of up to 200, and each is claimed right
+        before its order is sent: if the program dies, at most ``concurrency``
+        orders are unknown. Started again with the same orders, it goes on: what
+        was placed stays, what was not sent is sent, and what is unknown is
+        returned as ``UNKNOWN``, and not sent.
+
+        If the panel rejects an order because of the balance or the key, or the
+        spending limit is used up, no more orders are sent. The remaining ones
+        are returned as ``NOT_SENT`` with the reason, and ``.stopped_by`` has
+        the error.
+
+        Args:
+            client: The client of the panel. Its own ``concurrency`` and rate limit hold, too.
+            orders: Pairs of a ref and an order, also from an async iterable or a mapping. They are read lazily.
+            panel: The panel's name, if the ledger has orders of several.
+            concurrency: The largest number of orders in flight.
+            on_progress: Called with a ``PlacementProgress`` for each receipt that is taken.
+
+        Raises:
+            TypeError, ValueError: while reading: a ref was used for another order, or cannot be one.
+            NotSentError: while reading: the spending limit needs a cost that could not be looked up.
+            LedgerError: while reading: the ledger could not be read or written.
+            ConfigurationError: while reading: the client is not open.
+        """
+        check_name("panel", panel)
+        if concurrency < 1:
+            msg = f"concurrency must be at least 1, got {concurrency}"
+            raise ValueError(msg)
+        return Placements(
+            self._placement, client, orders, panel=panel, concurrency=concurrency, on_progress=on_progress
+        )
 
     async def intend(
         self,

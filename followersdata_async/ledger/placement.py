@@ -11,22 +11,32 @@ from attrs import evolve
 from .._concurrency import run_to_completion
 from .._validators import check_name
 from .._wire.scalars import parse_decimal
-from ..errors import ConfigurationError, FollowersDataError, NotSentError, PanelError
-from ..models import Receipt, ReceiptState
+from ..errors import (
+    ConfigurationError,
+    DecodeError,
+    FollowersDataError,
+    NotSentError,
+    PanelError,
+    TransportError,
+)
+from ..models import Receipt, ReceiptState, format_id
 from ..orders import Raw
-from .store_intents import claim_intent, get_receipt, insert_intent, settle
+from .store_intents import claim_intents, find_intents, find_used_refs, get_receipt, insert_intents, set_cost, settle
+from .store_spending import find_too_expensive
 from .store_tracked import add_orders
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Mapping
     from decimal import Decimal
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from .._concurrency import Commit
     from ..client import AsyncClient
-    from ..models import OrderInput
+    from ..models import OrderInput, Service
     from .database import Database
+    from .spending import SpendingLimit
+    from .store_intents import StoredIntent
 
 
 def make_intent(
@@ -50,7 +60,7 @@ def make_intent(
         panel=panel,
         state=ReceiptState.INTENDED,
         fields=dict(order.fields()),
-        cost=_to_amount("cost", cost),
+        cost=_check_not_negative(_to_amount("cost", cost)),
         balance_before=_to_amount("balance_before", balance_before),
         intended_at=intended_at,
     )
@@ -69,13 +79,26 @@ def _to_amount(name: str, value: object) -> Decimal | None:
     return amount
 
 
+def _check_not_negative(cost: Decimal | None) -> Decimal | None:
+    """Return a cost. A negative one would raise what is left of a spending limit.
+
+    Raises:
+        ValueError: it is negative.
+    """
+    if cost is not None and cost < 0:
+        msg = f"cost must be 0 or more, got {cost}"
+        raise ValueError(msg)
+    return cost
+
+
 @final
 class Placement:
     """The orders that one program is placing. Each of them is finished, even if its caller is cancelled."""
 
-    def __init__(self, database: Database, clock: Callable[[], float]) -> None:
-        self._database = database
-        self._clock = clock
+    def __init__(self, database: Database, clock: Callable[[], float], limit: SpendingLimit | None) -> None:
+        self.database = database
+        self.clock = clock
+        self.limit = limit
         self._locks: dict[str, anyio.Lock] = {}
 
     async def place(self, client: AsyncClient, order: OrderInput, intent: Receipt) -> Receipt:
@@ -83,37 +106,86 @@ class Placement:
 
         async def work(commit: Commit) -> Receipt:
             commit()
-            async with self._database.transaction() as connection:
-                receipt = intent
-                if not await insert_intent(connection, intent, sending=True):
-                    receipt = await _get_same(connection, intent)
-                    if not await claim_intent(connection, intent.ref, now=self._clock()):
-                        return receipt
+            async with self.database.transaction() as connection:
+                receipt = await self._write(connection, priced)
+                if receipt is None:
+                    return await self._get_same(connection, priced)
             return await self._send(client, order, receipt)
 
         async with self._lock(intent.ref):
+            priced = await self._price(client, intent)
             return await run_to_completion(work)
+
+    async def _write(self, connection: AsyncConnection, intent: Receipt) -> Receipt | None:
+        """Write an intent as being sent, or claim the one on record. Return ``None`` if that one was sent before."""
+        stored = await find_intent(connection, intent)
+        if stored is not None and not stored.is_claimable:
+            return None
+        await self._reserve(connection, intent)
+        if stored is None and await insert_intents(connection, [intent], sending=True):
+            return intent
+        if not await claim_intents(connection, [intent.ref], now=self.clock()):
+            return None
+        receipt = await self._get_same(connection, intent)
+        if receipt.cost is None and intent.cost is not None:
+            await set_cost(connection, intent.ref, intent.cost)
+            receipt = evolve(receipt, cost=intent.cost)
+        return receipt
 
     async def intend(self, connection: AsyncConnection, intent: Receipt) -> Receipt:
         """Write an intent in a transaction of the caller's. See ``Ledger.intend``."""
-        if await insert_intent(connection, intent, sending=False):
-            return intent
-        return await _get_same(connection, intent)
+        if await find_intent(connection, intent) is None:
+            await self._reserve(connection, intent)
+            if await insert_intents(connection, [intent], sending=False):
+                return intent
+        return await self._get_same(connection, intent)
 
     async def send(self, client: AsyncClient, ref: str) -> Receipt:
         """Send the order that was intended under a ref. See ``Ledger.send``."""
 
         async def work(commit: Commit) -> Receipt:
             commit()
-            async with self._database.transaction() as connection:
-                receipt = await get_receipt(connection, ref)
-                if not await claim_intent(connection, ref, now=self._clock()):
-                    return receipt
+            async with self.database.transaction() as connection:
+                receipt = await self._write(connection, priced)
+                if receipt is None:
+                    return await get_receipt(connection, ref)
             fields = dict(receipt.fields)
             return await self._send(client, Raw(service=fields.pop("service"), extra=fields), receipt)
 
         async with self._lock(ref):
+            async with self.database.transaction() as connection:
+                intent = await get_receipt(connection, ref)
+            if intent.state not in {ReceiptState.INTENDED, ReceiptState.NOT_SENT}:
+                return intent
+            priced = await self._price(client, intent)
             return await run_to_completion(work)
+
+    async def _price(self, client: AsyncClient, intent: Receipt) -> Receipt:
+        """Return the intent with its cost, if the limit needs it."""
+        if self.limit is None or not self.limit.needs_cost or intent.cost is not None:
+            return intent
+        async with self.database.transaction() as connection:
+            stored = await find_intent(connection, intent)
+        if stored is not None and (stored.receipt.cost is not None or not stored.is_claimable):
+            return evolve(intent, cost=stored.receipt.cost)
+        return evolve(intent, cost=compute_cost(await read_rates(client, intent.ref), intent))
+
+    async def _reserve(self, connection: AsyncConnection, intent: Receipt) -> None:
+        """Check an order against the limit; whoever calls this writes it in the same transaction.
+
+        Raises:
+            SpendingLimitError: it is over the limit.
+        """
+        if self.limit is not None:
+            costs = {intent.ref: intent.cost}
+            errors = await find_too_expensive(connection, self.limit, intent.panel, costs, now=self.clock())
+            for error in errors.values():
+                raise error
+
+    @staticmethod
+    async def _get_same(connection: AsyncConnection, intent: Receipt) -> Receipt:
+        stored = await find_intent(connection, intent)
+        return await get_receipt(connection, intent.ref) if stored is None else stored.receipt
 
     async def wait_until_idle(self) -> None:
         """Wait until no order is being placed."""
@@ -123,14 +195,10 @@ class Placement:
 
     async def _send(self, client: AsyncClient, order: OrderInput, receipt: Receipt) -> Receipt:
         """Send an order that is on record as being sent, and write its outcome."""
-        receipt = evolve(receipt, sent_at=self._clock(), error=None, message=None)
-        receipt, error = await _add(client, order, receipt)
-        receipt = evolve(receipt, settled_at=self._clock())
-        async with self._database.transaction(receipt) as connection:
-            await settle(connection, receipt)
-            if receipt.order is not None:
-                await add_orders(connection, receipt.panel, [receipt.order], now=self._clock())
-        if error is not None:
+        receipt, error = await send_order(client, order, receipt, self.clock)
+        async with self.database.transaction(receipt) as connection:
+            await write_outcome(connection, receipt, now=self.clock())
+        if error is not None and is_raised(error):
             raise error
         return receipt
 
@@ -146,34 +214,82 @@ class Placement:
                 self._locks.pop(ref, None)
 
 
-async def _get_same(connection: AsyncConnection, intent: Receipt) -> Receipt:
-    """Return the receipt of an intent's ref, if it is of the same order.
+async def find_intent(connection: AsyncConnection, intent: Receipt) -> StoredIntent | None:
+    """Return what is on record for an intent's ref, ``None`` if it is new.
+
+    Raises:
+        ValueError: the ref was used for another order, or its receipt was pruned.
+    """
+    stored = (await find_intents(connection, [intent.ref])).get(intent.ref)
+    if stored is not None:
+        check_same(stored.receipt, intent)
+    elif await find_used_refs(connection, [intent.ref]):
+        raise make_pruned_error(intent.ref)
+    return stored
+
+
+def check_same(receipt: Receipt, intent: Receipt) -> None:
+    """Check that a receipt is of the same order as an intent.
 
     Raises:
         ValueError: it is of another order.
     """
-    receipt = await get_receipt(connection, intent.ref)
     if (receipt.panel, receipt.fields) != (intent.panel, intent.fields):
         msg = f"the ref {intent.ref!r} was used for another order: take a new one for each order"
         raise ValueError(msg)
-    return receipt
 
 
-async def _add(client: AsyncClient, order: OrderInput, receipt: Receipt) -> tuple[Receipt, Exception | None]:
-    """Send an order. Return its receipt, and the error to raise once it is written, if any."""
+def make_pruned_error(ref: str) -> ValueError:
+    """Return the error for a ref whose receipt was pruned."""
+    return ValueError(f"the ref {ref!r} was used for an order whose receipt was pruned: take a new one for each order")
+
+
+async def read_rates(client: AsyncClient, ref: str) -> dict[str, Service]:
+    """Return the services by id, to compute costs: one request, or none in the hour after it.
+
+    Raises:
+        NotSentError: the catalogue could not be read; nothing was sent.
+    """
+    try:
+        catalogue = await client.services(max_age=_MAX_CATALOGUE_AGE)
+    except (PanelError, TransportError, DecodeError) as error:
+        msg = f"{ref!r} was not sent: its cost could not be looked up ({error}). Pass cost=, or try again"
+        raise NotSentError(msg, action="services") from error
+    return {format_id(service.service): service for service in catalogue}
+
+
+def compute_cost(rates: Mapping[str, Service], intent: Receipt) -> Decimal:
+    """Return the cost of an order by the catalogue.
+
+    Raises:
+        ValueError: it has no cost that can be computed.
+    """
+    fields = dict(intent.fields)
+    order = Raw(service=fields.pop("service"), extra=fields)
+    service = rates.get(format_id(order.service))
+    if service is None:
+        msg = f"the cost of {intent.ref!r} is unknown: the catalogue has no service {order.service}. Pass cost="
+        raise ValueError(msg)
+    return order.cost(service)
+
+
+_MAX_CATALOGUE_AGE = 3_600.0
+
+
+async def send_order(
+    client: AsyncClient, order: OrderInput, receipt: Receipt, clock: Callable[[], float]
+) -> tuple[Receipt, Exception | None]:
+    """Send an order that is on record as being sent. Return its receipt, and the error if there was one."""
+    receipt = evolve(receipt, sent_at=clock(), error=None, message=None)
     try:
         placed = await client.add(order)
-    except NotSentError as error:
-        return _record_error(receipt, ReceiptState.NOT_SENT, error), None
-    except ConfigurationError as error:
-        return _record_error(receipt, ReceiptState.NOT_SENT, error), error
+    except (NotSentError, ConfigurationError) as error:
+        return _record_error(receipt, ReceiptState.NOT_SENT, error, clock()), error
     except PanelError as error:
-        return _record_error(receipt, ReceiptState.REFUSED, error), None
-    except FollowersDataError as error:
-        return _record_error(receipt, ReceiptState.UNKNOWN, error), None
+        return _record_error(receipt, ReceiptState.REFUSED, error, clock()), error
     # A client of the user's own may raise anything at any moment: that proves nothing.
     except Exception as error:  # noqa: BLE001
-        return _record_error(receipt, ReceiptState.UNKNOWN, error), error
+        return _record_error(receipt, ReceiptState.UNKNOWN, error, clock()), error
     return (
         evolve(
             receipt,
@@ -181,11 +297,24 @@ async def _add(client: AsyncClient, order: OrderInput, receipt: Receipt) -> tupl
             order=placed.order,
             charge=placed.charge,
             currency=placed.currency,
+            settled_at=clock(),
         ),
         None,
     )
 
 
-def _record_error(receipt: Receipt, state: ReceiptState, error: Exception) -> Receipt:
+def is_raised(error: Exception) -> bool:
+    """Return whether an error is raised to the caller, besides being on record in the receipt."""
+    return isinstance(error, ConfigurationError) or not isinstance(error, FollowersDataError)
+
+
+async def write_outcome(connection: AsyncConnection, receipt: Receipt, *, now: float) -> None:
+    """Write the outcome of an order that was sent, and track it if it was placed."""
+    await settle(connection, receipt)
+    if receipt.order is not None:
+        await add_orders(connection, receipt.panel, [receipt.order], now=now)
+
+
+def _record_error(receipt: Receipt, state: ReceiptState, error: Exception, settled_at: float) -> Receipt:
     message = error.message if isinstance(error, FollowersDataError) else str(error)
-    return evolve(receipt, state=state, error=type(error).__name__, message=message)
+    return evolve(receipt, state=state, error=type(error).__name__, message=message, settled_at=settled_at)

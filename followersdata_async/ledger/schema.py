@@ -30,7 +30,10 @@ INTENTS = Table(
     Column("intended_at", Double, nullable=False),
     Column("sent_at", Double),
     Column("settled_at", Double),
+    # When the order began to count as spent, NULL once it is proven that it costs nothing.
+    Column("counted_at", Double),
     Index("followersdata_intents_by_state", "state", "intended_at"),
+    Index("followersdata_intents_counted", "panel", "counted_at", "cost", "charge"),
 )
 
 ORDERS = Table(
@@ -68,10 +71,21 @@ CHANGES = Table(
     Column("after", Text, nullable=False),
 )
 
+USED_REFS = Table("followersdata_used_refs", METADATA, Column("ref", Text, primary_key=True))
+"""The refs of receipts that were pruned."""
+
+READERS = Table(
+    "followersdata_readers",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("number", BigInteger, nullable=False),
+)
+"""The last change that each registered reader has read."""
+
 VERSION_TABLE = "followersdata_schema"
 """Not Alembic's default, which the user's database may have, too."""
 
-_REVISIONS = ("0001", "0002")
+_REVISIONS = ("0001", "0002", "0003")
 _VERSION = Table(VERSION_TABLE, MetaData(), Column("version_num", Text))
 
 

@@ -4,46 +4,105 @@ from __future__ import annotations
 
 import json
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, final
 
-from sqlalchemy import and_, or_, select, update
+from attrs import frozen
+from sqlalchemy import Text, and_, any_, func, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from .._serialization import format_amount
 from .._wire.scalars import parse_id
 from ..models import Receipt, ReceiptState
-from .schema import INTENTS
+from .schema import INTENTS, USED_REFS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sqlalchemy import Row
+    from sqlalchemy import ColumnElement, Row
     from sqlalchemy.ext.asyncio import AsyncConnection
 
 SENDING = "sending"
 """On record before the first byte leaves. To any reader it means: it may have been sent."""
+_CLAIMABLE = (ReceiptState.INTENDED.value, ReceiptState.NOT_SENT.value)
+_FREE_OF_COST = (ReceiptState.REFUSED, ReceiptState.NOT_SENT)
 _MAX_SHOWN = 200
 
 
-async def insert_intent(connection: AsyncConnection, receipt: Receipt, *, sending: bool) -> bool:
-    """Write an intent. Return whether its ref is new."""
-    row = _encode_row(receipt)
-    if sending:
-        row |= {"state": SENDING, "sent_at": receipt.intended_at}
+@final
+@frozen
+class StoredIntent:
+    """A row of the table: its receipt, and whether the order can be sent."""
+
+    receipt: Receipt
+    is_claimable: bool
+
+
+async def find_intents(connection: AsyncConnection, refs: Sequence[str]) -> dict[str, StoredIntent]:
+    """Return what is on record for some refs, by ref."""
+    rows = await connection.execute(select(INTENTS).where(match_refs(connection, INTENTS.c.ref, refs)))
+    return {row.ref: StoredIntent(_decode_row(row), row.state in _CLAIMABLE) for row in rows}
+
+
+async def find_used_refs(connection: AsyncConnection, refs: Sequence[str]) -> set[str]:
+    """Return the refs whose receipts were pruned."""
+    rows = await connection.execute(select(USED_REFS).where(match_refs(connection, USED_REFS.c.ref, refs)))
+    return set(rows.scalars())
+
+
+async def insert_intents(connection: AsyncConnection, receipts: Sequence[Receipt], *, sending: bool) -> set[str]:
+    """Write intents. Return the refs that are new."""
+    if not receipts:
+        return set()
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    new = insert(INTENTS).values(row).on_conflict_do_nothing().returning(INTENTS.c.ref)
-    return (await connection.execute(new)).scalar() is not None
+    rows = []
+    # Sorted, so that two programs that write the same refs wait for each other without a deadlock.
+    for receipt in sorted(receipts, key=attrgetter("ref")):
+        row = _encode_row(receipt) | {"counted_at": receipt.intended_at}
+        rows.append(row | {"state": SENDING, "sent_at": receipt.intended_at} if sending else row)
+    statement = insert(INTENTS).on_conflict_do_nothing().returning(INTENTS.c.ref)
+    return set((await connection.execute(statement, rows)).scalars())
 
 
-async def claim_intent(connection: AsyncConnection, ref: str, *, now: float) -> bool:
-    """Claim an intent that was not sent. Return whether it is ours now."""
-    claim = (
+async def renew_intents(connection: AsyncConnection, refs: Sequence[str], *, now: float) -> None:
+    """Count orders that can be sent as spent from now on."""
+    await connection.execute(
         update(INTENTS)
-        .where(INTENTS.c.ref == ref, INTENTS.c.state.in_([ReceiptState.INTENDED.value, ReceiptState.NOT_SENT.value]))
-        .values(state=SENDING, sent_at=now, settled_at=None, error=None, message=None)
-        .returning(INTENTS.c.ref)
+        .where(match_refs(connection, INTENTS.c.ref, refs), INTENTS.c.state.in_(_CLAIMABLE))
+        .values(state=ReceiptState.INTENDED.value, counted_at=now)
     )
-    return (await connection.execute(claim)).scalar() is not None
+
+
+async def release_intents(connection: AsyncConnection, refs: Sequence[str]) -> None:
+    """Count orders that can be sent as not spent, until they are renewed or claimed."""
+    await connection.execute(
+        update(INTENTS)
+        .where(match_refs(connection, INTENTS.c.ref, refs), INTENTS.c.state.in_(_CLAIMABLE))
+        .values(counted_at=None)
+    )
+
+
+async def set_cost(connection: AsyncConnection, ref: str, cost: Decimal) -> None:
+    """Write the cost of an intent that had none."""
+    await connection.execute(update(INTENTS).where(INTENTS.c.ref == ref).values(cost=_encode_amount(cost)))
+
+
+async def claim_intents(connection: AsyncConnection, refs: Sequence[str], *, now: float) -> set[str]:
+    """Claim intents that were not sent. Return the refs that are ours now."""
+    free = (
+        select(INTENTS.c.ref)
+        .where(match_refs(connection, INTENTS.c.ref, refs), INTENTS.c.state.in_(_CLAIMABLE))
+        # An intent that another program has locked is being claimed by it. Waiting could end in a deadlock.
+        .with_for_update(skip_locked=True)
+    )
+    ours = (await connection.execute(free)).scalars().all()
+    if ours:
+        await connection.execute(
+            update(INTENTS)
+            .where(match_refs(connection, INTENTS.c.ref, ours))
+            .values(state=SENDING, sent_at=now, counted_at=now, settled_at=None, error=None, message=None)
+        )
+    return set(ours)
 
 
 async def get_receipt(connection: AsyncConnection, ref: str) -> Receipt:
@@ -65,12 +124,27 @@ async def settle(connection: AsyncConnection, receipt: Receipt) -> bool:
     "Placed" is always written: it is the truth, whatever was decided in the meantime.
     """
     is_open = INTENTS.c.state.in_([SENDING, ReceiptState.UNKNOWN.value])
+    counted_at = func.coalesce(INTENTS.c.counted_at, receipt.sent_at or receipt.intended_at)
     statement = (
-        update(INTENTS).where(INTENTS.c.ref == receipt.ref).values(_encode_row(receipt)).returning(INTENTS.c.ref)
+        update(INTENTS)
+        .where(INTENTS.c.ref == receipt.ref)
+        .values(_encode_row(receipt) | {"counted_at": None if receipt.state in _FREE_OF_COST else counted_at})
+        .returning(INTENTS.c.ref)
     )
     if receipt.state is not ReceiptState.PLACED:
         statement = statement.where(is_open)
     return (await connection.execute(statement)).scalar() is not None
+
+
+async def withdraw_intents(
+    connection: AsyncConnection, refs: Sequence[str], *, error: str | None, message: str, now: float
+) -> None:
+    """Settle intents that are not going to be sent as not sent."""
+    await connection.execute(
+        update(INTENTS)
+        .where(match_refs(connection, INTENTS.c.ref, refs), INTENTS.c.state.in_(_CLAIMABLE))
+        .values(state=ReceiptState.NOT_SENT.value, error=error, message=message, settled_at=now, counted_at=None)
+    )
 
 
 async def read_receipts(
@@ -87,6 +161,14 @@ async def read_receipts(
         )
     rows = await connection.execute(page.order_by(INTENTS.c.intended_at, INTENTS.c.ref).limit(limit))
     return [_decode_row(row) for row in rows]
+
+
+def match_refs(connection: AsyncConnection, column: ColumnElement[str], refs: Sequence[str]) -> ColumnElement[bool]:
+    """Return the condition that selects some refs, with one parameter for all of them."""
+    if connection.dialect.name == "postgresql":
+        return column == any_(literal(list(refs), postgresql.ARRAY(Text)))
+    each = func.json_each(json.dumps(list(refs))).table_valued("value")
+    return column.in_(select(each.c.value))
 
 
 def encode_fields(fields: Mapping[str, str]) -> str:

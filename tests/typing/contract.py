@@ -73,7 +73,7 @@ from followersdata_async.integrations.fastapi import (
 from followersdata_async.integrations.logging import log_to
 from followersdata_async.integrations.opentelemetry import instrument
 from followersdata_async.integrations.procrastinate import blueprint
-from followersdata_async.ledger import Ledger, PollReport, Receipt, ReceiptState
+from followersdata_async.ledger import Ledger, PlacementProgress, PollReport, Receipt, ReceiptState, SpendingLimit
 from followersdata_async.rate_limit import PostgresRateLimit
 from followersdata_async.sandbox import Quota, Sandbox
 
@@ -258,6 +258,12 @@ def values(service: Service, status: OrderStatus, refill: RefillStatus, balance:
     assert_type(balance.balance, Decimal)
 
 
+def show_placed(progress: PlacementProgress) -> None:
+    """A callback gets the counts."""
+    assert_type(progress.total, int | None)
+    Ledger("sqlite:///orders.db", spending_limit=SpendingLimit(per_day=Decimal(50), orders_per_hour=100))
+
+
 async def ledgers(panel: AsyncClient) -> None:
     """Orders on record."""
     async with Ledger("sqlite:///orders.db") as ledger:
@@ -265,6 +271,12 @@ async def ledgers(panel: AsyncClient) -> None:
         assert_type(receipt, Receipt)
         assert_type(receipt.state, ReceiptState)
         assert_type(receipt.order, Id | None)
+        many = [("b", orders.Package(service=1, link="x.y"))]
+        assert_type(await ledger.place_many(panel, many, on_progress=show_placed), dict[str, Receipt])
+        async with ledger.place_many(panel, many, concurrency=4) as placements:
+            async for each in placements:
+                assert_type(each, Receipt)
+            assert_type(placements.stopped_by, FollowersDataError | None)
         async for lost in ledger.unknown():
             assert_type(lost, Receipt)
         assert_type(await ledger.resolve("a", order=23501), Receipt)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 PACKAGE = "followersdata_async"
-CREATED_BY_THE_LIBRARY = {"Changes", "Listeners", "Outcomes", "Polling"}
+CREATED_BY_THE_LIBRARY = {"Changes", "Listeners", "Outcomes", "Placements", "Polling"}
 """Users get objects of these classes from methods, so their constructors are not public."""
 
 

@@ -50,6 +50,7 @@ from followersdata_async import (
     RequestTimeoutError,
     Service,
     ServiceNotFoundError,
+    SpendingLimitError,
     TemporaryPanelError,
     errors,
     orders,
@@ -275,6 +276,7 @@ STATUSES: dict[FollowersDataError, int] = {
     PollTimeoutError("not all are final"): 504,
     PartialFailureError("some came to nothing"): 502,
     LedgerError("the database is away"): 503,
+    SpendingLimitError("used up"): 503,
     ConfigurationError("no key"): 500,
 }
 PASSING = {"ConflictError", "RateLimitedError", "TemporaryPanelError", "NotSentError", "RequestTimeoutError"}

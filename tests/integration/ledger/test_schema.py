@@ -30,7 +30,7 @@ async def test_the_revisions_make_the_tables(database_url: str) -> None:
     engine = create_engine(database_url)
     async with Ledger(engine), engine.connect() as connection:
         assert await connection.run_sync(differences) == []
-        assert await connection.run_sync(schema.read_revision) == "0002"
+        assert await connection.run_sync(schema.read_revision) == "0003"
     await engine.dispose()
 
 
@@ -42,11 +42,11 @@ async def test_an_older_schema_is_upgraded_by_whoever_says_so(database_url: str)
         await connection.execute(
             insert(INTENTS).values(ref="a", panel="main", fields="{}", state="placed", order_id="7", intended_at=1.0)
         )
-    with pytest.raises(ConfigurationError, match=r"^the ledger has the schema 0001, not 0002: run `followersdata led"):
+    with pytest.raises(ConfigurationError, match=r"^the ledger has the schema 0001, not 0003: run `followersdata led"):
         async with Ledger(engine):
             pass
     for _ in range(2):
-        assert await Ledger(engine).upgrade() == "0002"
+        assert await Ledger(engine).upgrade() == "0003"
     async with Ledger(engine) as ledger:
         assert (await ledger.receipt("a")).order == 7
     await engine.dispose()

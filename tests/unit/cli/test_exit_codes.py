@@ -16,6 +16,7 @@ from followersdata_async.errors import (
     OrderNotFoundError,
     OutcomeUnknownError,
     PanelUnavailableError,
+    SpendingLimitError,
 )
 from followersdata_async.models import Failed, Ok, Outcome, Receipt, ReceiptState, Refused, Unreported
 
@@ -33,6 +34,7 @@ RECEIPT = Receipt(ref="cart-81", panel="main", state=ReceiptState.PLACED, fields
         (DecodeError(), 4),
         (OutcomeUnknownError(), 5),
         (LedgerError(), 4),
+        (SpendingLimitError(), 1),
         (LedgerError(receipt=RECEIPT), 5),
     ],
 )

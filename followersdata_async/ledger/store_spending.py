@@ -1,0 +1,113 @@
+"""The SQL for spending limits: what counts as spent, and when it ends to count."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Integer, cast, func, select
+
+from ..errors import ConfigurationError, SpendingLimitError
+from .schema import INTENTS
+from .spending import SpendingLimit, check_cost, find_excess, make_error, make_windows
+from .store_intents import release_intents
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from .spending import Window
+
+_SPENDING_LOCK = 0x666F6C6C
+"""The first number of the advisory lock under which what is left of a panel's limit is read and reserved."""
+_AMOUNT = func.coalesce(INTENTS.c.cost, INTENTS.c.charge)
+
+
+async def find_too_expensive(
+    connection: AsyncConnection, limit: SpendingLimit, panel: str, costs: Mapping[str, Decimal | None], *, now: float
+) -> dict[str, SpendingLimitError]:
+    """Return the error of each order that is over the limit, by ref. All others fit into it together.
+
+    In the same transaction, the caller writes those that fit. Once an order does
+    not fit into a window, none of those after it does.
+
+    Raises:
+        ConfigurationError: the transaction cannot see what others have spent in the meantime.
+        ValueError: the cost of an order is unknown.
+    """
+    await _lock(connection, panel)
+    await release_intents(connection, [*costs])
+    windows = await read_windows(connection, limit, panel, now=now)
+    errors: dict[str, SpendingLimitError] = {}
+    excess: Window | None = None
+    frees_at: float | None = None
+    for ref, cost in costs.items():
+        if (error := check_cost(limit, ref, cost)) is not None:
+            errors[ref] = error
+            continue
+        if excess is None and (excess := find_excess(windows, cost)) is not None:
+            frees_at = await _find_release(connection, panel, excess, excess.weigh(cost), now=now)
+        if excess is not None:
+            errors[ref] = make_error(excess, ref, cost, frees_at=frees_at, now=now)
+    return errors
+
+
+async def read_windows(
+    connection: AsyncConnection, limit: SpendingLimit, panel: str, *, now: float
+) -> tuple[Window, ...]:
+    """Return the windows of a limit, with what is spent in each."""
+    windows = make_windows(limit)
+    for window in windows:
+        window.spent = await _read_spent(connection, panel, window, now=now)
+    return windows
+
+
+async def _lock(connection: AsyncConnection, panel: str) -> None:
+    """Let one transaction at a time read and reserve. On SQLite only one transaction writes, anyway."""
+    if connection.dialect.name != "postgresql":
+        return
+    isolation = (await connection.exec_driver_sql("SHOW transaction_isolation")).scalar_one()
+    if isolation not in {"read committed", "read uncommitted"}:
+        msg = (
+            f"with a spending limit, the transaction must be READ COMMITTED, got {isolation.upper()}: it could not see "
+            "what others have spent since it began"
+        )
+        raise ConfigurationError(msg)
+    await connection.execute(select(func.pg_advisory_xact_lock(cast(_SPENDING_LOCK, Integer), func.hashtext(panel))))
+
+
+async def _read_spent(connection: AsyncConnection, panel: str, window: Window, *, now: float) -> Decimal:
+    """Sum up what counts in a window. Amounts are added here, because SQLite has no exact numbers."""
+    each = (
+        select(_AMOUNT, func.count())
+        .where(INTENTS.c.panel == panel, INTENTS.c.counted_at > now - window.duration)
+        .group_by(_AMOUNT)
+    )
+    rows = (await connection.execute(each)).all()
+    if window.is_of_orders:
+        return Decimal(sum(count for _, count in rows))
+    return sum((Decimal(amount) * count for amount, count in rows if amount is not None), Decimal(0))
+
+
+async def _find_release(
+    connection: AsyncConnection, panel: str, window: Window, needed: Decimal, *, now: float
+) -> float | None:
+    """Return when an order will fit into a window, if nothing else is spent until then. ``None`` if it never will."""
+    if needed > window.maximum:
+        return None
+    counted = (
+        select(INTENTS.c.counted_at, _AMOUNT)
+        .where(INTENTS.c.panel == panel, INTENTS.c.counted_at > now - window.duration)
+        .order_by(INTENTS.c.counted_at)
+    )
+    left = window.maximum - window.spent
+    rows = await connection.stream(counted)
+    try:
+        async for counted_at, amount in rows:
+            left += window.weigh(None if amount is None else Decimal(amount))
+            if left >= needed:
+                return float(counted_at) + window.duration
+    finally:
+        await rows.close()
+    return None

@@ -7,7 +7,7 @@ written, and receipts on record found), sent, and delivered to the caller.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sized
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence, Sized
 from contextlib import asynccontextmanager, suppress
 from inspect import isasyncgen
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, final
@@ -34,14 +34,13 @@ from .placement import (
     make_pruned_error,
     read_rates,
     send_order,
-    write_outcome,
+    write_outcomes,
 )
 from .spending import HOUR
 from .store_intents import (
     claim_intents,
     find_intents,
     find_used_refs,
-    get_receipt,
     insert_intents,
     renew_intents,
     set_cost,
@@ -128,8 +127,8 @@ class Placements(AsyncIterator[Receipt]):
         self._total = len(orders) if isinstance(orders, Sized) else None
         self._counts = dict.fromkeys(ReceiptState, 0)
         # Apart, so that a claim that fails takes no outcome with it.
-        self._claims = GroupCommit(placement.database)
-        self._outcomes = GroupCommit(placement.database)
+        self._claims = GroupCommit(placement.database, self._claim, is_after_sending=False)
+        self._outcomes = GroupCommit(placement.database, self._write_outcomes, is_after_sending=True)
         self._active: dict[str, _Item] = {}
         self._ready: deque[Receipt] = deque()
         self._error: Exception | None = None
@@ -386,38 +385,45 @@ class Placements(AsyncIterator[Receipt]):
         return await run_to_completion(work)
 
     async def _claim_and_send(self, item: _Item) -> Receipt:
-        if not await self._claims.run(lambda connection: self._claim(connection, item)):
-            if self.stopped_by is not None:
-                return self._make_not_sent(item.ref, self.stopped_by)
-            return await self._claims.run(lambda connection: get_receipt(connection, item.ref))
+        if (receipt := await self._claims.run(item)) is not None:
+            return receipt
         receipt, error = await send_order(self._client, item.order, item.intent, self._placement.clock)
         if error is not None:
             self._stop_for(error)
             if is_raised(error):
                 self._fail(error)
-        await self._write_outcome(receipt)
+        try:
+            await self._outcomes.run(receipt)
+        except LedgerError as failure:
+            # The receipt is still delivered.
+            self._fail(LedgerError(failure.message, receipt=receipt))
         return receipt
 
-    async def _write_outcome(self, receipt: Receipt) -> None:
-        """Write the outcome of an order. If that fails, its receipt is still delivered, and nothing more is sent."""
-        try:
-            await self._outcomes.run(lambda connection: write_outcome(connection, receipt, now=self._placement.clock()))
-        except LedgerError as error:
-            self._fail(LedgerError(error.message, receipt=receipt))
+    async def _write_outcomes(self, connection: AsyncConnection, receipts: Sequence[Receipt]) -> Sequence[None]:
+        """Write the outcomes of orders."""
+        await write_outcomes(connection, receipts, now=self._placement.clock())
+        return [None] * len(receipts)
 
-    async def _claim(self, connection: AsyncConnection, item: _Item) -> bool:
-        """Claim an order within the spending limit. Return whether it is to be sent."""
+    async def _claim(self, connection: AsyncConnection, items: Sequence[_Item]) -> list[Receipt | None]:
+        """Claim orders within the spending limit. Return ``None`` for each that is to be sent, else its receipt."""
         now = self._placement.clock()
-        limit = self._placement.limit
-        if limit is not None and self.stopped_by is None and now - (item.written_at or now) >= HOUR:
-            # What was reserved so long ago may have been spent again.
-            costs = {item.ref: item.intent.cost}
-            self._stop_for(*(await find_too_expensive(connection, limit, self._panel, costs, now=now)).values())
+        await self._check_again([item for item in items if now - (item.written_at or now) >= HOUR], connection, now)
+        refs = [item.ref for item in items]
         if (error := self.stopped_by) is not None:
             name, message = type(error).__name__, _explain(error)
-            await withdraw_intents(connection, [item.ref], error=name, message=message, now=now)
-            return False
-        return bool(await claim_intents(connection, [item.ref], now=now))
+            await withdraw_intents(connection, refs, error=name, message=message, now=now)
+            return [self._make_not_sent(ref, error) for ref in refs]
+        ours = await claim_intents(connection, refs, now=now)
+        others = await find_intents(connection, [ref for ref in refs if ref not in ours])
+        return [None if ref in ours else others[ref].receipt for ref in refs]
+
+    async def _check_again(self, items: Sequence[_Item], connection: AsyncConnection, now: float) -> None:
+        """Check orders against the limit whose intents were written so long ago that it may have been spent since."""
+        limit = self._placement.limit
+        if limit is not None and items and self.stopped_by is None:
+            costs = {item.ref: item.intent.cost for item in items}
+            errors = await find_too_expensive(connection, limit, self._panel, costs, now=now)
+            self._stop_for(*errors.values())
 
     def _fail(self, error: Exception) -> None:
         """Stop sending, and raise an error once all that is known was delivered."""

@@ -71,7 +71,9 @@ class Database:
             connection.execute("PRAGMA schema_version")
 
     @asynccontextmanager
-    async def transaction(self, receipt: Receipt | None = None) -> AsyncIterator[AsyncConnection]:
+    async def transaction(
+        self, receipt: Receipt | None = None, *, is_after_sending: bool = False
+    ) -> AsyncIterator[AsyncConnection]:
         """Open a transaction, and commit it at the end.
 
         On SQLite it is not cancelled halfway: the driver would close its
@@ -79,9 +81,10 @@ class Database:
         would wait forever.
 
         Raises:
-            LedgerError: it failed; ``receipt`` is what would be lost.
+            LedgerError: it failed; ``receipt`` is what would be lost. ``is_after_sending``: those of several orders
+                would be lost.
         """
-        with convert_errors(_UNUSED if receipt is None else _UNWRITTEN, receipt):
+        with convert_errors(_UNUSED if receipt is None and not is_after_sending else _UNWRITTEN, receipt):
             async with self._writer:
                 with anyio.CancelScope(shield=self._is_sqlite):
                     async with self._engine.begin() as connection:

@@ -1,67 +1,77 @@
-"""Group commit: work of concurrent tasks that waits at the same time shares one transaction."""
+"""Group commit: what concurrent tasks want to write at the same time shares one transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar, final
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Generic, TypeVar, final
 
 import anyio
-from attrs import define, field
-from sqlalchemy.ext.asyncio import AsyncConnection
+from attrs import define
 
 if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
     from .database import Database
 
-T = TypeVar("T")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @define(eq=False)
-class _Job:
-    """Work for the next transaction, and how it ended."""
+class _Job(Generic[Item, Result]):
+    """An item for the next transaction, and how that ended."""
 
-    work: Callable[[AsyncConnection], Awaitable[object]]
-    is_done: bool = False
-    result: list[object] = field(factory=list)
+    item: Item
+    results: Sequence[Result] = ()
     error: Exception | None = None
+    is_done: bool = False
 
 
 @final
-class GroupCommit:
-    """Runs work in transactions, one at a time: what arrives during one transaction shares the next one.
+class GroupCommit(Generic[Item, Result]):
+    """Writes items in transactions, one at a time: what arrives during one transaction shares the next one.
 
-    The work of all callers is committed or rolled back together.
+    The items of all callers are committed or rolled back together. ``write``
+    returns a result for each item. ``is_after_sending``: the items are outcomes of
+    requests, which are lost if they are not written.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self,
+        database: Database,
+        write: Callable[[AsyncConnection, Sequence[Item]], Awaitable[Sequence[Result]]],
+        *,
+        is_after_sending: bool,
+    ) -> None:
         self._database = database
-        self._waiting: list[_Job] = []
+        self._is_after_sending = is_after_sending
+        self._write = write
+        self._waiting: list[_Job[Item, Result]] = []
         self._lock = anyio.Lock()
 
-    async def run(self, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """Run work in a transaction, and return its result once that is committed.
-
-        Must not be cancelled: others may wait for the transaction.
+    async def run(self, item: Item) -> Result:
+        """Write an item, and return its result once it is committed. Must not be cancelled, for others may wait.
 
         Raises:
             LedgerError: the transaction failed.
-            Exception: what the work of any caller raised.
+            Exception: what ``write`` raised.
         """
-        job = _Job(work)
+        job: _Job[Item, Result] = _Job(item)
         self._waiting.append(job)
         async with self._lock:
             if not job.is_done:
                 jobs, self._waiting = self._waiting, []
-                await self._run_all(jobs)
+                await self._run(jobs)
         if job.error is not None:
             raise job.error
-        result: T = job.result[0]  # type: ignore[assignment]  # of this job's own work
-        return result
+        return job.results[0]
 
-    async def _run_all(self, jobs: list[_Job]) -> None:
+    async def _run(self, jobs: Sequence[_Job[Item, Result]]) -> None:
         try:
-            async with self._database.transaction() as connection:
-                for job in jobs:
-                    job.result.append(await job.work(connection))
+            async with self._database.transaction(is_after_sending=self._is_after_sending) as connection:
+                results = await self._write(connection, [job.item for job in jobs])
+            for job, result in zip(jobs, results, strict=True):
+                job.results = [result]
         except Exception as error:  # noqa: BLE001 - raised in the task of each caller
             for job in jobs:
                 job.error = error

@@ -26,7 +26,7 @@ from .store_spending import find_too_expensive
 from .store_tracked import add_orders
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
     from decimal import Decimal
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -197,7 +197,7 @@ class Placement:
         """Send an order that is on record as being sent, and write its outcome."""
         receipt, error = await send_order(client, order, receipt, self.clock)
         async with self.database.transaction(receipt) as connection:
-            await write_outcome(connection, receipt, now=self.clock())
+            await write_outcomes(connection, [receipt], now=self.clock())
         if error is not None and is_raised(error):
             raise error
         return receipt
@@ -308,11 +308,11 @@ def is_raised(error: Exception) -> bool:
     return isinstance(error, ConfigurationError) or not isinstance(error, FollowersDataError)
 
 
-async def write_outcome(connection: AsyncConnection, receipt: Receipt, *, now: float) -> None:
-    """Write the outcome of an order that was sent, and track it if it was placed."""
-    await settle(connection, receipt)
-    if receipt.order is not None:
-        await add_orders(connection, receipt.panel, [receipt.order], now=now)
+async def write_outcomes(connection: AsyncConnection, receipts: Sequence[Receipt], *, now: float) -> None:
+    """Write the outcomes of orders of one panel that were sent, and track those that were placed."""
+    await settle(connection, receipts)
+    orders = [receipt.order for receipt in receipts if receipt.order is not None]
+    await add_orders(connection, receipts[0].panel, orders, now=now)
 
 
 def _record_error(receipt: Receipt, state: ReceiptState, error: Exception, settled_at: float) -> Receipt:

@@ -57,7 +57,7 @@ async def resolve(connection: AsyncConnection, ref: str, *, order: Id | None, no
         raise ValueError(msg)
     state = ReceiptState.NOT_SENT if order is None else ReceiptState.PLACED
     settled = evolve(receipt, state=state, order=order, settled_at=now)
-    await settle(connection, settled)
+    await settle(connection, [settled])
     if order is not None:
         await add_orders(connection, receipt.panel, [order], now=now)
     return settled

@@ -8,7 +8,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, final
 
 from attrs import frozen
-from sqlalchemy import Text, and_, any_, func, literal, or_, select, update
+from sqlalchemy import Boolean, Double, Text, and_, any_, bindparam, case, func, literal, null, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from .._serialization import format_amount
@@ -27,6 +27,27 @@ SENDING = "sending"
 _CLAIMABLE = (ReceiptState.INTENDED.value, ReceiptState.NOT_SENT.value)
 _FREE_OF_COST = (ReceiptState.REFUSED, ReceiptState.NOT_SENT)
 _MAX_SHOWN = 200
+_SETTLE = (
+    update(INTENTS)
+    .where(
+        INTENTS.c.ref == bindparam("new_ref"),
+        or_(
+            bindparam("is_placed", type_=Boolean),
+            # An IN cannot be executed for many rows.
+            INTENTS.c.state == SENDING,
+            INTENTS.c.state == ReceiptState.UNKNOWN.value,
+        ),
+    )
+    .values(
+        {column.name: bindparam(f"new_{column.name}") for column in INTENTS.columns if column.name != "counted_at"}
+        | {
+            "counted_at": case(
+                (bindparam("is_free", type_=Boolean), null()),
+                else_=func.coalesce(INTENTS.c.counted_at, bindparam("new_counted_at", type_=Double)),
+            )
+        }
+    )
+)
 
 
 @final
@@ -118,22 +139,21 @@ async def get_receipt(connection: AsyncConnection, ref: str) -> Receipt:
     return _decode_row(row)
 
 
-async def settle(connection: AsyncConnection, receipt: Receipt) -> bool:
-    """Write the outcome of an order that was being sent. Return whether it was still open.
+async def settle(connection: AsyncConnection, receipts: Sequence[Receipt]) -> None:
+    """Write the outcomes of orders that were being sent, unless somebody has decided them in the meantime.
 
-    "Placed" is always written: it is the truth, whatever was decided in the meantime.
+    "Placed" is always written: it is the truth.
     """
-    is_open = INTENTS.c.state.in_([SENDING, ReceiptState.UNKNOWN.value])
-    counted_at = func.coalesce(INTENTS.c.counted_at, receipt.sent_at or receipt.intended_at)
-    statement = (
-        update(INTENTS)
-        .where(INTENTS.c.ref == receipt.ref)
-        .values(_encode_row(receipt) | {"counted_at": None if receipt.state in _FREE_OF_COST else counted_at})
-        .returning(INTENTS.c.ref)
-    )
-    if receipt.state is not ReceiptState.PLACED:
-        statement = statement.where(is_open)
-    return (await connection.execute(statement)).scalar() is not None
+    rows = [
+        {f"new_{name}": value for name, value in _encode_row(receipt).items()}
+        | {
+            "is_placed": receipt.state is ReceiptState.PLACED,
+            "is_free": receipt.state in _FREE_OF_COST,
+            "new_counted_at": receipt.sent_at or receipt.intended_at,
+        }
+        for receipt in receipts
+    ]
+    await connection.execute(_SETTLE, rows)
 
 
 async def withdraw_intents(

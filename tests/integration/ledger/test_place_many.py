@@ -306,14 +306,16 @@ async def test_an_outcome_that_cannot_be_written_is_returned(
     from followersdata_async.ledger import bulk_placement  # noqa: PLC0415 - its function is replaced
 
     async def fail(*_: object, **__: object) -> None:
-        raise LedgerError("the disk is full")
+        raise OSError("the disk is full")
 
     async with Ledger(database_url) as ledger:
         with monkeypatch.context() as patch:
-            patch.setattr(bulk_placement, "write_outcome", fail)
+            patch.setattr(bulk_placement, "write_outcomes", fail)
             async with ledger.place_many(client, make_orders(5), concurrency=1) as stream:
                 receipt = await anext(stream)
-                with pytest.raises(LedgerError, match="the disk is full") as caught:
+                with pytest.raises(
+                    LedgerError, match=r"^what became of the order could not .* the disk is full$"
+                ) as caught:
                     await anext(stream)
         assert [receipt.order] == [order["order"] for order in sandbox.orders()] == [1]
         assert caught.value.receipt == receipt

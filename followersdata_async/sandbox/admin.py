@@ -14,12 +14,14 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 
 from .faults import FAULT_KINDS, parse_faults
+from .guard import Guard
 from .panel import Panel
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
     from starlette.requests import Request
+    from starlette.types import ASGIApp
 
     Handler = Callable[[Request], Awaitable[Response]]
 
@@ -27,17 +29,18 @@ if TYPE_CHECKING:
 ADMIN_PATH = "/__sandbox__/"
 _MAX_BODY_BYTES = 1024 * 1024
 _STATE_ROWS = 50
+_JSON_TYPE = "application/json"
 
 
-def create_admin(panel: Panel) -> Starlette:
-    """Return an ASGI application that shows and changes the panel."""
+def create_admin(panel: Panel, hosts: tuple[str, ...]) -> ASGIApp:
+    """Return an ASGI application that shows and changes the panel, for requests to and from ``hosts``."""
     views = {
         "state": lambda: panel.get_state(_STATE_ROWS),
         "orders": panel.list_orders,
         "requests": panel.list_requests,
         "kinds": _list_fault_kinds,
     }
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", _redirect_to_page),
             Route("/openapi.json", _create_view(lambda: describe_api(len(panel.backend.offers)))),
@@ -50,6 +53,7 @@ def create_admin(panel: Panel) -> Starlette:
             ),
         ]
     )
+    return Guard(app, hosts)
 
 
 # --- what is shown
@@ -139,18 +143,18 @@ _COMMANDS: Mapping[str, Callable[[Panel, object], object]] = {
 
 @frozen
 class _Command:
-    """A request handler that changes the panel. It responds to invalid input with HTTP 400, to other sites with 403."""
+    """A request handler that changes the panel. It responds to invalid input with HTTP 400, to other types with 415."""
 
     panel: Panel
     run: Callable[[Panel, object], object]
 
     async def handle(self, request: Request) -> Response:
         """Run the command and return its response."""
-        if request.headers.get("sec-fetch-site") == "cross-site":
-            return JSONResponse({"error": "a page of another site has no say here"}, 403)
         try:
-            body = await _read_json(request) if request.method == "POST" else None
-            return JSONResponse(self.run(self.panel, body))
+            body = await _read_body(request)
+            return JSONResponse(self.run(self.panel, _parse_json(body) if request.method == "POST" else None))
+        except _UnsupportedTypeError as error:
+            return JSONResponse({"error": str(error)}, 415)
         except ValueError as error:
             return JSONResponse({"error": str(error)}, 400)
 
@@ -172,11 +176,17 @@ def _create_faults_handler(panel: Panel) -> Handler:
 # --- bodies
 
 
-async def _read_json(request: Request) -> object:
-    """Return the JSON of the request's body, or ``None`` if the body is empty.
+class _UnsupportedTypeError(Exception):
+    """The body is not declared as JSON."""
+
+
+async def _read_body(request: Request) -> bytes:
+    """Return the request's body.
 
     Raises:
-        ValueError: The body is too long, or not JSON.
+        _UnsupportedTypeError: It is not declared as JSON. The types of forms are refused
+            because browsers send them for any page without asking the server first (CORS).
+        ValueError: It is too long.
     """
     body = bytearray()
     async for chunk in request.stream():
@@ -184,6 +194,19 @@ async def _read_json(request: Request) -> object:
     if len(body) > _MAX_BODY_BYTES:
         msg = f"the body is longer than {_MAX_BODY_BYTES} bytes"
         raise ValueError(msg)
+    content_type = request.headers.get("content-type", "" if body else _JSON_TYPE)
+    if content_type.partition(";")[0].strip().lower() != _JSON_TYPE:
+        msg = f"Content-Type must be {_JSON_TYPE}, got {content_type!r}: send JSON, with this header"
+        raise _UnsupportedTypeError(msg)
+    return bytes(body)
+
+
+def _parse_json(body: bytes) -> object:
+    """Return the JSON of a body, or ``None`` if it is empty.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
     try:
         return json.loads(body or b"null", parse_float=_parse_float)
     except (ValueError, RecursionError) as error:

@@ -18,6 +18,7 @@ from .catalogue import MAX_SERVICES
 from .clock import Clock
 from .dialects import get_dialect
 from .faults import Fault, parse_faults
+from .guard import IN_PROCESS_HOST, parse_hosts
 from .journal import Journal
 from .panel import Panel
 from .rate_limit import Quota, RateLimiter
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from os import PathLike
     from types import TracebackType
 
-_IN_PROCESS_URL = "https://sandbox.invalid"
+_IN_PROCESS_URL = f"https://{IN_PROCESS_HOST}"
 
 
 class Sandbox:
@@ -53,11 +54,12 @@ class Sandbox:
         faults: The faults of the first requests, as for ``next``: names, or mappings with ``fault``.
         speed: How many times as fast as ``clock`` the sandbox's time runs; with 0 only ``advance`` moves it.
         state: A file that keeps orders, refills, balances and the catalogue over restarts (SQLite).
+        allowed_hosts: Further host names that the page and its addresses answer to, beside those of this machine.
         clock: A function that returns the real time, in seconds.
 
     Raises:
         ValueError: There is no such dialect or fault, a number is out of its
-            bounds, or ``state`` belongs to another sandbox.
+            bounds, a host is no name, or ``state`` belongs to another sandbox.
         OSError: ``state`` cannot be written. On entering: the port is taken.
     """
 
@@ -79,13 +81,14 @@ class Sandbox:
         faults: Iterable[object] = (),
         speed: float = 1.0,
         state: str | PathLike[str] | None = None,
+        allowed_hosts: Iterable[str] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         if not 1 <= services <= MAX_SERVICES:
             msg = f"services is {services}, but must be from 1 to {MAX_SERVICES}"
             raise ValueError(msg)
         initial_balances = {_check_key(key): parse_balance(balance) for key, balance in (balances or {}).items()}
-        script = parse_faults(list(faults))
+        script, hosts = parse_faults(list(faults)), parse_hosts(allowed_hosts, serve=serve)
 
         def create_backend(started_at: float) -> Backend:
             return Backend(
@@ -111,7 +114,7 @@ class Sandbox:
             journal=self._journal,
         )
         self._panel.add_faults(script)
-        self.app: Application = Application(self._panel, create_admin(self._panel), latency=latency)
+        self.app: Application = Application(self._panel, create_admin(self._panel, hosts), latency=latency)
         self._port = port
         self._serve = serve
         self._server: Server | None = None

@@ -33,6 +33,7 @@ async def sandbox(
     one_per_link: Annotated[bool, Parameter(negative=())] = False,
     faults: Path | None = None,
     state: Path | None = None,
+    allowed_host: Annotated[tuple[str, ...], Parameter(negative=())] = (),
 ) -> int:
     """Serve a panel on this machine, to try and to test against, until Ctrl-C. It has a page that shows what happens.
 
@@ -66,6 +67,8 @@ async def sandbox(
         A JSON file with a list of faults for the first requests, as docs/sandbox.md describes them.
     state
         A file that keeps orders, refills and balances over restarts; made if it is not there.
+    allowed_host
+        A host name that the page may be opened by, beside localhost; may be given again for other names.
     """
     from ...sandbox import Quota, Sandbox
 
@@ -88,6 +91,7 @@ async def sandbox(
             one_per_link=one_per_link,
             faults=[] if faults is None else _read_faults(faults),
             state=state,
+            allowed_hosts=allowed_host,
         )
     except OSError as error:
         raise UsageError(str(error)) from error

@@ -110,9 +110,16 @@ def test_no_fault_applies_to_the_administration(sandbox: Sandbox) -> None:
     """An open page does not use up a fault that is meant for the client."""
     sandbox.next("unread")
     with RawConnection(sandbox) as connection:
-        connection.send(b"GET /__sandbox__/faults HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        connection.send(b"GET /__sandbox__/faults HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert connection.read_to_end().endswith(b'[{"fault":"unread","times":1}]')
     assert sandbox.faults() == [{"fault": "unread", "times": 1}]
+
+
+def test_a_page_whose_name_points_to_this_machine_sees_nothing(sandbox: Sandbox) -> None:
+    """DNS rebinding: the connection is to this machine, and the host is the page's."""
+    with RawConnection(sandbox) as connection:
+        connection.send(b"GET /__sandbox__/orders HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n")
+        assert connection.read_to_end().startswith(b"HTTP/1.1 403 ")
 
 
 @pytest.mark.anyio

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import TYPE_CHECKING, final
 from urllib.parse import parse_qsl
 
 import anyio
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 
 if TYPE_CHECKING:
@@ -48,14 +50,23 @@ class Application:
         elif scope["method"] not in {"GET", "POST"}:
             await PlainTextResponse("Method Not Allowed", 405, {"Allow": "GET, POST"})(scope, receive, send)
         else:
-            query = scope["query_string"].decode("latin-1")
-            body = b"" if scope["method"] == "GET" else await _read_body(receive)
-            if self._latency:
-                await anyio.sleep(self._latency)
-            # As in PHP, fields of the body go before those of the address. A body that cannot be parsed has no fields,
-            # not even a key: the panel rejects it as any wrong key.
-            fields = {**_parse_form(query), **_parse_body(body, _find_content_type(scope))}
-            await _deliver(self._panel.handle_request(fields), send)
+            with suppress(ClientDisconnect):
+                await self._handle_request(scope, receive, send)
+
+    async def _handle_request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Respond to a request to the API.
+
+        Raises:
+            ClientDisconnect: The connection ended within the body: nothing is carried out.
+        """
+        query = scope["query_string"].decode("latin-1")
+        body = b"" if scope["method"] == "GET" else await _read_body(receive)
+        if self._latency:
+            await anyio.sleep(self._latency)
+        # As in PHP, fields of the body go before those of the address. A body that cannot be parsed has no fields,
+        # not even a key: the panel rejects it as any wrong key.
+        fields = {**_parse_form(query), **_parse_body(body, _find_content_type(scope))}
+        await _deliver(self._panel.handle_request(fields), send)
 
 
 async def _deliver(delivery: Delivery, send: Send) -> None:
@@ -93,11 +104,17 @@ async def _send_head(delivery: Delivery, send: Send) -> None:
 
 
 async def _read_body(receive: Receive) -> bytes:
-    """Return the body, or nothing if it is too long."""
+    """Return the body, or nothing if it is too long.
+
+    Raises:
+        ClientDisconnect: The connection ended within it.
+    """
     body = bytearray()
     more = True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
         # Also a body that is too long is read to its end: a client may read no response before it has sent all.
         body += message.get("body", b"")[: _MAX_BODY_BYTES + 1 - len(body)]
         more = message.get("more_body", False)

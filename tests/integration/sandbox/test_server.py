@@ -45,6 +45,10 @@ class RawConnection:
         """Send all bytes."""
         self._socket.sendall(data)
 
+    def end(self) -> None:
+        """Send no more bytes."""
+        self._socket.shutdown(socket.SHUT_WR)
+
     def read_response(self) -> bytes:
         """Read one whole response with a JSON object."""
         received = b""
@@ -113,6 +117,18 @@ def test_no_fault_applies_to_the_administration(sandbox: Sandbox) -> None:
         connection.send(b"GET /__sandbox__/faults HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert connection.read_to_end().endswith(b'[{"fault":"unread","times":1}]')
     assert sandbox.faults() == [{"fault": "unread", "times": 1}]
+
+
+def test_a_request_whose_body_breaks_off_is_not_carried_out(sandbox: Sandbox) -> None:
+    """What came of it may be an order for something else."""
+    with RawConnection(sandbox) as connection:
+        connection.send(build_request()[:-1])
+        connection.end()
+        assert connection.read_to_end() == b""
+    with RawConnection(sandbox) as connection:
+        connection.send(build_request())
+        assert connection.read_response().endswith(b'{"order":1}')
+    assert (sandbox.requests, len(sandbox.orders())) == (1, 1)
 
 
 def test_a_page_whose_name_points_to_this_machine_sees_nothing(sandbox: Sandbox) -> None:

@@ -67,7 +67,7 @@ class _Panel:
     """A panel that fails by a script."""
 
     def __init__(self, seed: int) -> None:
-        self._sandbox = Sandbox(seed=seed, balances={KEY: _BALANCE})
+        self._sandbox = Sandbox(seed=seed, balances={KEY: _BALANCE}, max_orders=None)
         self._chance = random.Random(seed)  # noqa: S311 - a script, not a secret
         self._requests = 0
         self.refusal_due = asyncio.Event()

@@ -13,6 +13,7 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from .asgi import TooLongError, read_body
 from .faults import FAULT_KINDS, parse_faults
 from .guard import Guard
 from .panel import Panel
@@ -27,13 +28,19 @@ if TYPE_CHECKING:
 
 
 ADMIN_PATH = "/__sandbox__/"
-_MAX_BODY_BYTES = 1024 * 1024
 _STATE_ROWS = 50
 _JSON_TYPE = "application/json"
 
 
-def create_admin(panel: Panel, hosts: tuple[str, ...]) -> ASGIApp:
+def create_admin(panel: Panel, hosts: tuple[str, ...], *, max_body_bytes: int | None) -> ASGIApp:
     """Return an ASGI application that shows and changes the panel, for requests to and from ``hosts``."""
+    commands = {name: _Command(panel, max_body_bytes, run).handle for name, run in _COMMANDS.items()}
+    faults = {
+        "GET": _create_view(panel.list_faults),
+        "HEAD": _create_view(panel.list_faults),
+        "POST": _Command(panel, max_body_bytes, _add_faults).handle,
+        "DELETE": _Command(panel, max_body_bytes, _clear_faults).handle,
+    }
     views = {
         "state": lambda: panel.get_state(_STATE_ROWS),
         "orders": panel.list_orders,
@@ -46,11 +53,8 @@ def create_admin(panel: Panel, hosts: tuple[str, ...]) -> ASGIApp:
             Route("/openapi.json", _create_view(lambda: describe_api(len(panel.backend.offers)))),
             Route(ADMIN_PATH, _send_page),
             *(Route(ADMIN_PATH + name, _create_view(read)) for name, read in views.items()),
-            Route(f"{ADMIN_PATH}faults", _create_faults_handler(panel), methods=["GET", "POST", "DELETE"]),
-            *(
-                Route(ADMIN_PATH + name, _Command(panel, run).handle, methods=["POST"])
-                for name, run in _COMMANDS.items()
-            ),
+            Route(f"{ADMIN_PATH}faults", _choose_handler(faults), methods=list(faults)),
+            *(Route(ADMIN_PATH + name, handle, methods=["POST"]) for name, handle in commands.items()),
         ]
     )
     return Guard(app, hosts)
@@ -143,34 +147,33 @@ _COMMANDS: Mapping[str, Callable[[Panel, object], object]] = {
 
 @frozen
 class _Command:
-    """A request handler that changes the panel. It responds to invalid input with HTTP 400, to other types with 415."""
+    """A request handler that changes the panel, or responds with HTTP 400, 413 or 415 if it cannot read the body."""
 
     panel: Panel
+    max_body_bytes: int | None
     run: Callable[[Panel, object], object]
 
     async def handle(self, request: Request) -> Response:
         """Run the command and return its response."""
         try:
-            body = await _read_body(request)
+            body = await read_body(request.receive, self.max_body_bytes)
+            _check_content_type(request.headers.get("content-type"), body)
             return JSONResponse(self.run(self.panel, _parse_json(body) if request.method == "POST" else None))
+        except TooLongError as error:
+            return JSONResponse({"error": str(error)}, 413)
         except _UnsupportedTypeError as error:
             return JSONResponse({"error": str(error)}, 415)
         except ValueError as error:
             return JSONResponse({"error": str(error)}, 400)
 
 
-def _create_faults_handler(panel: Panel) -> Handler:
-    handlers = {
-        "GET": _create_view(panel.list_faults),
-        "HEAD": _create_view(panel.list_faults),
-        "POST": _Command(panel, _add_faults).handle,
-        "DELETE": _Command(panel, _clear_faults).handle,
-    }
+def _choose_handler(handlers: Mapping[str, Handler]) -> Handler:
+    """Return a request handler that calls the one for the request's method."""
 
-    async def handle_faults(request: Request) -> Response:
+    async def handle(request: Request) -> Response:
         return await handlers[request.method](request)
 
-    return handle_faults
+    return handle
 
 
 # --- bodies
@@ -180,25 +183,18 @@ class _UnsupportedTypeError(Exception):
     """The body is not declared as JSON."""
 
 
-async def _read_body(request: Request) -> bytes:
-    """Return the request's body.
+def _check_content_type(content_type: str | None, body: bytes) -> None:
+    """Check that the body is declared as JSON; only an empty one need not be.
 
     Raises:
-        _UnsupportedTypeError: It is not declared as JSON. The types of forms are refused
-            because browsers send them for any page without asking the server first (CORS).
-        ValueError: It is too long.
+        _UnsupportedTypeError: It is not. Browsers send the types of forms for any page
+            without asking the server first (CORS), so they are refused.
     """
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk[: _MAX_BODY_BYTES + 1 - len(body)]
-    if len(body) > _MAX_BODY_BYTES:
-        msg = f"the body is longer than {_MAX_BODY_BYTES} bytes"
-        raise ValueError(msg)
-    content_type = request.headers.get("content-type", "" if body else _JSON_TYPE)
-    if content_type.partition(";")[0].strip().lower() != _JSON_TYPE:
-        msg = f"Content-Type must be {_JSON_TYPE}, got {content_type!r}: send JSON, with this header"
+    if content_type is None and not body:
+        return
+    if (content_type or "").partition(";")[0].strip().lower() != _JSON_TYPE:
+        msg = f"Content-Type must be {_JSON_TYPE}, got {content_type or ''!r}: send JSON, with this header"
         raise _UnsupportedTypeError(msg)
-    return bytes(body)
 
 
 def _parse_json(body: bytes) -> object:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import TYPE_CHECKING, final
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from .panel import Delivery, Panel
 
 API_PATH = "/api/v2"
-_MAX_BODY_BYTES = 1024 * 1024
 _MAX_FIELDS = 100
 
 
@@ -28,20 +26,29 @@ class ConnectionDropped(Exception):  # noqa: N818 - a fault that was asked for i
     """The connection must end now, whatever part of the response was sent."""
 
 
+class TooLongError(Exception):
+    """A part of a request has more than ``limit`` bytes. The response is HTTP 413 with this message."""
+
+    def __init__(self, part: str, limit: int) -> None:
+        super().__init__(f"the {part} must be at most {limit} bytes, got more: send less, or raise max_body_bytes")
+
+
 @final
 class Application:
     """An ASGI application that serves the API, and leaves all other addresses to ``admin``.
 
-    It waits ``latency`` seconds before it handles a request.
+    It waits ``latency`` seconds before it handles a request. A request whose
+    body or query has more than ``max_body_bytes`` is neither handled nor counted.
 
     Raises:
         ConnectionDropped: A fault ends the connection; the server must close it.
     """
 
-    def __init__(self, panel: Panel, admin: ASGIApp, *, latency: float) -> None:
+    def __init__(self, panel: Panel, admin: ASGIApp, *, latency: float, max_body_bytes: int | None) -> None:
         self._panel = panel
         self._admin = admin
         self._latency = latency
+        self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to one request."""
@@ -50,17 +57,25 @@ class Application:
         elif scope["method"] not in {"GET", "POST"}:
             await PlainTextResponse("Method Not Allowed", 405, {"Allow": "GET, POST"})(scope, receive, send)
         else:
-            with suppress(ClientDisconnect):
+            try:
                 await self._handle_request(scope, receive, send)
+            except TooLongError as error:
+                await PlainTextResponse(str(error), 413)(scope, receive, send)
+            except ClientDisconnect:
+                pass  # there is nobody to respond to
 
     async def _handle_request(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to a request to the API.
 
         Raises:
-            ClientDisconnect: The connection ended within the body: nothing is carried out.
+            TooLongError: The body or the query is too long.
+            ClientDisconnect: The connection ended within the body.
         """
-        query = scope["query_string"].decode("latin-1")
-        body = b"" if scope["method"] == "GET" else await _read_body(receive)
+        query, limit = scope["query_string"].decode("latin-1"), self._max_body_bytes
+        body = b"" if scope["method"] == "GET" else await read_body(receive, limit)
+        if limit is not None and len(query) > limit:
+            part = "query"
+            raise TooLongError(part, limit)
         if self._latency:
             await anyio.sleep(self._latency)
         # As in PHP, fields of the body go before those of the address. A body that cannot be parsed has no fields,
@@ -103,22 +118,28 @@ async def _send_head(delivery: Delivery, send: Send) -> None:
     await send({"type": "http.response.start", "status": response.status, "headers": encoded})
 
 
-async def _read_body(receive: Receive) -> bytes:
-    """Return the body, or nothing if it is too long.
+async def read_body(receive: Receive, limit: int | None) -> bytes:
+    """Return the body of a request.
 
     Raises:
+        TooLongError: It has more than ``limit`` bytes.
         ClientDisconnect: The connection ended within it.
     """
-    body = bytearray()
-    more = True
+    body, length, more = bytearray(), 0, True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnect
         # Also a body that is too long is read to its end: a client may read no response before it has sent all.
-        body += message.get("body", b"")[: _MAX_BODY_BYTES + 1 - len(body)]
+        chunk = message.get("body", b"")
+        length += len(chunk)
+        if limit is None or length <= limit:
+            body += chunk
         more = message.get("more_body", False)
-    return bytes(body) if len(body) <= _MAX_BODY_BYTES else b""
+    if limit is not None and length > limit:
+        part = "body"
+        raise TooLongError(part, limit)
+    return bytes(body)
 
 
 def _find_content_type(scope: Scope) -> bytes:

@@ -26,7 +26,9 @@ Result = object
 """What an action returns: a JSON value."""
 
 KEY_PREFIX = "sandbox-"
+_MAX_KEY_LENGTH = 256
 _MAX_IDS = 100
+_CHARACTERS_PER_ORDER = 4096
 _DEFAULT_BALANCE = Decimal("1000.00000")
 
 _INCORRECT_ORDER = {"error": "Incorrect order ID"}
@@ -60,6 +62,16 @@ class OrderRecord:
         }
 
 
+def has_account(key: str) -> bool:
+    """Return whether a key is one of a sandbox, and short enough to be kept with each order."""
+    return key.startswith(KEY_PREFIX) and len(key) <= _MAX_KEY_LENGTH
+
+
+def count_characters(fields: Fields) -> int:
+    """Return how long the fields of a request are, with their names."""
+    return sum(map(len, fields)) + sum(map(len, fields.values()))
+
+
 def mask_key(key: str) -> str:
     """Return the part of a key that may be shown."""
     return f"{KEY_PREFIX}…" if key.startswith(KEY_PREFIX) else "…"
@@ -74,6 +86,10 @@ class Backend:
     them. Each key that starts with ``sandbox-`` has an account. Its balance is
     in ``balances``, or else ``default_balance``. With ``one_per_link`` an order
     is rejected while another one of the same service and link is active.
+
+    ``kept`` counts what takes memory: orders, the children that they may have,
+    refills and cancellations, and each 4 KiB of their requests. What would make
+    it more than ``max_orders`` is rejected, except for the length of requests.
     """
 
     seed: int = 1
@@ -82,6 +98,8 @@ class Backend:
     services: int = 24
     default_balance: Decimal = _DEFAULT_BALANCE
     one_per_link: bool = False
+    max_orders: int | None = None
+    kept: int = 0
     balances: dict[str, Decimal] = field(factory=dict)
     records: list[OrderRecord] = field(factory=list)
     offers: dict[int, Offer] = Factory(lambda self: create_catalogue(self.seed, self.services), takes_self=True)
@@ -98,10 +116,17 @@ class Backend:
     _due: list[tuple[float, int, str]] = field(factory=list)
 
     def handle(self, fields: Fields, now: float) -> Result:
-        """Carry out the request with these fields and return its result."""
+        """Carry out the request with these fields and return its result. If it changes something, ``kept`` grows."""
         self.catch_up(now)
-        if not fields.get("key", "").startswith(KEY_PREFIX):
+        if not has_account(fields.get("key", "")):
             return {"error": "Invalid API key"}
+        before = self.kept
+        result = self._run_action(fields, now)
+        if self.kept > before:
+            self.kept += count_characters(fields) // _CHARACTERS_PER_ORDER
+        return result
+
+    def _run_action(self, fields: Fields, now: float) -> Result:
         match fields.get("action"):
             case "services":
                 return [offer.to_json() for offer in self.offers.values() if offer.enabled]
@@ -181,6 +206,13 @@ class Backend:
         self._last_order += 1
         return self._last_order
 
+    def _keep(self, count: int) -> dict[str, object] | None:
+        """Count what will be kept, or return an error if there is no room for it."""
+        if self.max_orders is not None and self.kept + count > self.max_orders:
+            return {"error": f"This sandbox keeps no more than {self.max_orders} orders: reset it, or raise max_orders"}
+        self.kept += count
+        return None
+
     # --- orders
 
     def _add_order(self, fields: Fields, now: float) -> Result:
@@ -196,17 +228,20 @@ class Backend:
             return {"error": "You have active order with this link. Please wait until order being completed."}
         if request.price > self.get_balance(fields["key"]):
             return {"error": "Not enough funds on balance"}
-        return {"order": self._place_order(request, fields["key"], now)}
+        return self._place_order(request, fields["key"], now)
 
     def _has_active_order(self, offer: Offer, fields: Fields, now: float) -> bool:
         order = self._active_orders.get((offer.service, fields.get("link", "")))
         return order is not None and not self.lifecycles[order].compute_state(now).is_final
 
-    def _place_order(self, request: OrderRequest, key: str, now: float) -> int:
-        """Record the order, charge its price and return its id."""
-        order = self._allocate_order_id()
-        self._charge(key, request.price)
+    def _place_order(self, request: OrderRequest, key: str, now: float) -> Result:
+        """Record the order, charge its price and return its id, or an error if the sandbox is full."""
+        order = self._last_order + 1
         lifecycle = request.create_lifecycle(order, key, now, mix_seed(self.seed, order))
+        if (problem := self._keep(1 + lifecycle.count if isinstance(lifecycle, SeriesLifecycle) else 1)) is not None:
+            return problem
+        self._last_order = order
+        self._charge(key, request.price)
         self.lifecycles[order] = lifecycle
         self._schedule(lifecycle, key)
         link = request.fields.get("link", "")
@@ -223,7 +258,7 @@ class Backend:
                 taken_at=now,
             )
         )
-        return order
+        return {"order": order}
 
     def _get_status(self, fields: Fields, now: float) -> Result:
         key = fields["key"]
@@ -265,6 +300,8 @@ class Backend:
             return {"error": "Refill is not available for this order"}
         if (problem := check_refill(lifecycle, now)) is not None:
             return {"error": problem}
+        if (full := self._keep(1)) is not None:
+            return full
         order, refill = lifecycle.order, len(self._refills) + 1
         lifecycle.refilled_at = now
         self.lifecycles[order] = lifecycle
@@ -305,6 +342,8 @@ class Backend:
             return dict(_INCORRECT_ORDER)
         if (problem := check_cancel(lifecycle, now)) is not None:
             return {"error": problem}
+        if (full := self._keep(1)) is not None:
+            return full
         lifecycle.canceled_at = now
         self.lifecycles[lifecycle.order] = lifecycle
         heapq.heappush(self._due, (lifecycle.ends_at, lifecycle.order, fields["key"]))

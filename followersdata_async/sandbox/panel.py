@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
 from threading import RLock
 from typing import TYPE_CHECKING, Any, final
 
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 
 from .admin_input import parse_balance, parse_service_changes
-from .backend import KEY_PREFIX, Backend, mask_key
+from .backend import KEY_PREFIX, Backend, count_characters, has_account, mask_key
 from .clock import Clock
 from .dialects import Dialect, Response
 from .faults import Fault, Script
 from .journal import Journal
 from .rate_limit import RateLimiter
+from .request_log import RequestLog
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .dialects import Json
 
-_MAX_LOGGED_REQUESTS = 1000
 _VISIBLE_KEY_LENGTH = len(KEY_PREFIX) + 2
-_WRITES = frozenset({"add", "refill", "cancel"})
 _FAULTS_WITHOUT_RESPONSE = frozenset({"unread", "dropped"})
 _EMPTY_RESPONSE = Response(status=200, body=b"", content_type="text/html; charset=UTF-8")
 
@@ -45,7 +43,8 @@ class Panel:
     """A backend with a dialect, a clock, a rate limiter and a script of faults. It is safe to call from any thread.
 
     ``create_backend`` takes the time at which the backend starts. The events of
-    the journal are replayed on it, and the time goes on from there.
+    the journal are replayed on it, and the time goes on from there. The bound of
+    ``max_orders`` is for new requests: what is in the journal is kept.
     """
 
     create_backend: Callable[[float], Backend]
@@ -53,15 +52,23 @@ class Panel:
     clock: Clock
     rate_limiter: RateLimiter | None = None
     journal: Journal | None = None
+    max_orders: int | None = None
+    max_logged_requests: int | None = None
     request_count: int = field(default=0, init=False)
     backend: Backend = field(init=False)
     _script: Script = field(factory=Script, init=False)
-    _log: deque[dict[str, object]] = field(factory=lambda: deque(maxlen=_MAX_LOGGED_REQUESTS), init=False)
+    _log: RequestLog = field(
+        default=Factory(lambda self: RequestLog(self.max_logged_requests), takes_self=True), init=False
+    )
     _lock: Any = field(factory=RLock, init=False)
 
     def __attrs_post_init__(self) -> None:
         backend = None if self.journal is None else self._replay(self.journal)
-        self.backend = backend or self.create_backend(self.clock.now())
+        self._use_backend(backend or self.create_backend(self.clock.now()))
+
+    def _use_backend(self, backend: Backend) -> None:
+        backend.max_orders = self.max_orders
+        self.backend = backend
         self._record_time()
 
     def _replay(self, journal: Journal) -> Backend | None:
@@ -105,7 +112,7 @@ class Panel:
     def _create_delivery(self, fields: Mapping[str, str], now: float) -> Delivery:
         headers: Mapping[str, str] = {}
         key = fields.get("key", "")
-        if self.rate_limiter is not None and key.startswith(KEY_PREFIX):
+        if self.rate_limiter is not None and has_account(key):
             headers, rejection = self.rate_limiter.check(key, self.clock.get_real_time())
             if rejection is not None:
                 return Delivery(response=rejection)
@@ -122,22 +129,24 @@ class Panel:
         return Delivery(response=fault.spoil_response(response), fault=fault)
 
     def _run_action(self, fields: Mapping[str, str], now: float) -> Json:
-        if self.journal is not None and fields.get("action") in _WRITES:
+        before = self.backend.kept
+        result = self.backend.handle(fields, now)
+        # What changes nothing is not in the journal: anyone may send any number of such requests.
+        if self.journal is not None and self.backend.kept > before:
             self.journal.append_event(now, "asked", fields)
-        return self.backend.handle(fields, now)
+        return result
 
     def _log_request(self, fields: Mapping[str, str], delivery: Delivery, now: float) -> None:
         fault = delivery.fault and delivery.fault.fault
-        self._log.append(
-            {
-                "at": now,
-                "action": fields.get("action"),
-                "key": mask_key(fields.get("key", "")),
-                "fields": {name: value for name, value in fields.items() if name not in {"key", "action"}},
-                "status": None if fault in _FAULTS_WITHOUT_RESPONSE else delivery.response.status,
-                "fault": fault,
-            }
-        )
+        row: dict[str, object] = {
+            "at": now,
+            "action": fields.get("action"),
+            "key": mask_key(fields.get("key", "")),
+            "fields": {name: value for name, value in fields.items() if name not in {"key", "action"}},
+            "status": None if fault in _FAULTS_WITHOUT_RESPONSE else delivery.response.status,
+            "fault": fault,
+        }
+        self._log.add(row, count_characters(fields))
 
     # --- changes by an administrator
 
@@ -201,11 +210,10 @@ class Panel:
         with self._lock:
             if self.journal is not None:
                 self.journal.clear()
-            self.backend = self.create_backend(self.clock.now())
+            self._use_backend(self.create_backend(self.clock.now()))
             self._script.clear()
             self._log.clear()
             self.request_count = 0
-            self._record_time()
 
     # --- what an administrator can see
 
@@ -215,7 +223,7 @@ class Panel:
             return [record.to_json() for record in self.backend.records]
 
     def list_requests(self) -> list[dict[str, object]]:
-        """Return the last thousand requests, oldest first, without their keys."""
+        """Return the last requests, oldest first, without their keys."""
         with self._lock:
             return list(self._log)
 

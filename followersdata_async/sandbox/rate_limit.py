@@ -13,6 +13,7 @@ from .dialects import Response
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+_MAX_KEYS = 10_000
 _SAYS = ("header", "status", "text")
 _BODY = b'{"error":"Too many requests"}'
 
@@ -48,7 +49,7 @@ class Quota:
 @final
 @define
 class RateLimiter:
-    """A rate limiter that keeps the times of each key's requests while they count."""
+    """A rate limiter that keeps the times of the requests of each key while they count, of the last 10,000 keys."""
 
     _quota: Quota
     _request_times: dict[str, deque[float]] = field(factory=dict)
@@ -60,7 +61,10 @@ class RateLimiter:
         itself if the request exceeds the limit.
         """
         quota = self._quota
-        times = self._request_times.setdefault(key, deque())
+        # The dictionary has the keys in the order of their last requests.
+        times = self._request_times[key] = self._request_times.pop(key, deque())
+        if len(self._request_times) > _MAX_KEYS:
+            del self._request_times[next(iter(self._request_times))]
         while times and times[0] <= now - quota.per:
             times.popleft()
         if len(times) < quota.requests:

@@ -54,6 +54,12 @@ class Sandbox:
         faults: The faults of the first requests, as for ``next``: names, or mappings with ``fault``.
         speed: How many times as fast as ``clock`` the sandbox's time runs; with 0 only ``advance`` moves it.
         state: A file that keeps orders, refills, balances and the catalogue over restarts (SQLite).
+        max_body_bytes: How long the body or the query of a request may be; a longer one is HTTP 413. ``None`` means
+            any length.
+        max_orders: How many orders are kept besides those of ``past``; further ones are rejected. The children of
+            drip-feeds and subscriptions, refills, cancellations, and each 4 KiB of a request count as one order each.
+            ``None`` means any number.
+        max_logged_requests: How many requests ``log`` has, fewer if they have more than 16 MiB; ``None`` means all.
         allowed_hosts: Further host names that the page and its addresses answer to, beside those of this machine.
         clock: A function that returns the real time, in seconds.
 
@@ -81,12 +87,18 @@ class Sandbox:
         faults: Iterable[object] = (),
         speed: float = 1.0,
         state: str | PathLike[str] | None = None,
+        max_body_bytes: int | None = 1024 * 1024,
+        max_orders: int | None = 100_000,
+        max_logged_requests: int | None = 1000,
         allowed_hosts: Iterable[str] = (),
         clock: Callable[[], float] = time.time,
     ) -> None:
         if not 1 <= services <= MAX_SERVICES:
             msg = f"services is {services}, but must be from 1 to {MAX_SERVICES}"
             raise ValueError(msg)
+        _check_bound("max_body_bytes", max_body_bytes)
+        _check_bound("max_orders", max_orders)
+        _check_bound("max_logged_requests", max_logged_requests)
         initial_balances = {_check_key(key): parse_balance(balance) for key, balance in (balances or {}).items()}
         script, hosts = parse_faults(list(faults)), parse_hosts(allowed_hosts, serve=serve)
 
@@ -112,9 +124,12 @@ class Sandbox:
             clock=sandbox_clock,
             rate_limiter=None if quota is None else RateLimiter(quota),
             journal=self._journal,
+            max_orders=max_orders,
+            max_logged_requests=max_logged_requests,
         )
         self._panel.add_faults(script)
-        self.app: Application = Application(self._panel, create_admin(self._panel, hosts), latency=latency)
+        admin = create_admin(self._panel, hosts, max_body_bytes=max_body_bytes)
+        self.app: Application = Application(self._panel, admin, latency=latency, max_body_bytes=max_body_bytes)
         self._port = port
         self._serve = serve
         self._server: Server | None = None
@@ -158,7 +173,7 @@ class Sandbox:
         return self._panel.list_orders()
 
     def log(self) -> list[dict[str, object]]:
-        """Return the last thousand requests, oldest first, with their fields and faults, without their keys."""
+        """Return the last requests, oldest first, with their fields and faults, without their keys."""
         return self._panel.list_requests()
 
     def faults(self) -> list[dict[str, object]]:
@@ -276,6 +291,17 @@ class _InProcessTransport(httpx.AsyncBaseTransport):
         except ConnectionDropped as error:
             msg = "Server disconnected without sending a whole response."
             raise httpx.RemoteProtocolError(msg, request=request) from error
+
+
+def _check_bound(name: str, value: int | None) -> None:
+    """Check a bound of what is kept or read.
+
+    Raises:
+        ValueError: It is less than 1.
+    """
+    if value is not None and value < 1:
+        msg = f"{name} must be a whole number from 1, got {value!r}: take None for no bound"
+        raise ValueError(msg)
 
 
 def _check_key(key: str) -> str:

@@ -39,6 +39,7 @@ async def run_durable_demo(orders: int, latency: float, dialect: str, format: Fo
                 serve=True,
                 latency=latency,
                 dialect=dialect,
+                max_orders=None,
                 clock=lambda: started_at + (time.time() - started_at) * _SPEED,
             ) as sandbox,
             AsyncClient(sandbox.key, url=sandbox.url) as client,

@@ -33,6 +33,8 @@ async def sandbox(
     one_per_link: Annotated[bool, Parameter(negative=())] = False,
     faults: Path | None = None,
     state: Path | None = None,
+    max_orders: int = 100_000,
+    max_body_bytes: int = 1024 * 1024,
     allowed_host: Annotated[tuple[str, ...], Parameter(negative=())] = (),
 ) -> int:
     """Serve a panel on this machine, to try and to test against, until Ctrl-C. It has a page that shows what happens.
@@ -67,6 +69,10 @@ async def sandbox(
         A JSON file with a list of faults for the first requests, as docs/sandbox.md describes them.
     state
         A file that keeps orders, refills and balances over restarts; made if it is not there.
+    max_orders
+        How many orders it keeps besides those of --past; further ones are refused.
+    max_body_bytes
+        How long the body of a request may be.
     allowed_host
         A host name that the page may be opened by, beside localhost; may be given again for other names.
     """
@@ -91,6 +97,8 @@ async def sandbox(
             one_per_link=one_per_link,
             faults=[] if faults is None else _read_faults(faults),
             state=state,
+            max_orders=max_orders,
+            max_body_bytes=max_body_bytes,
             allowed_hosts=allowed_host,
         )
     except OSError as error:

@@ -365,6 +365,7 @@ def test_verbose_shows_where_an_error_arose(capsys: Captured, monkeypatch: pytes
         (["sandbox", "--balance", "real=1"], 2, "a sandbox's keys start with"),
         (["sandbox", "--faults", "nowhere.json"], 2, "--faults nowhere.json cannot be read"),
         (["sandbox", "--faults", "pyproject.toml"], 2, "--faults pyproject.toml cannot be read"),
+        (["sandbox", "--max-orders", "0"], 2, "max_orders must be a whole number from 1, got 0"),
         (["sandbox", "--allowed-host", "http://x"], 2, "a host of allowed_hosts must be a name like 'panel.test'"),
         (["sandbox", "--state", "nowhere/sandbox.db"], 2, "the state nowhere/sandbox.db cannot be opened"),
         (["demo", "--orders", "0"], 2, "the number of orders is 0"),

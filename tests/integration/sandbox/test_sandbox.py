@@ -44,7 +44,7 @@ async def test_the_orders_are_served_as_json() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"\xff\xfe", b"a=1&" * 200, b"x" * (1024 * 1024 + 1), b'{"key": ', b'{"a":' * 100_000, b"[]"]
+    "body", [b"", b"\xff\xfe", b"a=1&" * 200, b"x" * 1024 * 1024, b'{"key": ', b'{"a":' * 100_000, b"[]"]
 )
 @anyio_test
 async def test_a_body_without_a_readable_key_is_rejected(body: bytes) -> None:

@@ -119,6 +119,16 @@ def test_no_fault_applies_to_the_administration(sandbox: Sandbox) -> None:
     assert sandbox.faults() == [{"fault": "unread", "times": 1}]
 
 
+def test_a_body_that_is_too_long_is_refused_and_the_connection_goes_on(sandbox: Sandbox) -> None:
+    """It is read to its end: some clients read no response before."""
+    with RawConnection(sandbox) as connection:
+        connection.send(b"POST /api/v2 HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n" + b"x" * 2_000_000)
+        connection.send(build_request())
+        received = connection.read_response()
+    assert received.startswith(b"HTTP/1.1 413 ")
+    assert received.endswith(b'{"order":1}')
+
+
 def test_a_request_whose_body_breaks_off_is_not_carried_out(sandbox: Sandbox) -> None:
     """What came of it may be an order for something else."""
     with RawConnection(sandbox) as connection:

@@ -107,9 +107,9 @@ async def test_invalid_input_is_an_error_and_changes_nothing(path: str, body: ob
         assert (await http.get(f"{ADMIN_URL}state")).json() == before
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000, b"[" + b" " * 1024 * 1024 + b"]"])
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000])
 async def test_a_body_that_is_not_json_is_an_error(body: bytes) -> None:
-    """Also one that is too long or too deep."""
+    """Also one that is too deep."""
     async with Sandbox() as sandbox, sandbox.http() as http:
         response = await http.post(f"{ADMIN_URL}faults", content=body, headers=JSON_TYPE)
     assert (response.status_code, list(response.json())) == (400, ["error"])

@@ -33,6 +33,7 @@ _LINES: Mapping[str, tuple[str, ...]] = {
     "place": (
         "place --ref cart-81 --service 3 --link https://x.example/p",
         "place --ref cart-82 --service 3 --link https://x.example/q --yes",
+        "place --file orders.csv --ref-column id --dry-run",
     ),
     "track": ("track 23501 23502", "track --file orders.csv --column id"),
     "poll": ("poll", "poll --once --max-requests 100"),

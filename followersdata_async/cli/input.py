@@ -11,7 +11,7 @@ from .._batch.ids import format_ids
 from ..models import format_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from decimal import Decimal
     from pathlib import Path
 
@@ -21,7 +21,11 @@ STANDARD_INPUT = "-"
 
 
 class UsageError(Exception):
-    """A mistake in the command line, or in a file that it names."""
+    """A mistake in the command line, or in a file that it names. ``details`` are further lines."""
+
+    def __init__(self, message: str, *, details: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.details = details
 
 
 def check_amount(option: str, amount: Decimal | None) -> None:
@@ -59,10 +63,15 @@ def read_lines(file: Path) -> list[str]:
     Raises:
         UsageError: the file cannot be read.
     """
-    return _read_text(file).splitlines()
+    return read_text(file).splitlines()
 
 
-def _read_text(file: Path) -> str:
+def read_text(file: Path) -> str:
+    """Return a text file.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
     try:
         return _decode(file.read_bytes(), str(file))
     except OSError as error:
@@ -90,7 +99,7 @@ def _parse_ids(arguments: Iterable[str], file: Path | None, column: str | None) 
 
 def _parse_column(file: Path, column: str) -> Iterator[Id]:
     """Yield the ids in a column of a CSV file, by the name in its first row. Rows without an id are skipped."""
-    rows = csv.DictReader(io.StringIO(_read_text(file), newline=""), strict=True)
+    rows = csv.DictReader(io.StringIO(read_text(file), newline=""), strict=True)
     try:
         names = list(rows.fieldnames or ())
         if names.count(column) != 1:
@@ -125,5 +134,5 @@ def _decode(data: bytes, name: str) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        msg = f"{name}:{line}: this is no UTF-8 text; save the ids as plain text, one a line"
+        msg = f"{name}:{line}: the file must be UTF-8 text: save it as UTF-8, or as CSV UTF-8"
         raise UsageError(msg) from error

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from ..models import Id, WatchEvent
-    from .output import Format
+    from .output import OutputOptions
 
 _MINUTE = 60.0
 _BAR_WIDTH = 40
@@ -97,9 +97,9 @@ def _get_label(state: OrderState | None) -> str:
 
 
 @contextmanager
-def show_live_view(view: LiveView, format: Format) -> Iterator[None]:
+def show_live_view(view: LiveView, output: OutputOptions) -> Iterator[None]:
     """Show the view on standard error, if it is a terminal and no rows are written to the same terminal."""
-    if format in {"jsonl", "csv"} and sys.stdout.isatty():
+    if output.format in {"jsonl", "csv"} and sys.stdout.isatty():
         yield
         return
     display = Live(get_renderable=view.__rich__, console=Console(stderr=True), transient=True, redirect_stdout=False)

@@ -216,6 +216,40 @@ class OrderOptions:
         return fields
 
 
+@final
+@Parameter(name="*")
+@frozen(kw_only=True)
+class OrderFileOptions:
+    """A file with many orders.
+
+    Parameters
+    ----------
+    file
+        A CSV file with an order on each line: columns `ref`, `service`, `link`, `quantity` and other fields.
+    ref_column
+        The column of --file with the orders' names.
+    ignore_columns
+        The columns of --file that are not fields of an order, separated by commas.
+    results
+        Where to write what became of each order of --file, by default next to it: orders.results.csv.
+    """
+
+    file: Path | None = None
+    ref_column: str = "ref"
+    ignore_columns: str = ""
+    results: Path | None = None
+
+    @property
+    def ignored_columns(self) -> tuple[str, ...]:
+        """The names of the columns that are ignored."""
+        return tuple(name.strip() for name in self.ignore_columns.split(",") if name.strip())
+
+    @property
+    def results_file(self) -> Path:
+        """The file for the results."""
+        return self.results or (self.file or Path("orders.csv")).with_suffix(".results.csv")
+
+
 def _parse_extra(text: str) -> tuple[str, str]:
     name, separator, value = text.partition("=")
     if not name or not separator:
@@ -252,9 +286,21 @@ class ConsentOptions:
             raise UsageError(msg)
 
 
+def confirm(question: str) -> bool:
+    """Ask a question on standard error. Return whether it was answered with yes."""
+    try:
+        with get_interrupt_handler().raise_at_once():
+            sys.stderr.write(f"{question} [y/N] ")
+            sys.stderr.flush()
+            return input().strip().casefold() in {"y", "yes"}
+    except (EOFError, KeyboardInterrupt):
+        return False
+
+
 DEFAULT_CONNECTION = ConnectionOptions()
 DEFAULT_IDS = IdOptions()
 DEFAULT_ORDER = OrderOptions()
+DEFAULT_ORDER_FILE = OrderFileOptions()
 DEFAULT_CONSENT = ConsentOptions()
 DEFAULT_POLL_POLICY = PollPolicy()
 Database: TypeAlias = Annotated[str, Parameter(env_var="FOLLOWERSDATA_LEDGER_URL")]

@@ -1,4 +1,4 @@
-"""Runs one command, from its arguments to its exit code. Every error is one line on standard error."""
+"""Runs one command, from its arguments to its exit code. Every error is on standard error."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ def run(app: App, arguments: Sequence[str]) -> int:  # noqa: C901 - a clause for
     except CycloptsError as error:
         return _print_error(f"{error} See followersdata --help.", exit_codes.USAGE)
     except (UsageError, ValueError, TypeError) as error:
-        return _print_error(str(error), exit_codes.USAGE)
+        code = _print_error(str(error), exit_codes.USAGE)
+        for detail in getattr(error, "details", ()):
+            print_message(detail)
+        return code
     except ImportError as error:
         if "needs its extra" not in str(error):
             raise

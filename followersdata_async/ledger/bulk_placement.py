@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence, Sized
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from inspect import isasyncgen
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, final
 
@@ -24,7 +24,7 @@ from ..errors import (
     LedgerError,
     SpendingLimitError,
 )
-from ..models import OrderInput, Receipt, ReceiptState
+from ..models import OrderInput, Receipt, ReceiptState, Service
 from .group_commit import GroupCommit
 from .placement import (
     check_same,
@@ -114,6 +114,7 @@ class Placements(AsyncIterator[Receipt]):
         orders: Orders,
         *,
         panel: str,
+        rates: Mapping[str, Service] | None,
         concurrency: int,
         on_progress: Callable[[PlacementProgress], object] | None,
     ) -> None:
@@ -122,6 +123,7 @@ class Placements(AsyncIterator[Receipt]):
         self._client = client
         self._orders = orders
         self._panel = panel
+        self._rates = rates
         self._concurrency = concurrency
         self._on_progress = on_progress
         self._total = len(orders) if isinstance(orders, Sized) else None
@@ -325,12 +327,16 @@ class Placements(AsyncIterator[Receipt]):
         return {ref: found.receipt for ref, found in stored.items() if not found.is_claimable}
 
     async def _price(self, items: list[_Item]) -> None:
-        """Look up the costs that the spending limit needs, with one request an hour at most."""
-        limit = self._placement.limit
-        if limit is not None and limit.needs_cost:
+        """Compute the costs of orders by the caller's catalogue, or by the panel's if the spending limit needs them."""
+        is_needed = self._placement.limit is not None and self._placement.limit.needs_cost
+        rates = self._rates
+        if rates is None and is_needed:
             rates = await read_rates(self._client, items[0].ref)
-            for item in items:
-                if item.intent.cost is None:
+        if rates is None:
+            return
+        for item in items:
+            if item.intent.cost is None:
+                with nullcontext() if is_needed else suppress(ValueError):
                     item.intent = evolve(item.intent, cost=compute_cost(rates, item.intent))
 
     async def _write(self, connection: AsyncConnection, items: list[_Item]) -> dict[str, SpendingLimitError]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from itertools import islice
 from typing import TYPE_CHECKING, Self, final
 
 from .._batch.ids import check_iterable
@@ -16,9 +17,9 @@ from ..models import Evidence, Receipt, ReceiptState
 from . import reconcile, schema
 from .bulk_placement import Placements
 from .database import Database, convert_errors
-from .placement import Placement, make_intent
+from .placement import Placement, index_services, make_intent
 from .poller import CHUNKS_PER_ROUND, Polling, poll_once
-from .store_intents import SENDING, get_receipt
+from .store_intents import SENDING, find_intents, get_receipt
 from .store_tracked import add_orders, count_states, find_next_due, read_changes
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from .._concurrency import Commit
     from ..client import AsyncClient
-    from ..models import Id, OrderInput, OrderState
+    from ..models import Id, OrderInput, OrderState, Service
     from .bulk_placement import PlacementProgress
     from .poller import PollReport
     from .spending import SpendingLimit
@@ -159,6 +160,7 @@ class Ledger:
         orders: Mapping[str, OrderInput] | Iterable[tuple[str, OrderInput]] | AsyncIterable[tuple[str, OrderInput]],
         *,
         panel: str = "main",
+        catalogue: Iterable[Service] | None = None,
         concurrency: int = DEFAULT_CONCURRENCY,
         on_progress: Callable[[PlacementProgress], object] | None = None,
     ) -> Placements:
@@ -183,6 +185,8 @@ class Ledger:
             client: The client of the panel. Its own ``concurrency`` and rate limit hold, too.
             orders: Pairs of a ref and an order, also from an async iterable or a mapping. They are read lazily.
             panel: The panel's name, if the ledger has orders of several.
+            catalogue: Services by which the cost of each order is computed and put on record, where it
+                has one; ``None`` looks it up only if the spending limit needs it.
             concurrency: The largest number of orders in flight.
             on_progress: Called with a ``PlacementProgress`` for each receipt that is taken.
 
@@ -197,7 +201,13 @@ class Ledger:
             msg = f"concurrency must be at least 1, got {concurrency}"
             raise ValueError(msg)
         return Placements(
-            self._placement, client, orders, panel=panel, concurrency=concurrency, on_progress=on_progress
+            self._placement,
+            client,
+            orders,
+            panel=panel,
+            rates=None if catalogue is None else index_services(catalogue),
+            concurrency=concurrency,
+            on_progress=on_progress,
         )
 
     async def intend(
@@ -243,6 +253,21 @@ class Ledger:
         """
         async with self._database.transaction() as connection:
             return await get_receipt(connection, ref)
+
+    async def receipts(self, refs: Iterable[str]) -> dict[str, Receipt]:
+        """Return the receipts of any number of refs, by ref. Refs without one are left out.
+
+        Raises:
+            LedgerError: the ledger could not be read.
+        """
+        check_iterable(refs)
+        receipts: dict[str, Receipt] = {}
+        left = iter(refs)
+        while page := list(islice(left, _PAGE_SIZE)):
+            async with self._database.transaction() as connection:
+                found = await find_intents(connection, page)
+            receipts |= {ref: found[ref].receipt for ref in page if ref in found}
+        return receipts
 
     async def unknown(self) -> AsyncIterator[Receipt]:
         """Yield the orders whose outcome is unknown, the oldest first.

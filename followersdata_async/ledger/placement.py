@@ -26,7 +26,7 @@ from .store_spending import find_too_expensive
 from .store_tracked import add_orders
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
     from decimal import Decimal
 
     from sqlalchemy.ext.asyncio import AsyncConnection
@@ -255,6 +255,11 @@ async def read_rates(client: AsyncClient, ref: str) -> dict[str, Service]:
     except (PanelError, TransportError, DecodeError) as error:
         msg = f"{ref!r} was not sent: its cost could not be looked up ({error}). Pass cost=, or try again"
         raise NotSentError(msg, action="services") from error
+    return index_services(catalogue)
+
+
+def index_services(catalogue: Iterable[Service]) -> dict[str, Service]:
+    """Return the services by id."""
     return {format_id(service.service): service for service in catalogue}
 
 

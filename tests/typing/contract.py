@@ -273,7 +273,8 @@ async def ledgers(panel: AsyncClient) -> None:
         assert_type(receipt.order, Id | None)
         many = [("b", orders.Package(service=1, link="x.y"))]
         assert_type(await ledger.place_many(panel, many, on_progress=show_placed), dict[str, Receipt])
-        async with ledger.place_many(panel, many, concurrency=4) as placements:
+        assert_type(await ledger.receipts(["a", "b"]), dict[str, Receipt])
+        async with ledger.place_many(panel, many, catalogue=await panel.services(), concurrency=4) as placements:
             async for each in placements:
                 assert_type(each, Receipt)
             assert_type(placements.stopped_by, FollowersDataError | None)

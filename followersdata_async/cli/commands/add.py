@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 
@@ -19,8 +18,9 @@ from ..options import (
     ConnectionOptions,
     ConsentOptions,
     OrderOptions,
+    confirm,
 )
-from ..output import Format, Row, to_row, write_row
+from ..output import DEFAULT_OUTPUT, OutputOptions, Row, to_row, write_row
 from ..progress import print_message, show_spinner
 from ..signals import get_interrupt_handler
 
@@ -31,7 +31,7 @@ async def add(
     order: OrderOptions = DEFAULT_ORDER,
     consent: ConsentOptions = DEFAULT_CONSENT,
     connection: ConnectionOptions = DEFAULT_CONNECTION,
-    format: Format = "table",
+    output: OutputOptions = DEFAULT_OUTPUT,
 ) -> int:
     """Place an order. It is checked and priced first; it costs money, and is never sent twice.
 
@@ -39,8 +39,6 @@ async def add(
     ----------
     service
         The service's id, from `followersdata services`.
-    format
-        How it is written to standard output.
     """
     consent.check()
     async with connection.create_client() as client:
@@ -50,10 +48,10 @@ async def add(
                 receipt = await client.add(order)
             # On standard error too, in case nothing reads standard output.
             print_message(f"order {receipt.order} is placed")
-            write_row(to_row(receipt), ("order", "charge", "currency"), format)
+            write_row(to_row(receipt), ("order", "charge", "currency"), output)
             return SUCCESS
 
-        return await submit_order(client, service, order, consent, format, send)
+        return await submit_order(client, service, order, consent, output, send)
 
 
 async def submit_order(
@@ -61,7 +59,7 @@ async def submit_order(
     service: str,
     fields: OrderOptions,
     consent: ConsentOptions,
-    format: Format,
+    output: OutputOptions,
     send: Callable[[TypedOrder | Raw, Decimal | None], Awaitable[int]],
 ) -> int:
     """Check an order against the catalogue, print its price, ask for consent, and place it with ``send``."""
@@ -75,10 +73,10 @@ async def submit_order(
     price_text = None if price is None else format_amount(price)
     if consent.dry_run:
         preview: Row = {"name": row.name, "price": price_text, **order.fields()}
-        write_row(preview, tuple(preview), format)
+        write_row(preview, tuple(preview), output)
         return SUCCESS
     print_message(f"{row.name} ({row.type}): the price is {price_text or 'unknown'}")
-    if not (consent.yes or _confirm(input)):
+    if not (consent.yes or confirm("Place it?")):
         print_message("nothing was ordered")
         return INTERRUPTED
     return await send(order, price)
@@ -97,13 +95,3 @@ def _compute_price(order: TypedOrder | Raw, row: Service) -> Decimal | None:
         return order.cost(row)
     except ValueError:
         return None
-
-
-def _confirm(ask: Callable[[], str]) -> bool:
-    try:
-        with get_interrupt_handler().raise_at_once():
-            sys.stderr.write("Place it? [y/N] ")
-            sys.stderr.flush()
-            return ask().strip().casefold() in {"y", "yes"}
-    except (EOFError, KeyboardInterrupt):
-        return False

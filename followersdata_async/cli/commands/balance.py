@@ -17,7 +17,7 @@ from ...models import Balance
 from ..exit_codes import BALANCE_LOW, SUCCESS
 from ..input import check_amount
 from ..options import DEFAULT_CONNECTION, ConnectionOptions
-from ..output import Format, to_row, write_json_line, write_row
+from ..output import DEFAULT_OUTPUT, OutputOptions, to_row, write_json_line, write_row
 from ..progress import print_message, ring_bell, show_spinner
 
 
@@ -27,7 +27,7 @@ async def balance(
     every: float = 60.0,
     alert_below: Decimal | None = None,
     connection: ConnectionOptions = DEFAULT_CONNECTION,
-    format: Format = "table",
+    output: OutputOptions = DEFAULT_OUTPUT,
 ) -> int:
     """Show what the account has.
 
@@ -39,21 +39,19 @@ async def balance(
         With --watch: seconds between two looks.
     alert_below
         Below this, say so and ring; without --watch the exit code is 7 then.
-    format
-        How it is written to standard output, without --watch.
     """
     check_amount("--alert-below", alert_below)
     async with connection.create_client() as client:
         if watch:
             return await watch_balance(client, every, alert_below)
-        return await _write_balance(client, alert_below, format)
+        return await _write_balance(client, alert_below, output)
 
 
-async def _write_balance(client: AsyncClient, alert_below: Decimal | None, format: Format) -> int:
+async def _write_balance(client: AsyncClient, alert_below: Decimal | None, output: OutputOptions) -> int:
     """Write the balance, and print an alert if it is below ``alert_below``."""
     with show_spinner("reading the balance …"):
         balance = await client.balance()
-    write_row(to_row(balance), ("balance", "currency"), format)
+    write_row(to_row(balance), ("balance", "currency"), output)
     if alert_below is None or balance.balance >= alert_below:
         return SUCCESS
     _print_alert(balance, alert_below)

@@ -13,7 +13,7 @@ from ...client import AsyncClient
 from ...errors import OutcomeUnknownError
 from ...orders import CustomComments, Default, Package
 from ..exit_codes import SOME_FAILED, SUCCESS
-from ..output import Format, write_row, write_rows
+from ..output import DEFAULT_OUTPUT, OutputOptions, write_row, write_rows
 from ..progress import print_message
 from ..signals import get_interrupt_handler
 from .sandbox import check_sandbox_options
@@ -44,7 +44,7 @@ async def demo(
     orders: int | None = None,
     latency: float = 0.05,
     dialect: str = "documented",
-    format: Format = "table",
+    output: OutputOptions = DEFAULT_OUTPUT,
 ) -> int:
     """Show the main job against an embedded sandbox: no account, no money, no network.
 
@@ -58,8 +58,6 @@ async def demo(
         Seconds that the sandbox takes to answer.
     dialect
         Whose shapes its answers have, one of docs/dialects.md.
-    format
-        How the result is written to standard output; json is the bulk status alone, or with --durable the last step.
     """
     if durable:
         from .demo_durable import run_durable_demo as run_demo
@@ -67,7 +65,7 @@ async def demo(
         run_demo = run_bulk_demo
     count = (_DURABLE_ORDERS if durable else _BULK_ORDERS) if orders is None else orders
     check_sandbox_options(count, latency)
-    return await run_demo(count, latency, dialect, format)
+    return await run_demo(count, latency, dialect, output)
 
 
 @final
@@ -89,7 +87,7 @@ class Step:
         }
 
 
-async def run_bulk_demo(orders: int, latency: float, dialect: str, format: Format) -> int:
+async def run_bulk_demo(orders: int, latency: float, dialect: str, output: OutputOptions) -> int:
     """Run every step against a sandbox and write the results; as JSON, only that of the bulk status."""
     from ...sandbox import Sandbox
 
@@ -108,11 +106,11 @@ async def run_bulk_demo(orders: int, latency: float, dialect: str, format: Forma
         ids: list[Id] = [*range(1, orders - len(placed) + 1), *placed]
         status = await _time_step("status", ids, client)
         steps = [status, *[await _time_step(step, ids[-_WRITTEN_ORDERS:], client) for step in ("refill", "cancel")]]
-    if format == "json":
+    if output.format == "json":
         row = status.to_row()
-        write_row({name: row[name] for name in _NAMES}, _NAMES, format)
+        write_row({name: row[name] for name in _NAMES}, _NAMES, output)
     else:
-        write_rows([step.to_row() for step in steps], ("step", *_NAMES), format)
+        write_rows([step.to_row() for step in steps], ("step", *_NAMES), output)
     return SOME_FAILED if status.tally.ok < status.tally.orders else SUCCESS
 
 

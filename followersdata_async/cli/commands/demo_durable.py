@@ -18,7 +18,7 @@ from ...ledger import Ledger
 from ...sandbox import Sandbox
 from ..exit_codes import SOME_FAILED, SUCCESS
 from ..input import UsageError
-from ..output import Format, write_row, write_rows
+from ..output import OutputOptions, write_row, write_rows
 from ..progress import print_message
 from .demo_worker import make_link, make_ref
 
@@ -28,7 +28,7 @@ _POLL_POLICY = PollPolicy(min_delay=0.1, max_delay=1.0)
 _COLUMNS = ("step", "placed", "unknown", "on_the_panel", "twice", "final")
 
 
-async def run_durable_demo(orders: int, latency: float, dialect: str, format: Format) -> int:
+async def run_durable_demo(orders: int, latency: float, dialect: str, output: OutputOptions) -> int:
     """Run every step and write what is on record and at the panel after it; as JSON, only the last step."""
     started_at = time.time()
     with tempfile.TemporaryDirectory() as folder:
@@ -50,10 +50,10 @@ async def run_durable_demo(orders: int, latency: float, dialect: str, format: Fo
             await demo.run_worker_again()
             await demo.settle_unknown_orders()
             await demo.poll_until_final()
-    if format == "json":
-        write_row(demo.steps[-1], _COLUMNS, format)
+    if output.format == "json":
+        write_row(demo.steps[-1], _COLUMNS, output)
     else:
-        write_rows(demo.steps, _COLUMNS, format)
+        write_rows(demo.steps, _COLUMNS, output)
     last = demo.steps[-1]
     return SUCCESS if (last["twice"], last["final"]) == (0, orders) else SOME_FAILED
 

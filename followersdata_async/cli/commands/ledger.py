@@ -22,17 +22,30 @@ from ..options import (
     DEFAULT_DATABASE,
     DEFAULT_IDS,
     DEFAULT_ORDER,
+    DEFAULT_ORDER_FILE,
     ConnectionOptions,
     ConsentOptions,
     Database,
     IdArgument,
     IdOptions,
+    OrderFileOptions,
     OrderOptions,
 )
-from ..output import CHANGE_COLUMNS, Format, change_to_row, to_row, write_json_line, write_row, write_rows
+from ..order_file import OrderFile
+from ..output import (
+    CHANGE_COLUMNS,
+    DEFAULT_OUTPUT,
+    OutputOptions,
+    change_to_row,
+    to_row,
+    write_json_line,
+    write_row,
+    write_rows,
+)
 from ..progress import print_message, show_spinner
 from ..signals import get_interrupt_handler
 from .add import submit_order
+from .place_file import place_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,29 +57,38 @@ RECEIPT_COLUMNS = ("ref", "state", "order", "charge", "currency", "cost", "error
 
 async def place(
     *,
-    ref: str,
-    service: str,
+    ref: str | None = None,
+    service: str | None = None,
+    many: OrderFileOptions = DEFAULT_ORDER_FILE,
     order: OrderOptions = DEFAULT_ORDER,
     consent: ConsentOptions = DEFAULT_CONSENT,
     db: Database = DEFAULT_DATABASE,
     connection: ConnectionOptions = DEFAULT_CONNECTION,
-    format: Format = "table",
+    output: OutputOptions = DEFAULT_OUTPUT,
 ) -> int:
-    """Place an order under a name of yours, on record before it is sent: the same again sends nothing.
+    """Place an order, or those of a CSV file, each once under a name of yours. The same command again sends nothing.
 
     Parameters
     ----------
     ref
-        The order's name, e.g. of a cart. One that is not known to have left is placed again, any other never.
+        The order's name, e.g. of a cart. Only an order that is proven not to have been sent is sent again.
     service
-        The service's id, from `followersdata services`.
+        The service's id, from `followersdata services`. With --file it is that of all lines.
     db
         The ledger: sqlite:///file.db or postgresql://user@host/database.
-    format
-        How it is written to standard output.
     """
     from ...ledger import Ledger
 
+    if many.file is not None:
+        if ref is not None or order != DEFAULT_ORDER:
+            msg = "with --file, refs and fields are columns of the file: leave out --ref and the options of an order"
+            raise UsageError(msg)
+        consent.check()
+        file = OrderFile(many.file, many.ref_column, service, many.ignored_columns)
+        return await place_file(file, many.results_file, consent, db, connection, output)
+    if ref is None or service is None:
+        msg = "give --ref and --service for one order, or --file for many"
+        raise UsageError(msg)
     consent.check()
     async with connection.create_client() as client:
 
@@ -75,10 +97,10 @@ async def place(
                 async with Ledger(db) as ledger:
                     with show_spinner(f"ordering {ref} …"):
                         receipt = await ledger.place(client, order, ref=ref, panel=connection.panel, cost=cost)
-            write_row(to_row(receipt), RECEIPT_COLUMNS, format)
+            write_row(to_row(receipt), RECEIPT_COLUMNS, output)
             return _report_receipt(receipt)
 
-        return await submit_order(client, service, order, consent, format, send)
+        return await submit_order(client, service, order, consent, output, send)
 
 
 def _report_receipt(receipt: Receipt) -> int:
@@ -128,7 +150,7 @@ async def poll(
     max_requests: int = 10,
     db: Database = DEFAULT_DATABASE,
     connection: ConnectionOptions = DEFAULT_CONNECTION,
-    format: Format = "table",
+    output: OutputOptions = DEFAULT_OUTPUT,
 ) -> int:
     """Look at the orders that a ledger follows, whenever they are due, and write a line of JSON for each change.
 
@@ -140,21 +162,19 @@ async def poll(
         With --once: how many requests at the most.
     db
         The ledger: sqlite:///file.db or postgresql://user@host/database.
-    format
-        With --once: how it is written to standard output.
     """
     async with connection.create_client() as client:
         if once:
-            return await _poll_once(client, db, connection.panel, max_requests, format)
+            return await _poll_once(client, db, connection.panel, max_requests, output)
         return await _poll_until_interrupted(client, db, connection.panel)
 
 
-async def _poll_once(client: AsyncClient, db: str, panel: str, max_requests: int, format: Format) -> int:
+async def _poll_once(client: AsyncClient, db: str, panel: str, max_requests: int, output: OutputOptions) -> int:
     """Poll the orders of a panel that are due now, and write their changes."""
     async with _open_ledger(db) as ledger:
         with show_spinner("looking at what is due …"):
             report = await ledger.poll_once(client, panel=panel, max_requests=max_requests)
-    write_rows([change_to_row(change) for change in report.changes], CHANGE_COLUMNS, format)
+    write_rows([change_to_row(change) for change in report.changes], CHANGE_COLUMNS, output)
     print_message(
         f"{report.orders:,} orders: {len(report.changes):,} changed, {report.final:,} final, "
         f"{report.failed:,} failed; {report.requests:,} requests"
@@ -166,7 +186,7 @@ async def _poll_until_interrupted(client: AsyncClient, db: str, panel: str) -> i
     """Poll the orders of a panel, write each change as a line of JSON, and show a live view."""
     async with _open_ledger(db) as ledger, ledger.poll(client, panel=panel) as changes:
         view = LiveView(await ledger.counts(panel=panel))
-        with show_live_view(view, "jsonl"):
+        with show_live_view(view, OutputOptions(format="jsonl")):
             async for change in changes:
                 view.record_change(change, changes.requests)
                 write_json_line(change_to_row(change), flush=True)
@@ -182,7 +202,7 @@ ledger: App = App(
 
 
 @ledger.command(name="show", help_epilogue=EXAMPLES["ledger show"])
-async def ledger_show(ref: str, *, db: Database = DEFAULT_DATABASE, format: Format = "table") -> int:
+async def ledger_show(ref: str, *, db: Database = DEFAULT_DATABASE, output: OutputOptions = DEFAULT_OUTPUT) -> int:
     """Show what is on record for a ref.
 
     Parameters
@@ -191,29 +211,25 @@ async def ledger_show(ref: str, *, db: Database = DEFAULT_DATABASE, format: Form
         The order's name.
     db
         The ledger: sqlite:///file.db or postgresql://user@host/database.
-    format
-        How it is written to standard output.
     """
     async with _open_ledger(db) as ledger:
         with _report_missing_ref():
-            write_row(to_row(await ledger.receipt(ref)), RECEIPT_COLUMNS, format)
+            write_row(to_row(await ledger.receipt(ref)), RECEIPT_COLUMNS, output)
     return SUCCESS
 
 
 @ledger.command(name="unknown", help_epilogue=EXAMPLES["ledger unknown"])
-async def ledger_unknown(*, db: Database = DEFAULT_DATABASE, format: Format = "table") -> int:
+async def ledger_unknown(*, db: Database = DEFAULT_DATABASE, output: OutputOptions = DEFAULT_OUTPUT) -> int:
     """List the orders of which nobody knows whether they were placed, with the money at risk.
 
     Parameters
     ----------
     db
         The ledger: sqlite:///file.db or postgresql://user@host/database.
-    format
-        How it is written to standard output.
     """
     async with _open_ledger(db) as ledger:
         receipts = [receipt async for receipt in ledger.unknown()]
-    write_rows([to_row(receipt) for receipt in receipts], RECEIPT_COLUMNS, format)
+    write_rows([to_row(receipt) for receipt in receipts], RECEIPT_COLUMNS, output)
     costs = [receipt.cost for receipt in receipts if receipt.cost is not None]
     risk = f", {format_amount(sum(costs, Decimal(0)))} at risk" if costs else ""
     print_message(f"{len(receipts):,} unknown{risk}")
@@ -227,7 +243,7 @@ async def ledger_resolve(
     order: str | None = None,
     not_placed: Annotated[bool, Parameter(negative=())] = False,
     db: Database = DEFAULT_DATABASE,
-    format: Format = "table",
+    output: OutputOptions = DEFAULT_OUTPUT,
 ) -> int:
     """Settle an order whose outcome was unknown, after you have looked at the panel.
 
@@ -241,8 +257,6 @@ async def ledger_resolve(
         It was not placed, and may be placed again.
     db
         The ledger: sqlite:///file.db or postgresql://user@host/database.
-    format
-        How it is written to standard output.
     """
     if (order is None) != not_placed:
         msg = "say what you found: --order with its id at the panel, or --not-placed"
@@ -250,7 +264,7 @@ async def ledger_resolve(
     async with _open_ledger(db) as ledger:
         with _report_missing_ref():
             receipt = await ledger.resolve(ref, order=order, placed=not not_placed)
-            write_row(to_row(receipt), RECEIPT_COLUMNS, format)
+            write_row(to_row(receipt), RECEIPT_COLUMNS, output)
     return SUCCESS
 
 

@@ -12,7 +12,7 @@ from ..._settings import DEFAULT_URL, resolve_api_key, resolve_url
 from .. import exit_codes
 from ..examples import EXAMPLES
 from ..input import UsageError
-from ..output import Format, write_rows
+from ..output import DEFAULT_OUTPUT, OutputOptions, write_rows
 from ..profile_store import Profile, check_name, open_store
 from ..progress import print_message
 
@@ -56,19 +56,13 @@ def profile_add(
 
 
 @profile.command(name="list", help_epilogue=EXAMPLES["profile list"])
-def profile_list(*, format: Format = "table") -> int:
-    """Show what is remembered; never a key.
-
-    Parameters
-    ----------
-    format
-        How it is written to standard output.
-    """
+def profile_list(*, output: OutputOptions = DEFAULT_OUTPUT) -> int:
+    """Show what is remembered; never a key."""
     rows = [
         {"name": entry.name, "url": entry.url, "key": "keyring" if entry.key is None else "file"}
         for entry in open_store().load_all().values()
     ]
-    write_rows(rows, ("name", "url", "key"), format)
+    write_rows(rows, ("name", "url", "key"), output)
     return exit_codes.SUCCESS
 
 

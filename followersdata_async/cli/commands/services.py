@@ -16,7 +16,7 @@ from ...models import Service, ServiceKind, format_id
 from ..exit_codes import SUCCESS
 from ..input import UsageError, check_amount
 from ..options import DEFAULT_CONNECTION, ConnectionOptions
-from ..output import Format, Row, to_row, write_rows
+from ..output import DEFAULT_OUTPUT, OutputOptions, Row, to_row, write_rows
 from ..progress import print_message, show_spinner
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ async def services(
     diff: Path | None = None,
     ignore: str | None = None,
     connection: ConnectionOptions = DEFAULT_CONNECTION,
-    format: Format = "table",
+    output: OutputOptions = DEFAULT_OUTPUT,
 ) -> int:
     """Show the catalogue, or what has changed in it.
 
@@ -101,8 +101,6 @@ async def services(
         Show what is different from this file, which --format json or jsonl has written.
     ignore
         Fields that --diff does not compare, joined by commas, such as average_time,extra.
-    format
-        How it is written to standard output.
     """
     selection = ServiceFilter(search=search, max_rate=max_rate, sort=sort)
     async with connection.create_client() as client:
@@ -112,22 +110,22 @@ async def services(
         first = catalogue.unreadable[0]
         print_message(f"{len(catalogue.unreadable):,} rows cannot be read, the first one: {'; '.join(first.problems)}")
     if diff is None:
-        return _write_services(catalogue, selection, format)
+        return _write_services(catalogue, selection, output)
     ignored = frozenset(part.strip() for part in (ignore or "").split(",") if part.strip())
-    return _write_changes(diff, catalogue, selection, ignored, format)
+    return _write_changes(diff, catalogue, selection, ignored, output)
 
 
-def _write_services(catalogue: Sequence[Service], selection: ServiceFilter, format: Format) -> int:
+def _write_services(catalogue: Sequence[Service], selection: ServiceFilter, output: OutputOptions) -> int:
     """Write the services that match, and print how many there are."""
     selected = selection.apply(catalogue)
-    write_rows([to_row(service) for service in selected], COLUMNS, format)
+    write_rows([to_row(service) for service in selected], COLUMNS, output)
     if len(selected) < len(catalogue):
         print_message(f"{len(selected):,} of {len(catalogue):,} services")
     return SUCCESS
 
 
 def _write_changes(
-    file: Path, catalogue: Sequence[Service], selection: ServiceFilter, ignored: AbstractSet[str], format: Format
+    file: Path, catalogue: Sequence[Service], selection: ServiceFilter, ignored: AbstractSet[str], output: OutputOptions
 ) -> int:
     """Write a row for each difference from the catalogue in a file, and print how many there are."""
     old, new = selection.apply(_read_catalogue(file)), selection.apply(_normalize_catalogue(catalogue))
@@ -150,7 +148,7 @@ def _write_changes(
             before, after = to_row(old_service), to_row(new_service)
             different = [name for name in after if name in names - ignored and before[name] != after[name]]
             rows += [_create_row(change, new_service, name, before[name], after[name]) for name in different]
-    write_rows(rows, DIFF_COLUMNS, format)
+    write_rows(rows, DIFF_COLUMNS, output)
     print_message(
         f"{len(diff.added):,} added, {len(diff.removed):,} removed, "
         f"{len(diff.repriced):,} repriced, {len(diff.changed):,} changed, {len(diff.described):,} described anew"

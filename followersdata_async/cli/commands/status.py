@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, TypeVar, final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from ...errors import FollowersDataError
 from ...models import BatchResult, format_id
 from ..exit_codes import get_batch_exit_code
 from ..options import DEFAULT_CONNECTION, DEFAULT_IDS, ConnectionOptions, IdArgument, IdOptions
-from ..output import Format, outcome_to_row, write_rows
+from ..output import DEFAULT_OUTPUT, OutputOptions, outcome_to_row, write_rows
 from ..progress import print_message, show_bar
 from ..signals import get_interrupt_handler
 
@@ -31,7 +31,7 @@ async def status(
     *ids: IdArgument,
     source: IdOptions = DEFAULT_IDS,
     connection: ConnectionOptions = DEFAULT_CONNECTION,
-    format: Format = "table",
+    output: OutputOptions = DEFAULT_OUTPUT,
 ) -> int:
     """Show how orders are doing.
 
@@ -39,19 +39,17 @@ async def status(
     ----------
     ids
         The orders' ids; - reads them from standard input.
-    format
-        How it is written to standard output.
     """
     order_ids = source.read_ids(ids)
     async with connection.create_client() as client:
-        return await report_batch("status", order_ids, client.stream_status, _STATUS_COLUMNS, format)
+        return await report_batch("status", order_ids, client.stream_status, _STATUS_COLUMNS, output)
 
 
 async def refill(
     *ids: IdArgument,
     source: IdOptions = DEFAULT_IDS,
     connection: ConnectionOptions = DEFAULT_CONNECTION,
-    format: Format = "table",
+    output: OutputOptions = DEFAULT_OUTPUT,
 ) -> int:
     """Ask for refills of orders. It is never sent twice.
 
@@ -59,19 +57,17 @@ async def refill(
     ----------
     ids
         The orders' ids; - reads them from standard input.
-    format
-        How it is written to standard output.
     """
     order_ids = source.read_ids(ids)
     async with connection.create_client() as client:
-        return await report_batch("refill", order_ids, client.stream_refill, ("refill",), format)
+        return await report_batch("refill", order_ids, client.stream_refill, ("refill",), output)
 
 
 async def refill_status(
     *ids: IdArgument,
     source: IdOptions = DEFAULT_IDS,
     connection: ConnectionOptions = DEFAULT_CONNECTION,
-    format: Format = "table",
+    output: OutputOptions = DEFAULT_OUTPUT,
 ) -> int:
     """Show how refills are doing.
 
@@ -79,19 +75,17 @@ async def refill_status(
     ----------
     ids
         The refills' ids, not the orders'; - reads them from standard input.
-    format
-        How it is written to standard output.
     """
     refill_ids = source.read_ids(ids)
     async with connection.create_client() as client:
-        return await report_batch("refill status", refill_ids, client.stream_refill_status, ("status",), format)
+        return await report_batch("refill status", refill_ids, client.stream_refill_status, ("status",), output)
 
 
 async def cancel(
     *ids: IdArgument,
     source: IdOptions = DEFAULT_IDS,
     connection: ConnectionOptions = DEFAULT_CONNECTION,
-    format: Format = "table",
+    output: OutputOptions = DEFAULT_OUTPUT,
 ) -> int:
     """Ask to cancel orders. Accepted means asked for: their status tells whether it was done.
 
@@ -99,12 +93,10 @@ async def cancel(
     ----------
     ids
         The orders' ids; - reads them from standard input.
-    format
-        How it is written to standard output.
     """
     order_ids = source.read_ids(ids)
     async with connection.create_client() as client:
-        return await report_batch("cancel", order_ids, client.stream_cancel, ("accepted",), format)
+        return await report_batch("cancel", order_ids, client.stream_cancel, ("accepted",), output)
 
 
 @final
@@ -183,18 +175,19 @@ async def report_batch(
     ids: Sequence[Id],
     stream: Callable[[Iterable[Id]], Outcomes[Value]],
     columns: Sequence[str],
-    format: Format,
+    output: OutputOptions,
 ) -> int:
     """Send requests for all ids, write the outcomes, print their numbers, and return the exit code."""
 
-    def report(result: BatchResult[Value], format: Format = format) -> None:
+    def report(result: BatchResult[Value], output: OutputOptions = output) -> None:
         rows = [outcome_to_row(outcome) for outcome in result.values()]
-        write_rows(rows, ("id", "outcome", *columns, "error", "message"), format)
+        write_rows(rows, ("id", "outcome", *columns, "error", "message"), output)
         missing = len(ids) - len(result)
         print_message(f"{count_outcomes(result)}{f'; {missing:,} have no answer' if missing else ''}")
 
     result = await collect_outcomes(title, ids, stream, report)
     # A large table takes a while to lay out. If that is interrupted, the rows are written as JSON.
-    with get_interrupt_handler().finish_in_flight(lambda: report(result, "jsonl" if format == "table" else format)):
+    fast = evolve(output, format="jsonl") if output.format == "table" else output
+    with get_interrupt_handler().finish_in_flight(lambda: report(result, fast)):
         report(result)
     return get_batch_exit_code(result.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +20,17 @@ from ..options import (
     IdArgument,
     IdOptions,
 )
-from ..output import CHANGE_COLUMNS, Format, change_to_row, outcome_to_row, to_row, write_json_line, write_rows
+from ..output import (
+    CHANGE_COLUMNS,
+    DEFAULT_OUTPUT,
+    CsvWriter,
+    OutputOptions,
+    change_to_row,
+    outcome_to_row,
+    to_row,
+    write_json_line,
+    write_rows,
+)
 from ..progress import print_message
 from ..signals import get_interrupt_handler
 from .status import count_outcomes
@@ -30,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ...models import Id
-    from ..output import Row
+    from ..output import CsvWriter, Row
 
 COLUMNS = ("id", "outcome", "status", "charge", "start_count", "remains", "currency", "error", "message")
 
@@ -42,7 +51,7 @@ async def watch(
     min_delay: float = DEFAULT_POLL_POLICY.min_delay,
     max_delay: float = DEFAULT_POLL_POLICY.max_delay,
     connection: ConnectionOptions = DEFAULT_CONNECTION,
-    format: Format = "table",
+    output: OutputOptions = DEFAULT_OUTPUT,
 ) -> int:
     """Watch orders until all are final: a live view on a terminal, then the last status of each.
 
@@ -56,30 +65,28 @@ async def watch(
         Seconds between two looks at an order that has just moved.
     max_delay
         Seconds between two looks at an order that has not moved for long.
-    format
-        How it is written to standard output; jsonl and csv have a row for each change, as it is seen.
     """
     poll_policy = PollPolicy(min_delay=min_delay, max_delay=max_delay)
     order_ids = source.read_ids(ids)
     async with connection.create_client() as client:
-        return await watch_orders(client, order_ids, poll_policy, format, until_final=until_final)
+        return await watch_orders(client, order_ids, poll_policy, output, until_final=until_final)
 
 
 async def watch_orders(
-    client: AsyncClient, ids: Sequence[Id], poll_policy: PollPolicy, format: Format, *, until_final: bool
+    client: AsyncClient, ids: Sequence[Id], poll_policy: PollPolicy, output: OutputOptions, *, until_final: bool
 ) -> int:
     """Watch orders until all are final, write their changes, and return the exit code."""
     view = LiveView({None: len(ids)})
-    write_change = _create_change_writer(format)
+    write_change = _create_change_writer(output)
     async with client.watch(ids, poll_policy=poll_policy, include_failures=True) as changes:
-        with show_live_view(view, format), get_interrupt_handler().cancel_inside():
+        with show_live_view(view, output), get_interrupt_handler().cancel_inside():
             async for event in changes:
                 view.record(event, changes.requests)
                 if isinstance(event, Change) and (event.after.is_final or not until_final):
                     write_change(event)
     known = changes.known
-    if format in {"table", "json"}:
-        write_rows([outcome_to_row(outcome) for outcome in known.values()], COLUMNS, format)
+    if output.format in {"table", "json"}:
+        write_rows([outcome_to_row(outcome) for outcome in known.values()], COLUMNS, output)
     else:
         for id_, error in known.errors.items():
             print_message(f"{id_}: {error}")
@@ -87,17 +94,17 @@ async def watch_orders(
     return get_batch_exit_code(known.values())
 
 
-def _create_change_writer(format: Format) -> Callable[[Change], None]:
+def _create_change_writer(output: OutputOptions) -> Callable[[Change], None]:
     """Return a function that writes a change at once as JSON or CSV. Tables and JSON lists are written at the end."""
-    if format == "jsonl":
+    if output.format == "jsonl":
         return lambda change: write_json_line(_to_nested_row(change), flush=True)
-    if format != "csv":
+    if output.format != "csv":
         return lambda _: None
-    rows: csv.DictWriter[str] = csv.DictWriter(sys.stdout, CHANGE_COLUMNS, extrasaction="ignore", lineterminator="\n")
-    rows.writeheader()
+    writer = CsvWriter(sys.stdout, CHANGE_COLUMNS, is_raw=output.raw)
+    writer.write_header()
 
     def write_csv_row(change: Change) -> None:
-        rows.writerow(change_to_row(change))
+        writer.write(change_to_row(change))
         sys.stdout.flush()
 
     return write_csv_row

@@ -233,7 +233,7 @@ def test_ids_from_a_file_and_arguments_together(capsys: Captured, tmp_path: Path
     [
         (b"1\n2\n3 4\n", "ids.txt:3: the id '3 4' has a comma, a blank or a control character"),
         (b"1\n1,2\n", "ids.txt:2: the id '1,2' has a comma"),
-        (b"1\n\xff\xfe\n", "ids.txt:2: this is no UTF-8 text"),
+        (b"1\n\xff\xfe\n", "ids.txt:2: the file must be UTF-8 text"),
         (b"1\n2\x002\n", "ids.txt:2: the id '2\\x002' has"),
         (b"", "no ids: give them as arguments, with --file, or on standard input with -"),
         (None, "ids.txt: No such file or directory"),

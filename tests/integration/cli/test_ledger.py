@@ -152,4 +152,4 @@ def test_what_goes_wrong_is_said_in_one_line(arguments: list[str], code: int, sa
 def test_a_ledger_is_upgraded(capsys: Captured) -> None:
     """Also a new one."""
     assert main(["ledger", "upgrade"]) == 0
-    assert capsys.readouterr().err == "the ledger has the schema 0002\n"
+    assert capsys.readouterr().err == "the ledger has the schema 0003\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from followersdata_async import AsyncClient
 from followersdata_async.cli import main
 from followersdata_async.cli.commands.status import report_batch
-from followersdata_async.cli.output import write_rows
+from followersdata_async.cli.output import CsvWriter, OutputOptions, write_rows
 from followersdata_async.cli.progress import escape_controls, print_message
 from followersdata_async.cli.signals import run_interruptible
 from followersdata_async.errors import AuthenticationError
@@ -104,7 +105,8 @@ def test_outcomes_before_a_rejected_key_are_written(panel: Sandbox, capsys: Capt
                     panel.next("refused", message="Incorrect API key", times=None)
 
             client.events.add(note)
-            return await report_batch("cancel", range(1, 301), client.stream_cancel, ("accepted",), "jsonl")
+            output = OutputOptions(format="jsonl")
+            return await report_batch("cancel", range(1, 301), client.stream_cancel, ("accepted",), output)
 
     with pytest.raises(AuthenticationError):
         run_interruptible(partial(command))
@@ -115,13 +117,13 @@ def test_outcomes_before_a_rejected_key_are_written(panel: Sandbox, capsys: Capt
     assert "have no answer" in written.err
 
 
-@pytest.mark.parametrize("output_format", ["table", "json", "jsonl"])
+@pytest.mark.parametrize("output_format", ["table", "json", "jsonl", "csv"])
 def test_control_characters_from_a_panel_are_escaped(output_format: Any, capsys: Captured) -> None:
     """In tables and messages. The formats for programs keep the text."""
-    write_rows([{"id": 1, "message": "a\x1b[2Jb\nc"}], ("id", "message"), output_format)
+    write_rows([{"id": 1, "message": "a\x1b[2Jb\nc"}], ("id", "message"), OutputOptions(format=output_format))
     out = capsys.readouterr().out
     assert "\x1b" not in out
-    if output_format != "table":
+    if output_format.startswith("json"):
         row = json.loads(out)[0] if output_format == "json" else json.loads(out)
         assert row["message"] == "a\x1b[2Jb\nc"
     print_message("no: a\x1b[2Jb\nc")
@@ -176,3 +178,54 @@ def test_what_is_no_amount_is_told_so() -> None:
     """Not a number, which compares with nothing."""
     done = run("services", "--max-rate", "nan")
     assert (done.returncode, done.stderr) == (2, b"followersdata: --max-rate is an amount, and not NaN\n")
+
+
+CLIPBOARD = "\x1b]52;c;cm0gLXJm\x07"
+"""A sequence with which text fills the clipboard of some terminals."""
+
+
+@pytest.mark.parametrize("output_format", ["table", "csv"])
+def test_raw_text_is_written_as_it_came(output_format: Any, capsys: Captured) -> None:
+    """For whoever asks for it."""
+    row = {"name": f"={CLIPBOARD}"}
+    write_rows([row], ("name",), OutputOptions(format=output_format))
+    assert "\x1b" not in capsys.readouterr().out
+    write_rows([row], ("name",), OutputOptions(format=output_format, raw=True))
+    out = capsys.readouterr().out
+    assert f"={CLIPBOARD}" in out
+    assert "'" not in out
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+49 30", "'+49 30"),
+        ("-rm", "'-rm"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\\t=1"),
+        (" =1", "' =1"),
+        ("\r=1", "'\\r=1"),
+        ("\uff1d1", "'\uff1d1"),
+        ("-5", "-5"),
+        ("+5", "+5"),
+        ("-0.25", "-0.25"),
+        ("-5-5", "'-5-5"),
+        (-5, "-5"),
+        (None, ""),
+        ("a=b", "a=b"),
+        ("a\nb", "a\\nb"),
+    ],
+)
+def test_no_cell_is_run_by_a_spreadsheet(value: object, written: str) -> None:
+    """What begins like a formula is text. Numbers stay numbers, also negative ones."""
+    stream = io.StringIO()
+    CsvWriter(stream, ("name",)).write({"name": value})
+    assert stream.getvalue().rstrip("\n") in {written, f'"{written}"'}
+
+
+def test_a_ref_stays_what_it_is() -> None:
+    """It is the user's own, and what results are joined by."""
+    stream = io.StringIO()
+    CsvWriter(stream, ("ref", "name")).write({"ref": "-7a", "name": "-7a"})
+    assert stream.getvalue() == "-7a,'-7a\n"

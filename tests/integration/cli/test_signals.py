@@ -18,6 +18,7 @@ import pytest
 from followersdata_async import AsyncClient, InvalidRequestError, NotSentError, orders
 from followersdata_async.cli import main
 from followersdata_async.cli.commands.status import report_batch
+from followersdata_async.cli.output import OutputOptions
 from followersdata_async.cli.progress import print_message
 from followersdata_async.cli.signals import InterruptHandler, get_interrupt_handler, run_interruptible
 from followersdata_async.events import RequestEnded, RequestStarted
@@ -204,7 +205,8 @@ def test_answer_within_the_grace_period_is_written(panel: Sandbox, capsys: Captu
             AsyncClient(panel.key, url=panel.url, concurrency=1)
         ) as client:
             interrupt_at(client, RequestStarted)
-            return await report_batch("cancel", range(1, 1001), client.stream_cancel, ("accepted",), "jsonl")
+            output = OutputOptions(format="jsonl")
+            return await report_batch("cancel", range(1, 1001), client.stream_cancel, ("accepted",), output)
 
     assert (run_interruptible(command, ended.append), ended) == (130, [])
     written = capsys.readouterr()
@@ -252,7 +254,9 @@ def test_requests_beyond_the_grace_period_are_abandoned(panel: Sandbox, capsys: 
     async def command() -> int:
         async with get_interrupt_handler().count_requests(AsyncClient(panel.key, url=panel.url)) as client:
             interrupt_at(client, RequestStarted)
-            return await report_batch("status", [1, 2], client.stream_status, ("status",), "jsonl")
+            return await report_batch(
+                "status", [1, 2], client.stream_status, ("status",), OutputOptions(format="jsonl")
+            )
 
     anyio.run(until_it_exits, command)
     assert "requests; 2 have no answer\n" in capsys.readouterr().err

@@ -14,6 +14,7 @@ import pytest
 from followersdata_async import AsyncClient, PollPolicy
 from followersdata_async.cli import main
 from followersdata_async.cli.commands.watch import watch_orders
+from followersdata_async.cli.output import OutputOptions
 from followersdata_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def live_orders(output_format: Format, *, until_final: bool = False) -> int:
             form = {"service": "3", "link": "https://example.com/p", "key": panel.key, "action": "add"}
             ids = [(await http.post(panel.url, data=form)).json()["order"] for _ in range(3)]
             policy = PollPolicy(min_delay=0.005, max_delay=0.05)
-            return await watch_orders(client, ids, policy, output_format, until_final=until_final)
+            return await watch_orders(client, ids, policy, OutputOptions(format=output_format), until_final=until_final)
 
     return anyio.run(run)
 

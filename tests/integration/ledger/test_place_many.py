@@ -83,6 +83,18 @@ async def test_each_order_is_placed_once(database_url: str, client: AsyncClient,
     assert len(sandbox.orders()) == 450
 
 
+async def test_costs_are_on_record_by_a_catalogue(database_url: str, client: AsyncClient) -> None:
+    """Where it has one; an order of an unknown service has none."""
+    pairs = [*make_orders(1), ("x", orders.Raw(service=9_999))]
+    async with Ledger(database_url) as ledger:
+        receipts = await ledger.place_many(client, pairs, catalogue=await client.services())
+        assert (receipts["r-0"].cost, receipts["x"].cost) == (Decimal("4.50"), None)
+        assert await ledger.receipts(["r-0", "x", "none"]) == {ref: await ledger.receipt(ref) for ref in receipts}
+        assert await ledger.receipts(f"r-{number}" for number in range(1_200)) == {"r-0": receipts["r-0"]}
+        with pytest.raises(TypeError):
+            await ledger.receipts("r-0")
+
+
 async def test_receipts_stream_from_an_async_iterable(database_url: str, client: AsyncClient, sandbox: Sandbox) -> None:
     """An order that arrives alone is sent without waiting for others."""
     done = anyio.Event()

@@ -10,6 +10,7 @@ import pytest
 
 from followersdata_async.cli.commands.add import submit_order
 from followersdata_async.cli.options import ConsentOptions, OrderOptions
+from followersdata_async.cli.output import OutputOptions
 from followersdata_async.models import Service, ServiceKind
 
 
@@ -32,9 +33,14 @@ def test_price_has_no_exponent(capsys: pytest.CaptureFixture[str]) -> None:
     async def send(*_: object) -> int:
         return 0
 
-    assert anyio.run(submit_order, client, "1", order, ConsentOptions(dry_run=True), "json", send) == 0
+    assert (
+        anyio.run(submit_order, client, "1", order, ConsentOptions(dry_run=True), OutputOptions(format="json"), send)
+        == 0
+    )
     assert json.loads(capsys.readouterr().out)["price"] == "0.0000001"
-    assert anyio.run(submit_order, client, "1", order, ConsentOptions(yes=True), "json", send) == 0
+    assert (
+        anyio.run(submit_order, client, "1", order, ConsentOptions(yes=True), OutputOptions(format="json"), send) == 0
+    )
     assert capsys.readouterr().err == "Spread (Likes spread): the price is 0.0000001\n"
 
 
@@ -53,10 +59,10 @@ def test_order_of_an_unknown_type_is_sent_unchanged(
         sent.append(cost)
         return 5
 
-    assert anyio.run(submit_order, client, "1", fields, dry, "json", send) == 0
+    assert anyio.run(submit_order, client, "1", fields, dry, OutputOptions(format="json"), send) == 0
     shown = json.loads(capsys.readouterr().out)["price"]
     assert shown is None if price is None else Decimal(shown) == Decimal(price)
     assert sent == []
-    assert anyio.run(submit_order, client, "1", fields, wet, "json", send) == 5
+    assert anyio.run(submit_order, client, "1", fields, wet, OutputOptions(format="json"), send) == 5
     assert ("the price is unknown" in capsys.readouterr().err) is (price is None)
     assert sent == [price and Decimal(price)]

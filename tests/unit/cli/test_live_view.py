@@ -10,6 +10,7 @@ from rich.console import Console
 
 from followersdata_async import Change, Failed, OrderState, OrderStatus, PanelUnavailableError
 from followersdata_async.cli.live_view import LiveView, show_live_view
+from followersdata_async.cli.output import OutputOptions
 
 if TYPE_CHECKING:
     from followersdata_async.cli.output import Format
@@ -83,7 +84,7 @@ def test_view_is_shown_on_a_terminal_without_rows(
     for name, is_terminal in (("stderr", is_stderr_terminal), ("stdout", is_stdout_terminal)):
         monkeypatch.setattr(screens[name], "isatty", lambda is_terminal=is_terminal: is_terminal)
         monkeypatch.setattr(f"sys.{name}", screens[name])
-    with show_live_view(LiveView({None: 3}), output_format):
+    with show_live_view(LiveView({None: 3}), OutputOptions(format=output_format)):
         pass
     assert ("0 of 3 final" in screens["stderr"].getvalue()) is is_shown
     assert screens["stdout"].getvalue() == ""

@@ -40,7 +40,7 @@ def test_the_sdist_has_what_its_own_tests_need(sdist: tarfile.TarFile) -> None:
     """And nothing that was built or cached."""
     names = {name.partition("/")[2] for name in sdist.getnames()}
     assert names >= {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "noxfile.py", "tests/conftest.py"}
-    assert names >= {str(path) for path in Path("docs").glob("*.md")}
+    assert names >= {str(path) for folder in ("docs", ".github/workflows") for path in Path(folder).glob("*.*")}
     assert not [name for name in names if "__pycache__" in name or name.startswith(("site/", "build/", ".nox/"))]
 
 

@@ -34,12 +34,14 @@ def alone(folder: str) -> list[str]:
 
 @nox.session(python=RUNNING)
 def lint(session: nox.Session) -> None:
-    """Check the formatting, the style, the spelling, and that imports point downwards."""
+    """Check the formatting, the style, the spelling, that imports point downwards, and what could be a way in."""
     session.install(".", *group("lint"))
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
     session.run("codespell")
     session.run("lint-imports")
+    session.run("bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", "followersdata_async")
+    session.run("zizmor", "--offline", "--persona=pedantic", "--quiet", ".")
 
 
 @nox.session(python=RUNNING)

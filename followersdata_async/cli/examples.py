@@ -40,6 +40,7 @@ _LINES: Mapping[str, tuple[str, ...]] = {
     "ledger": ("ledger unknown",),
     "ledger show": ("ledger show cart-81",),
     "ledger unknown": ("ledger unknown --format json", "ledger unknown --db postgresql://shop@db/shop"),
+    "ledger reconcile": ("ledger reconcile", "ledger reconcile --format json"),
     "ledger resolve": ("ledger resolve cart-81 --order 23501", "ledger resolve cart-81 --not-placed"),
     "ledger upgrade": ("ledger upgrade --db postgresql://shop@db/shop",),
     "profile": ("profile add main",),

@@ -10,6 +10,7 @@ except ImportError as _error:
     _msg = "followersdata_async.ledger needs its extra: pip install 'followersdata_async[ledger]'"
     raise ImportError(_msg) from _error
 from .bulk_placement import PlacementProgress, Placements
+from .findings import Reconciliation, Suggestion
 from .poller import Polling, PollReport
 from .spending import SpendingLimit
 from .store_tracked import Recorded
@@ -23,6 +24,8 @@ __all__ = [
     "Polling",
     "Receipt",
     "ReceiptState",
+    "Reconciliation",
     "Recorded",
     "SpendingLimit",
+    "Suggestion",
 ]

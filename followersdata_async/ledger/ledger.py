@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from itertools import islice
 from typing import TYPE_CHECKING, Self, final
@@ -19,7 +20,7 @@ from .bulk_placement import Placements
 from .database import Database, convert_errors
 from .placement import Placement, index_services, make_intent
 from .poller import CHUNKS_PER_ROUND, Polling, poll_once
-from .store_intents import SENDING, find_intents, get_receipt
+from .store_intents import SENDING, count_unknown, find_intents, get_receipt
 from .store_tracked import add_orders, count_states, find_next_due, read_changes
 
 if TYPE_CHECKING:
@@ -33,11 +34,16 @@ if TYPE_CHECKING:
     from ..client import AsyncClient
     from ..models import Id, OrderInput, OrderState, Service
     from .bulk_placement import PlacementProgress
+    from .findings import Reconciliation
     from .poller import PollReport
     from .spending import SpendingLimit
     from .store_tracked import Recorded
 
+_logger = logging.getLogger(__name__)
+
 _PAGE_SIZE = 500
+_LONG_UNKNOWN = 3_600.0
+"""Seconds after which an unknown order is logged."""
 
 
 @final
@@ -85,9 +91,15 @@ class Ledger:
             await self._database.open()
             async with self._database.transaction() as connection:
                 await connection.run_sync(schema.prepare)
+                unknown = await count_unknown(connection, sent_before=self._clock() - _LONG_UNKNOWN)
         except BaseException:
             await self._database.aclose()
             raise
+        if unknown:
+            _logger.warning(
+                "%d orders have been unknown for over an hour: settle them with `followersdata ledger reconcile`",
+                unknown,
+            )
         return self
 
     async def __aexit__(
@@ -299,6 +311,21 @@ class Ledger:
         """
         return await reconcile.collect_evidence(client, await self.receipt(ref))
 
+    async def reconcile(self, client: AsyncClient, *, panel: str = "main") -> AsyncIterator[Reconciliation]:
+        """Yield what is known of each order whose outcome is unknown, with a suggestion. Sends one request, or none.
+
+        It compares the balance of now with the one before the order, and with
+        what the other orders of the ledger have cost since. It decides nothing:
+        settle each with ``resolve``, after you have checked the panel.
+
+        Raises:
+            FollowersDataError: the balance could not be read.
+            LedgerError: the ledger could not be read.
+        """
+        check_name("panel", panel)
+        async for found in reconcile.reconcile(self._database, client, panel, self._clock):
+            yield found
+
     async def resolve(self, ref: str, *, order: Id | None = None, placed: bool = True) -> Receipt:
         """Settle an order whose outcome was unknown, after you have checked the panel.
 
@@ -307,7 +334,7 @@ class Ledger:
 
         Raises:
             LookupError: nothing is on record for the ref.
-            ValueError: its outcome is known, or neither or both were given.
+            ValueError: its outcome is known, the id is on record for another ref, or neither or both were given.
         """
         if (order is None) is placed:
             msg = "say either order=…, its id at the panel, or placed=False"

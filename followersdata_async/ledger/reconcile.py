@@ -8,11 +8,13 @@ from attrs import evolve
 
 from .._wire.scalars import parse_id
 from ..models import Evidence, Receipt, ReceiptState, format_id
-from .store_intents import get_receipt, read_receipts, settle
+from .findings import Reconciliation, suggest
+from .store_intents import SENDING, find_ref_of_order, get_receipt, read_receipts, settle
+from .store_spending import read_neighbors, read_other_spending
 from .store_tracked import add_orders
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -43,17 +45,44 @@ async def collect_evidence(client: AsyncClient, receipt: Receipt) -> Evidence:
     return Evidence(receipt=receipt, balance=now.balance, currency=now.currency, spent=spent)
 
 
+async def reconcile(
+    database: Database, client: AsyncClient, panel: str, clock: Callable[[], float]
+) -> AsyncIterator[Reconciliation]:
+    """Yield what is known of each unknown order of a panel. See ``Ledger.reconcile``."""
+    balance = None
+    async for receipt in iterate_receipts(database, [ReceiptState.UNKNOWN.value, SENDING]):
+        if receipt.panel != panel:
+            continue
+        balance = balance or await client.balance()
+        async with database.transaction() as connection:
+            spending = await read_other_spending(connection, receipt)
+            others = await read_neighbors(connection, receipt)
+        suggestion, reason = suggest(receipt, balance.balance, spending, now=clock())
+        yield Reconciliation(
+            receipt=receipt,
+            balance=balance.balance,
+            currency=balance.currency,
+            spent=None if receipt.balance_before is None else receipt.balance_before - balance.balance,
+            others=others,
+            suggestion=suggestion,
+            reason=reason,
+        )
+
+
 async def resolve(connection: AsyncConnection, ref: str, *, order: Id | None, now: float) -> Receipt:
     """Settle an unknown order: it was placed if ``order`` is its id, and not placed if it is ``None``.
 
     Raises:
         LookupError: nothing is on record for the ref.
-        ValueError: the outcome is known.
+        ValueError: the outcome is known, or the id is on record for another ref.
     """
     order = None if order is None else parse_id(format_id(order))
     receipt = await get_receipt(connection, ref)
     if receipt.state is not ReceiptState.UNKNOWN:
         msg = f"{ref!r} is {receipt.state.value}, and not unknown: there is nothing to settle"
+        raise ValueError(msg)
+    if order is not None and (other := await find_ref_of_order(connection, receipt.panel, order)) is not None:
+        msg = f"the order {order} is on record for the ref {other!r}: find the one of {ref!r}"
         raise ValueError(msg)
     state = ReceiptState.NOT_SENT if order is None else ReceiptState.PLACED
     settled = evolve(receipt, state=state, order=order, settled_at=now)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Row
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from ..models import Id
+
 SENDING = "sending"
 """On record before the first byte leaves. To any reader it means: it may have been sent."""
 _CLAIMABLE = (ReceiptState.INTENDED.value, ReceiptState.NOT_SENT.value)
@@ -62,7 +64,7 @@ class StoredIntent:
 async def find_intents(connection: AsyncConnection, refs: Sequence[str]) -> dict[str, StoredIntent]:
     """Return what is on record for some refs, by ref."""
     rows = await connection.execute(select(INTENTS).where(match_refs(connection, INTENTS.c.ref, refs)))
-    return {row.ref: StoredIntent(_decode_row(row), row.state in _CLAIMABLE) for row in rows}
+    return {row.ref: StoredIntent(decode_row(row), row.state in _CLAIMABLE) for row in rows}
 
 
 async def find_used_refs(connection: AsyncConnection, refs: Sequence[str]) -> set[str]:
@@ -136,7 +138,7 @@ async def get_receipt(connection: AsyncConnection, ref: str) -> Receipt:
     if row is None:
         msg = f"nothing is on record for the ref {ref[:_MAX_SHOWN]!r}"
         raise LookupError(msg)
-    return _decode_row(row)
+    return decode_row(row)
 
 
 async def settle(connection: AsyncConnection, receipts: Sequence[Receipt]) -> None:
@@ -167,6 +169,21 @@ async def withdraw_intents(
     )
 
 
+async def find_ref_of_order(connection: AsyncConnection, panel: str, order: Id) -> str | None:
+    """Return the ref under which an order is on record as placed."""
+    found = select(INTENTS.c.ref).where(INTENTS.c.panel == panel, INTENTS.c.order_id == str(order)).limit(1)
+    ref: str | None = (await connection.execute(found)).scalar()
+    return ref
+
+
+async def count_unknown(connection: AsyncConnection, *, sent_before: float) -> int:
+    """Count the orders whose outcome is unknown since a time."""
+    unknown = select(func.count()).where(
+        INTENTS.c.state.in_([SENDING, ReceiptState.UNKNOWN.value]), INTENTS.c.sent_at < sent_before
+    )
+    return int((await connection.execute(unknown)).scalar_one())
+
+
 async def read_receipts(
     connection: AsyncConnection, states: Sequence[str], *, after: Receipt | None, limit: int
 ) -> list[Receipt]:
@@ -180,7 +197,7 @@ async def read_receipts(
             )
         )
     rows = await connection.execute(page.order_by(INTENTS.c.intended_at, INTENTS.c.ref).limit(limit))
-    return [_decode_row(row) for row in rows]
+    return [decode_row(row) for row in rows]
 
 
 def match_refs(connection: AsyncConnection, column: ColumnElement[str], refs: Sequence[str]) -> ColumnElement[bool]:
@@ -215,7 +232,8 @@ def _encode_row(receipt: Receipt) -> dict[str, object]:
     }
 
 
-def _decode_row(row: Row[Any]) -> Receipt:
+def decode_row(row: Row[Any]) -> Receipt:
+    """Return the receipt of a row."""
     return Receipt(
         ref=row.ref,
         panel=row.panel,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Integer, cast, func, select
+from sqlalchemy import Integer, and_, cast, func, or_, select
 
 from ..errors import ConfigurationError, SpendingLimitError
+from ..models import Receipt, ReceiptState
+from .findings import IN_FLIGHT_SECONDS, OtherSpending
 from .schema import INTENTS
 from .spending import SpendingLimit, check_cost, find_excess, make_error, make_windows
-from .store_intents import release_intents
+from .store_intents import SENDING, decode_row, release_intents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +23,12 @@ if TYPE_CHECKING:
 
 _SPENDING_LOCK = 0x666F6C6C
 """The first number of the advisory lock under which what is left of a panel's limit is read and reserved."""
+_BALANCE_AGE = 10.0
+"""How long before an order its balance may have been read, in seconds."""
+_LONGEST_FLIGHT = 3_600.0
+_MAX_UNCERTAIN = 20
+_NEIGHBOR_SECONDS = 60.0
+_MAX_NEIGHBORS = 100
 _AMOUNT = func.coalesce(INTENTS.c.cost, INTENTS.c.charge)
 
 
@@ -61,6 +69,53 @@ async def read_windows(
     for window in windows:
         window.spent = await _read_spent(connection, panel, window, now=now)
     return windows
+
+
+async def read_other_spending(connection: AsyncConnection, receipt: Receipt) -> OtherSpending:
+    """Return what else has changed the balance since it was read before an order."""
+    since = receipt.intended_at
+    amount = func.coalesce(INTENTS.c.charge, INTENTS.c.cost)
+    is_other = and_(INTENTS.c.panel == receipt.panel, INTENTS.c.ref != receipt.ref)
+    is_placed = INTENTS.c.state == ReceiptState.PLACED.value
+    placed = (
+        select(amount, func.count())
+        .where(is_other, is_placed, INTENTS.c.counted_at >= since, INTENTS.c.sent_at >= since)
+        .group_by(amount)
+    )
+    # The panel may have taken their cost before the balance was read, or after it.
+    was_in_flight = and_(is_placed, INTENTS.c.sent_at < since, INTENTS.c.settled_at >= since - _BALANCE_AGE)
+    is_unknown = and_(
+        INTENTS.c.state.in_([SENDING, ReceiptState.UNKNOWN.value]), INTENTS.c.sent_at >= since - IN_FLIGHT_SECONDS
+    )
+    uncertain = (
+        select(amount)
+        .where(is_other, INTENTS.c.counted_at >= since - _LONGEST_FLIGHT, or_(was_in_flight, is_unknown))
+        .limit(_MAX_UNCERTAIN)
+    )
+    rows = (await connection.execute(placed)).all()
+    return OtherSpending(
+        orders=sum(count for _, count in rows),
+        placed=None
+        if any(each is None for each, _ in rows)
+        else sum((Decimal(each) * count for each, count in rows), Decimal(0)),
+        uncertain=[None if each is None else Decimal(each) for each in (await connection.execute(uncertain)).scalars()],
+    )
+
+
+async def read_neighbors(connection: AsyncConnection, receipt: Receipt) -> tuple[Receipt, ...]:
+    """Return other orders of the panel that were sent within a minute of one."""
+    sent_at = receipt.sent_at or receipt.intended_at
+    page = (
+        select(INTENTS)
+        .where(
+            INTENTS.c.panel == receipt.panel,
+            INTENTS.c.ref != receipt.ref,
+            INTENTS.c.sent_at.between(sent_at - _NEIGHBOR_SECONDS, sent_at + _NEIGHBOR_SECONDS),
+        )
+        .order_by(INTENTS.c.sent_at)
+        .limit(_MAX_NEIGHBORS)
+    )
+    return tuple(map(decode_row, await connection.execute(page)))
 
 
 async def _lock(connection: AsyncConnection, panel: str) -> None:

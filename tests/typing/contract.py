@@ -73,7 +73,16 @@ from followersdata_async.integrations.fastapi import (
 from followersdata_async.integrations.logging import log_to
 from followersdata_async.integrations.opentelemetry import instrument
 from followersdata_async.integrations.procrastinate import blueprint
-from followersdata_async.ledger import Ledger, PlacementProgress, PollReport, Receipt, ReceiptState, SpendingLimit
+from followersdata_async.ledger import (
+    Ledger,
+    PlacementProgress,
+    PollReport,
+    Receipt,
+    ReceiptState,
+    Reconciliation,
+    SpendingLimit,
+    Suggestion,
+)
 from followersdata_async.rate_limit import PostgresRateLimit
 from followersdata_async.sandbox import Quota, Sandbox
 
@@ -280,6 +289,9 @@ async def ledgers(panel: AsyncClient) -> None:
             assert_type(placements.stopped_by, FollowersDataError | None)
         async for lost in ledger.unknown():
             assert_type(lost, Receipt)
+        async for found in ledger.reconcile(panel):
+            assert_type(found, Reconciliation)
+            assert_type(found.suggestion, Suggestion)
         assert_type(await ledger.resolve("a", order=23501), Receipt)
         assert_type(await ledger.track([1, "2"]), int)
         assert_type(await ledger.poll_once(panel, max_requests=10, deadline=30), PollReport)

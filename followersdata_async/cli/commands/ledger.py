@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +12,7 @@ from cyclopts import App, Parameter
 
 from ..._serialization import format_amount
 from ...client import AsyncClient
+from ...errors import DecodeError, PanelError, TransportError
 from ...models import OrderInput
 from ..examples import EXAMPLES
 from ..exit_codes import NETWORK, REFUSED, SOME_FAILED, SUCCESS, UNKNOWN
@@ -46,6 +48,7 @@ from ..progress import print_message, show_spinner
 from ..signals import get_interrupt_handler
 from .add import submit_order
 from .place_file import place_file
+from .reconcile import FINDING_COLUMNS, finding_to_row, settle_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,11 +99,22 @@ async def place(
             with get_interrupt_handler().finish_in_flight():
                 async with Ledger(db) as ledger:
                     with show_spinner(f"ordering {ref} …"):
-                        receipt = await ledger.place(client, order, ref=ref, panel=connection.panel, cost=cost)
+                        balance = await _read_balance(client)
+                        receipt = await ledger.place(
+                            client, order, ref=ref, panel=connection.panel, cost=cost, balance_before=balance
+                        )
             write_row(to_row(receipt), RECEIPT_COLUMNS, output)
             return _report_receipt(receipt)
 
         return await submit_order(client, service, order, consent, output, send)
+
+
+async def _read_balance(client: AsyncClient) -> Decimal | None:
+    """Return the balance, by which an order whose outcome is unknown can be settled. Ordering does not fail for it."""
+    try:
+        return (await client.balance()).balance
+    except (PanelError, TransportError, DecodeError):
+        return None
 
 
 def _report_receipt(receipt: Receipt) -> int:
@@ -234,6 +248,32 @@ async def ledger_unknown(*, db: Database = DEFAULT_DATABASE, output: OutputOptio
     risk = f", {format_amount(sum(costs, Decimal(0)))} at risk" if costs else ""
     print_message(f"{len(receipts):,} unknown{risk}")
     return UNKNOWN if receipts else SUCCESS
+
+
+@ledger.command(name="reconcile", help_epilogue=EXAMPLES["ledger reconcile"])
+async def ledger_reconcile(
+    *,
+    db: Database = DEFAULT_DATABASE,
+    connection: ConnectionOptions = DEFAULT_CONNECTION,
+    output: OutputOptions = DEFAULT_OUTPUT,
+) -> int:
+    """Show what is known of each order whose outcome is unknown, and on a terminal ask what became of it.
+
+    An order id that you type is looked up at the panel before it is accepted.
+
+    Parameters
+    ----------
+    db
+        The ledger: sqlite:///file.db or postgresql://user@host/database.
+    """
+    async with connection.create_client() as client, _open_ledger(db) as ledger:
+        with show_spinner("reading the balance …"):
+            findings = [found async for found in ledger.reconcile(client, panel=connection.panel)]
+        if sys.stdin.isatty() and sys.stderr.isatty() and output.format == "table":
+            return await settle_findings(ledger, client, findings)
+    write_rows([finding_to_row(found) for found in findings], FINDING_COLUMNS, output)
+    print_message(f"{len(findings):,} unknown")
+    return UNKNOWN if findings else SUCCESS
 
 
 @ledger.command(name="resolve", help_epilogue=EXAMPLES["ledger resolve"])

@@ -153,3 +153,42 @@ def test_a_ledger_is_upgraded(capsys: Captured) -> None:
     """Also a new one."""
     assert main(["ledger", "upgrade"]) == 0
     assert capsys.readouterr().err == "the ledger has the schema 0003\n"
+
+
+def answer(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
+    """Type lines on a terminal."""
+    stdin = io.StringIO("".join(f"{line}\n" for line in lines))
+    monkeypatch.setattr(stdin, "isatty", lambda: True)
+    monkeypatch.setattr(sys, "stdin", stdin)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+
+
+def test_unknown_orders_are_reconciled_one_by_one(
+    capsys: Captured, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox
+) -> None:
+    """An id is looked up before it is accepted, and what is not decided remains."""
+    assert main([*PLACE, "--ref", "cart-0"]) == 0
+    order = sandbox.orders()[-1]["order"]
+    for ref in ("cart-1", "cart-2", "cart-3"):
+        lose(f"sqlite:///{tmp_path}/orders.db", ref, "0.90")
+    assert main(["ledger", "resolve", "cart-1", "--order", str(order)]) == 2
+    assert "is on record for the ref 'cart-0'" in capsys.readouterr().err
+    assert main([*PLACE[:-1], "json", "--ref", "cart-9"]) == 0
+    other = sandbox.orders()[-1]["order"]
+    capsys.readouterr()
+    # Not an order, an order of another ref, one that is not it, nothing, and then none.
+    answer(monkeypatch, "999999999", str(other), "y", str(other), "n", "1", "y", "n", "n", "n", "y")
+    assert main(["ledger", "reconcile"]) == 5
+    err = capsys.readouterr().err
+    assert "1 of 3: cart-1\n" in err
+    assert "cost: 0.90\n" in err
+    assert "undecided: it was sent less than two minutes ago" in err
+    assert "is on record for the ref 'cart-9'" in err
+    assert err.endswith("2 settled, 1 remain unknown\n")
+    assert main(["ledger", "reconcile", "--format", "json"]) == 5
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["ref"], row["suggestion"]) == ("cart-3", "undecided")
+    assert main(["ledger", "show", "cart-1", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["order"] == 1
+    assert main(["ledger", "show", "cart-2", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "not_sent"

@@ -20,11 +20,12 @@ from ._concurrency import run_to_completion
 from ._instrumentation import Listeners, RequestObserver
 from ._key_check import KeyCheck
 from ._retry import RetryBudget, compute_retry_delay, get_retry_after, get_retry_cost
+from ._wire.encoding import encode_body
 from ._wire.envelope import no_usable_response
 from ._wire.messages import Request, Response, SendState
 from ._wire.panel_words import PanelWords
 from ._wire.retry_after import parse_retry_after
-from .errors import ConfigurationError, FollowersDataError, OutcomeUnknownError
+from .errors import ConfigurationError, FollowersDataError, OutcomeUnknownError, RequestTooLargeError
 from .events import RetryPlanned
 from .rate_limit.base import open_account_limiter
 from .rate_limit.local import PauseLimit
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from .rate_limit.base import Limiter, SharedLimiter
 
 _LOGGER = logging.getLogger(__name__)
+_MAX_OVERHEAD = 4_096
+"""More bytes than the key, the action and the punctuation of a body take."""
 _PAUSE_GRACE = 1.0
 """For how many seconds a limiter may be told to pause beyond the deadline of the caller."""
 T = TypeVar("T")
@@ -192,6 +195,24 @@ class Pipeline:
 
     # --- requests
 
+    def _check_size(self, request: Request) -> None:
+        """Check that the body of a request is not larger than the settings allow.
+
+        Raises:
+            RequestTooLargeError: it is larger.
+        """
+        limit = self.settings.max_request_bytes
+        # A character takes at most four bytes, each of which can be written with three characters.
+        if limit is None or sum(len(name) + len(value) for name, value in request.fields) * 12 < limit - _MAX_OVERHEAD:
+            return
+        size = len(encode_body(request, self.settings.api_key, self.settings.body_format))
+        if size > limit:
+            msg = (
+                f"{request.action} was not sent: its body has {size:,} bytes, more than max_request_bytes={limit:,}. "
+                "Order in parts, or raise the limit if the panel takes more"
+            )
+            raise RequestTooLargeError(msg, action=request.action)
+
     async def execute(self, request: Request, decode: Decode[T], state: SendState) -> T:
         """Send a request until an attempt succeeds, within ``timeout`` for all of them, and decode the response.
 
@@ -200,9 +221,11 @@ class Pipeline:
             RequestTimeoutError: a read: ``timeout`` is over.
             NotSentError: a write: ``timeout`` is over, and nothing was sent.
             OutcomeUnknownError: a write: ``timeout`` is over after it was sent.
+            RequestTooLargeError: the body is larger than the settings allow.
             ConfigurationError: the client was closed in the meantime.
         """
         self.check_open()
+        self._check_size(request)
         observer = RequestObserver(self.events, request, self._budget) if self.events.is_active else None
         last: FollowersDataError | None = None
         state.clock = self._clock

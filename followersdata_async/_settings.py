@@ -32,6 +32,8 @@ KEY_FILE_VARIABLE = "FOLLOWERSDATA_API_KEY_FILE"
 URL_VARIABLE = "FOLLOWERSDATA_API_URL"
 
 DEFAULT_CONCURRENCY = 16
+DEFAULT_MAX_REQUEST_BYTES = 8 * 1024 * 1024
+"""What PHP takes unless it is set up otherwise."""
 DEFAULT_TIMEOUT = 60.0
 DEFAULT_ATTEMPT_TIMEOUT = 20.0
 
@@ -131,6 +133,7 @@ class Settings:
     max_retry_after: float = field(validator=duration(zero=True))
     coalesce_window: float = field(validator=duration(zero=True))
     chunk_size: int = field(validator=integer(1, MAX_CHUNK_SIZE))
+    max_request_bytes: int | None = field(validator=optional(integer(1)))
     user_agent: str | None = field(validator=optional(header_value))
     proxy: str | None = field(validator=optional(header_value), repr=False)
     ssl_context: SSLContext | None = field(validator=optional(instance_of(SSLContext)))

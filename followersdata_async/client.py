@@ -24,6 +24,7 @@ from ._retry import DEFAULT_MAX_RETRY_AFTER, RetryPolicy
 from ._settings import (
     DEFAULT_ATTEMPT_TIMEOUT,
     DEFAULT_CONCURRENCY,
+    DEFAULT_MAX_REQUEST_BYTES,
     DEFAULT_TIMEOUT,
     Settings,
     build_body_format,
@@ -103,6 +104,8 @@ class AsyncClient:
         coalesce_window: Seconds for which single ``status`` and ``refill_status`` calls wait for
             others, to share a request; 0 merges the calls of one tick of the event loop.
         chunk_size: Ids in one request, 1 to 100.
+        max_request_bytes: The largest body of a request, 8 MiB, which is PHP's default; ``None`` means no
+            limit. A larger one, e.g. of an order with very many comments, is not sent.
         user_agent: The ``User-Agent`` header, where a panel wants a certain one.
         proxy: A proxy's address. Without it, the environment's proxies are not used.
         ssl_context: How certificates are checked.
@@ -144,6 +147,7 @@ class AsyncClient:
         rate_limit: Limiter | SharedLimiter | None = None,
         coalesce_window: float = 0.0,
         chunk_size: int = MAX_CHUNK_SIZE,
+        max_request_bytes: int | None = DEFAULT_MAX_REQUEST_BYTES,
         user_agent: str | None = None,
         proxy: str | None = None,
         ssl_context: SSLContext | None = None,
@@ -166,6 +170,7 @@ class AsyncClient:
             max_retry_after=max_retry_after,
             coalesce_window=coalesce_window,
             chunk_size=chunk_size,
+            max_request_bytes=max_request_bytes,
             user_agent=user_agent,
             proxy=proxy,
             ssl_context=ssl_context,
@@ -267,6 +272,7 @@ class AsyncClient:
 
         Raises:
             NotSentError: nothing was sent; the order was not placed.
+            RequestTooLargeError: it is larger than ``max_request_bytes``; nothing was sent.
             OutcomeUnknownError: it was sent, and its outcome is unknown. Check the panel before you order again.
             InvalidOrderError, ServiceNotFoundError, InsufficientFundsError: the panel rejected it.
             ConflictError: the same link is still active.

@@ -7,6 +7,7 @@
     │                                 its `async with`, or closed meanwhile
     ├── TransportError                no whole, readable answer
     │   ├── NotSentError              proven: not a byte of the request left; safe to send again
+    │   │   └── RequestTooLargeError  larger than the client's max_request_bytes
     │   ├── RequestTimeoutError       no answer in time
     │   └── PanelUnavailableError     HTML, maintenance page, 5xx, empty or cut answer
     ├── OutcomeUnknownError           a write left and no readable answer came; it is never sent again
@@ -63,6 +64,7 @@ __all__ = [
     "RateLimitedError",
     "RefillNotFoundError",
     "RequestTimeoutError",
+    "RequestTooLargeError",
     "ServiceNotFoundError",
     "SpendingLimitError",
     "TemporaryPanelError",
@@ -109,6 +111,10 @@ class TransportError(FollowersDataError):
 
 class NotSentError(TransportError):
     """Proven: not a byte of the request left this machine, so it is safe to send it again."""
+
+
+class RequestTooLargeError(NotSentError):
+    """A request is larger than ``max_request_bytes`` of the client. Nothing was sent."""
 
 
 class RequestTimeoutError(TransportError):

@@ -44,6 +44,7 @@ from ..errors import (
     RateLimitedError,
     RefillNotFoundError,
     RequestTimeoutError,
+    RequestTooLargeError,
     ServiceNotFoundError,
     SpendingLimitError,
     TemporaryPanelError,
@@ -216,6 +217,7 @@ _PROBLEMS: Mapping[type[FollowersDataError], tuple[int, str]] = {
     InsufficientFundsError: (402, "The account's balance does not cover it"),
     RateLimitedError: (503, "The panel wants fewer requests"),
     TemporaryPanelError: (503, "The panel asks to come back later"),
+    RequestTooLargeError: (413, "The request is larger than the service sends"),
     NotSentError: (503, "The panel cannot be reached"),
     LedgerError: (503, "The ledger cannot be used"),
     SpendingLimitError: (503, "The spending limit is used up"),
@@ -237,6 +239,8 @@ def _may_be_repeated(error: Exception) -> bool:
     """Whether it may pass, and ordered nothing; a ledger's error with a receipt is about an order that was sent."""
     if isinstance(error, SpendingLimitError):
         return error.frees_at is not None
+    if isinstance(error, RequestTooLargeError):
+        return False
     return isinstance(error, _PASSING) and getattr(error, "receipt", None) is None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 import anyio
@@ -29,6 +29,7 @@ from followersdata_async import (
     RefillNotFoundError,
     RefillState,
     Refused,
+    RequestTooLargeError,
     RetryPolicy,
     orders,
 )
@@ -360,6 +361,73 @@ async def test_a_bad_id_is_refused_before_a_byte_is_sent(router: respx.MockRoute
         with pytest.raises(TypeError):
             panel.stream_status("123")
     assert forms == []
+
+
+@anyio_test
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        ("", "an id is empty"),
+        ("1,2", "the id '1,2' has a comma, a blank or a control character"),
+        ("1 2", "the id '1 2' has a comma"),
+        ("1\n", r"the id '1\n' has a comma"),
+        ("1\x00", r"the id '1\x00' has a comma"),
+        (None, "an id is an int or a str, not NoneType"),
+        (True, "an id is an int or a str, not bool"),
+        (1.0, "an id is an int or a str, not float"),
+    ],
+)
+async def test_an_id_that_is_none_is_refused_with_the_same_sentence_everywhere(
+    router: respx.MockRouter, bad: Any, reason: str
+) -> None:
+    """Before anything is sent."""
+    forms = replying(router, {})
+
+    async def read(stream: Any) -> None:
+        async with stream as outcomes:
+            [outcome async for outcome in outcomes]
+
+    async with client() as panel:
+        calls: list[Callable[[], Awaitable[object]]] = [
+            lambda: panel.status(bad),
+            lambda: panel.multi_status([1, bad]),
+            lambda: read(panel.stream_status([bad])),
+            lambda: read(panel.watch([bad])),
+            lambda: panel.wait_until_final([bad]),
+            lambda: panel.refill(bad),
+            lambda: panel.multi_refill([bad]),
+            lambda: read(panel.stream_refill([bad])),
+            lambda: panel.refill_status(bad),
+            lambda: panel.multi_refill_status([bad]),
+            lambda: panel.cancel([bad]),
+            lambda: read(panel.stream_cancel([bad])),
+            lambda: panel.add(orders.Raw(service=bad)),
+            lambda: panel.add(orders.Default(service=bad, link="x.y", quantity=1)),
+        ]
+        for call in calls:
+            with pytest.raises((TypeError, ValueError)) as caught:
+                await call()
+            assert str(caught.value).startswith(reason)
+    assert forms == []
+
+
+@anyio_test
+async def test_a_request_that_is_too_large_is_not_sent(router: respx.MockRouter) -> None:
+    """Ten megabytes of comments: the error names the limit, which is a setting."""
+    forms = replying(router, {"order": 1})
+    order = orders.CustomComments(service=2, link="https://x.example", comments=["x" * 1_000] * 10_000)
+    async with client() as panel:
+        with pytest.raises(
+            RequestTooLargeError, match=r"^add was not sent: .* more than max_request_bytes=8,388,608\."
+        ):
+            await panel.add(order)
+    assert forms == []
+    async with client(max_request_bytes=None) as panel:
+        assert (await panel.add(order)).order == 1
+    async with client(max_request_bytes=100) as panel:
+        with pytest.raises(RequestTooLargeError, match="Order in parts"):
+            await panel.add(orders.Default(service=1, link="https://x.example/" + "ü" * 20, quantity=1))
+    assert len(forms) == 1
 
 
 @anyio_test

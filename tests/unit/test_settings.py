@@ -180,6 +180,8 @@ def test_an_address_of_another_type_is_a_type_error() -> None:
         ("max_retry_after", -1, ValueError),
         ("max_retry_after", math.inf, ValueError),
         ("max_retry_after", "60", TypeError),
+        ("max_request_bytes", 0, ValueError),
+        ("max_request_bytes", 1.5, TypeError),
         ("user_agent", "", ValueError),
         ("user_agent", "a\r\nX-Evil: 1", ValueError),
         ("user_agent", "ü", ValueError),

@@ -48,6 +48,7 @@ from followersdata_async import (
     PollTimeoutError,
     RateLimitedError,
     RequestTimeoutError,
+    RequestTooLargeError,
     Service,
     ServiceNotFoundError,
     SpendingLimitError,
@@ -276,6 +277,7 @@ STATUSES: dict[FollowersDataError, int] = {
     PollTimeoutError("not all are final"): 504,
     PartialFailureError("some came to nothing"): 502,
     LedgerError("the database is away"): 503,
+    RequestTooLargeError("10 MB"): 413,
     SpendingLimitError("used up"): 503,
     ConfigurationError("no key"): 500,
 }

@@ -74,6 +74,19 @@ async def test_cost_that_is_no_amount_is_rejected(
     assert sandbox.orders() == []
 
 
+async def test_an_order_that_is_too_large_is_not_sent(database_url: str, sandbox: Sandbox) -> None:
+    """It is on record as not sent, and can be sent with a greater limit."""
+    http = sandbox.http()
+    order = orders.CustomComments(service=2, link="https://example.com", comments=["x" * 1_000] * 20)
+    async with http, Ledger(database_url) as ledger:
+        async with AsyncClient(sandbox.key, url=sandbox.url, http=http, max_request_bytes=9_000) as client:
+            receipt = await ledger.place(client, order, ref="a")
+            assert (receipt.state, receipt.error) == (ReceiptState.NOT_SENT, "RequestTooLargeError")
+        async with AsyncClient(sandbox.key, url=sandbox.url, http=http) as client:
+            assert (await ledger.place(client, order, ref="a")).state is ReceiptState.PLACED
+    assert len(sandbox.orders()) == 1
+
+
 async def test_a_ref_stands_for_one_order(database_url: str, client: AsyncClient, sandbox: Sandbox) -> None:
     """Another body, or another panel, is an error, and nothing is sent."""
     async with Ledger(database_url) as ledger:

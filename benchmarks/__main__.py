@@ -1,4 +1,4 @@
-"""Benchmarks, side by side with what a user would write instead; ``soak`` counts instead of timing."""
+"""Benchmarks, side by side with what a user would write instead; ``kills`` and ``soak`` count instead of timing."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ _TAKES: dict[str, Callable[[argparse.Namespace], dict[str, object]]] = {
     ),
     "memory": lambda arguments: {"ids": arguments.ids // 10 if arguments.quick else arguments.ids},
     "polling": lambda arguments: {"seed": arguments.seed, "orders": 2_000 if arguments.quick else 20_000},
+    "kills": lambda arguments: {"adds": arguments.adds, "seed": arguments.seed},
     "soak": lambda arguments: {"adds": arguments.adds, "seed": arguments.seed},
 }
 """What each benchmark's ``run`` takes."""
-_COMPARED = sorted(_TAKES.keys() - {"soak"})
+_COMPARED = sorted(_TAKES.keys() - {"kills", "soak"})
 
 
 def main() -> int:
@@ -72,14 +73,14 @@ def _found_apart(name: str) -> Rows:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("name", nargs="?", choices=sorted(_TAKES), help="which; all but soak without it")
+    parser.add_argument("name", nargs="?", choices=sorted(_TAKES), help="which; all but kills and soak without it")
     parser.add_argument("--quick", action="store_true", help="less work: a few minutes for all")
-    parser.add_argument("--adds", type=int, default=100_000, help="of soak: how many orders")
+    parser.add_argument("--adds", type=int, default=100_000, help="of kills and soak: how many orders")
     parser.add_argument("--ids", type=int, default=1_000_000, help="of memory: how many ids")
     parser.add_argument(
         "--orders", type=int, default=1_000_000, help="of ledger and sandbox: how many orders there are"
     )
-    parser.add_argument("--seed", type=int, default=1, help="of soak and polling: the script of what happens")
+    parser.add_argument("--seed", type=int, default=1, help="of kills, soak and polling: the script of what happens")
     parser.add_argument("--format", choices=("table", "json", "svg"), default="table", dest="how")
     parser.add_argument(
         "--save",

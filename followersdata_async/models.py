@@ -517,7 +517,7 @@ class ReceiptState(Enum):
     PLACED = "placed"
     REFUSED = "refused"
     NOT_SENT = "not_sent"
-    """Proven: it was not sent. The same ref may be placed again."""
+    """Proven: it was not sent, or the panel wanted fewer requests. The same ref may be placed again."""
     UNKNOWN = "unknown"
     """It was being sent, and no response is on record. It is never sent again: check the panel, then ``resolve``."""
 

@@ -17,6 +17,7 @@ from ..errors import (
     FollowersDataError,
     NotSentError,
     PanelError,
+    RateLimitedError,
     TransportError,
 )
 from ..models import Receipt, ReceiptState, format_id
@@ -288,7 +289,8 @@ async def send_order(
     receipt = evolve(receipt, sent_at=clock(), error=None, message=None)
     try:
         placed = await client.add(order)
-    except (NotSentError, ConfigurationError) as error:
+    # A panel that wants fewer requests has not looked at the order.
+    except (NotSentError, ConfigurationError, RateLimitedError) as error:
         return _record_error(receipt, ReceiptState.NOT_SENT, error, clock()), error
     except PanelError as error:
         return _record_error(receipt, ReceiptState.REFUSED, error, clock()), error

@@ -5,9 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import random
-import signal
-import subprocess
 import sys
 from collections import Counter
 from decimal import Decimal
@@ -232,32 +229,3 @@ def test_results_that_cannot_be_written_say_that_the_orders_are_on_record(
     assert place("--yes", "--results", f"{tmp_path}/none/results.csv") == 2
     assert "the orders are on record: run the same command again" in capsys.readouterr().err
     assert len(panel.orders()) == 2
-
-
-@pytest.mark.slow
-def test_a_command_that_is_killed_and_run_again_orders_nothing_twice(panel: Sandbox, tmp_path: Path) -> None:
-    """The results are complete, and what was being sent at the kill is unknown."""
-    write_orders(tmp_path, 300)
-    panel.set_balance(1_000_000)
-    options = ["--file", "orders.csv", "--ref-column", "id", "--yes"]
-    command = [sys.executable, "-m", "followersdata_async", "place", *options]
-    rng = random.Random(7)  # noqa: S311 - the moments of the kills
-    for _ in range(3):
-        before = len(panel.orders())
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while process.poll() is None and len(panel.orders()) < before + rng.randint(5, 60):
-            """Orders arrive."""
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    done = subprocess.run(command, check=False, capture_output=True)
-    results = read_results(tmp_path)
-    states = Counter(row["state"] for row in results)
-    assert done.returncode == (5 if states["unknown"] else 0)
-    assert set(states) <= {"placed", "unknown"}
-    assert states["unknown"] <= 3 * 16
-    links = Counter(order["link"] for order in panel.orders())
-    assert set(links.values()) == {1}
-    assert states["placed"] <= len(links) <= 300
-    placed = {row["order"] for row in results if row["state"] == "placed"}
-    assert placed <= {str(order["order"]) for order in panel.orders()}
-    assert [row["ref"] for row in results] == [f"o-{number}" for number in range(300)]

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from benchmarks import kills
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -21,3 +23,12 @@ def test_five_thousand_orders_are_taken_once_and_none_is_lost() -> None:
     assert report["placed"] + report["refused"] + report["not_sent"] + report["unknown"] == report["adds"] == 5000
     # How many orders find nobody listening depends on how fast they are sent.
     assert report["placed"] > 2500
+
+
+def test_a_file_of_orders_survives_kills() -> None:
+    """Each ref is taken once at the most, and has a line of results that is true."""
+    (report,) = kills.run(adds=400, seed=7, kills=2, longest=3.0)
+    assert (report["duplicates"], report["lost"], report["not_sent"]) == (0, 0, 0)
+    assert sum(report[state] for state in ("placed", "refused", "unknown")) == 400  # type: ignore[misc]
+    # Those that were being sent at a kill, and those whose response the script lost.
+    assert report["unknown"] < 200  # type: ignore[operator]

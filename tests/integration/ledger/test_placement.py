@@ -19,6 +19,7 @@ from followersdata_async import (
     LedgerError,
     NotSentError,
     OutcomeUnknownError,
+    RateLimitedError,
     orders,
 )
 from followersdata_async.ledger import Ledger, ReceiptState
@@ -72,6 +73,18 @@ async def test_cost_that_is_no_amount_is_rejected(
         with pytest.raises(ValueError, match=r"^cost is an amount, not "):
             await ledger.place(client, ORDER, ref="cart-81", cost=cost)
     assert sandbox.orders() == []
+
+
+async def test_an_order_is_sent_again_after_the_panel_wanted_fewer_requests(
+    database_url: str, client: AsyncClient, sandbox: Sandbox
+) -> None:
+    """It has not looked at the order."""
+    busy: Any = Breaking(client, before=raising(RateLimitedError("Too many requests", action="add")))
+    async with Ledger(database_url) as ledger:
+        receipt = await ledger.place(busy, ORDER, ref="a")
+        assert (receipt.state, receipt.error) == (ReceiptState.NOT_SENT, "RateLimitedError")
+        assert (await ledger.place(client, ORDER, ref="a")).state is ReceiptState.PLACED
+    assert len(sandbox.orders()) == 1
 
 
 async def test_an_order_that_is_too_large_is_not_sent(database_url: str, sandbox: Sandbox) -> None:

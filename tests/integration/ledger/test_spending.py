@@ -245,7 +245,7 @@ from followersdata_async.ledger import Ledger, SpendingLimit
 database_url, url, name = sys.argv[1:]
 
 async def main():
-    limit = SpendingLimit(per_day=Decimal("5.00"))
+    limit = SpendingLimit(per_day=Decimal("50.00"))
     async with Ledger(database_url, spending_limit=limit) as ledger, AsyncClient("sandbox-key", url=url) as client:
         for number in range(1_000):
             order = orders.Default(service=1, link=f"https://example.com/{name}/{number}", quantity=100)
@@ -267,10 +267,10 @@ async def test_programs_that_race_a_limit_spend_at_most_the_limit(database_url: 
     async with Sandbox(serve=True) as sandbox:
         racers = [
             subprocess.Popen([sys.executable, script, database_url, sandbox.url, f"p{number}"])  # noqa: ASYNC220
-            for number in range(4)
+            for number in range(10)
         ]
         assert [racer.wait(120) for racer in racers] == [0] * len(racers)
         placed = sandbox.orders()
-    assert len(placed) == int(Decimal("5.00") / Decimal("0.09")) == 55
+    assert len(placed) == int(Decimal("50.00") / Decimal("0.09")) == 555
     async with Ledger(database_url) as ledger:
-        assert await ledger.counts() == {None: 55}
+        assert await ledger.counts() == {None: 555}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal, LiteralString, final
 
@@ -35,14 +36,15 @@ _LOCK = "SELECT pg_advisory_xact_lock(7813586346238636404)"
 _NOW = "extract(epoch FROM clock_timestamp())::float8"
 
 # The generic cell rate algorithm, as in ``gcra``, on the server's clock: one row says when the next request is on time.
+# With each statement comes what is left of this client's own pause: the database may not know of it.
+_PAUSED = f"{_NOW} + %(hold)s"
 _TAKE = f"""
-    INSERT INTO followersdata_limits AS held (account, due) VALUES (%(account)s, {_NOW} + %(interval)s)
-    ON CONFLICT (account) DO UPDATE SET due = greatest(held.due, {_NOW}) + %(interval)s
+    INSERT INTO followersdata_limits AS held (account, due) VALUES (%(account)s, {_PAUSED} + %(interval)s)
+    ON CONFLICT (account) DO UPDATE SET due = greatest(held.due, {_PAUSED}) + %(interval)s
     RETURNING due - %(burst)s * %(interval)s - {_NOW}
 """  # noqa: S608 - of constants
 _PAUSE = f"""
-    INSERT INTO followersdata_limits AS held (account, due)
-    VALUES (%(account)s, {_NOW} + %(pause)s + (%(burst)s - 1) * %(interval)s)
+    INSERT INTO followersdata_limits AS held (account, due) VALUES (%(account)s, {_PAUSED})
     ON CONFLICT (account) DO UPDATE SET due = greatest(held.due, excluded.due)
     RETURNING 0.0::float8
 """  # noqa: S608 - of constants
@@ -60,7 +62,10 @@ class PostgresRateLimit:
     it does not exist.
 
     A cancelled wait counts as a request. When a panel tells one client to wait,
-    each of the others sends at most one more request.
+    each of the others sends at most one more request. A shorter pause never
+    ends a longer one. If the database is unreachable at that moment, the client
+    waits by itself, and its next request that reaches the database tells the
+    others what is left of the pause.
 
     Attributes:
         url: ``postgresql://user@host/database``.
@@ -130,6 +135,8 @@ class PostgresAccountLimiter:
         self._connection: AsyncConnection | None = None
         self._outage_until = 0.0
         self._paused_until = 0.0
+        self._shared_until = 0.0
+        """The end of the longest pause that the database knows of."""
 
     async def wait(self) -> None:
         """Wait until the next request may be sent, and count it.
@@ -139,31 +146,54 @@ class PostgresAccountLimiter:
             ConfigurationError: the event loop is not asyncio's.
         """
         async with self._wait_lock:
-            try:
-                delay = await self._execute(_TAKE)
-            except _OutageError as error:
-                if self._limit.on_outage == "raise":
-                    msg = f"nothing was sent: the database of the shared rate limit does not answer ({error})"
-                    raise NotSentError(msg) from error.__cause__
-                await self._local.wait()
-                return
-            # The database may not know of a pause yet, and one may come while this one waits.
-            while (delay := max(delay, self._paused_until - anyio.current_time())) > 0:
-                await self._sleep(delay)
-                delay = 0.0
+            while (delay := await self._take()) is None:
+                if self._find_pause() <= 0:
+                    await self._local.wait()
+                    return
+                # The others must hear of the pause as soon as the database is back, not when it is over.
+                await self._sleep(min(self._find_pause(), _OUTAGE_SECONDS))
+            # A pause may come while this one waits.
+            while (delay := max(delay, self._find_pause())) > 0:
+                is_shared = self._shared_until >= self._paused_until
+                nap = delay if is_shared else min(delay, _OUTAGE_SECONDS)
+                await self._sleep(nap)
+                delay -= nap
+                if not is_shared:
+                    with suppress(_OutageError):
+                        await self._execute(_PAUSE)
 
     def pause(self, duration: float) -> Awaitable[None]:
-        """Let no request pass for ``duration`` seconds: at once in this client, once awaited in all others."""
+        """Let no request pass for ``duration`` seconds: at once in this client, once awaited in all others.
+
+        If it cannot be shared now, or is cancelled, the next statement shares what is left of it.
+        """
         self._paused_until = max(self._paused_until, anyio.current_time() + duration)
         self._local.pause(duration)
         return self._share_pause(duration)
 
     async def _share_pause(self, duration: float) -> None:
         try:
-            await self._execute(_PAUSE, pause=duration)
+            await self._execute(_PAUSE)
         except _OutageError as error:
             # The response that asked for the pause must not be lost.
-            _logger.warning("a pause of %.1f s is not shared: the database does not answer (%s)", duration, error)
+            _logger.warning("a pause of %.1f s is not shared yet: the database does not answer (%s)", duration, error)
+
+    def _find_pause(self) -> float:
+        """Return what is left of this client's own pause, 0 or less if there is none."""
+        return self._paused_until - anyio.current_time()
+
+    async def _take(self) -> float | None:
+        """Count a request, and return for how long it waits. ``None``: the database does not know, and need not."""
+        try:
+            delay = await self._execute(_TAKE)
+        except _OutageError as error:
+            if self._limit.on_outage == "local":
+                return None
+            msg = f"nothing was sent: the database of the shared rate limit does not answer ({error})"
+            raise NotSentError(msg) from error.__cause__
+        # If this wait is cancelled and the database goes away, its pause holds all the same.
+        self._local.pause(delay)
+        return delay
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -172,38 +202,42 @@ class PostgresAccountLimiter:
             with anyio.CancelScope(shield=True):
                 await connection.close()
 
-    async def _execute(self, statement: LiteralString, **more: float) -> float:
+    async def _execute(self, statement: LiteralString) -> float:
         """Run a statement, and return its value. After a failure, fail at once for a second."""
-        values = {
-            "account": self._account,
-            "interval": self._limit.per / self._limit.requests,
-            "burst": self._limit.burst,
-            **more,
-        }
         async with self._connection_lock:
             if anyio.current_time() < self._outage_until:
                 msg = "as a moment ago"
                 raise _OutageError(msg)
             try:
                 with anyio.fail_after(self._limit.timeout):
-                    return await self._execute_on_connection(statement, values)
+                    return await self._execute_on_connection(statement)
             except (_driver().Error, OSError) as error:
                 self._outage_until = anyio.current_time() + _OUTAGE_SECONDS
                 msg = (str(error).strip() or type(error).__name__).splitlines()[0]
                 raise _OutageError(msg) from error
 
-    async def _execute_on_connection(self, statement: LiteralString, values: Mapping[str, Any]) -> float:
+    async def _execute_on_connection(self, statement: LiteralString) -> float:
         was_open = self._connection is not None
         try:
             connection = self._connection or await self._connect()
-            row = await (await connection.execute(statement, values)).fetchone()
+            # Only now: to connect may have taken seconds, by which the pause is shorter.
+            paused_until = self._paused_until
+            row = await (await connection.execute(statement, self._make_values())).fetchone()
         except BaseException as error:
             await self.aclose()
             # The server may have closed an idle connection. A new one shows whether it is reachable.
             if was_open and isinstance(error, _driver().OperationalError):
-                return await self._execute_on_connection(statement, values)
+                return await self._execute_on_connection(statement)
             raise
+        self._shared_until = paused_until
         return float(row[0]) if row else 0.0
+
+    def _make_values(self) -> Mapping[str, str | float]:
+        interval = self._limit.per / self._limit.requests
+        pause = self._find_pause()
+        # A pause ends a burst as well.
+        hold = pause + (self._limit.burst - 1) * interval if pause > 0 else 0.0
+        return {"account": self._account, "interval": interval, "burst": self._limit.burst, "hold": hold}
 
     async def _connect(self) -> AsyncConnection:
         import asyncio  # noqa: PLC0415 - programs without a shared limit need not pay for it

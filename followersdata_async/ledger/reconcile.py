@@ -9,6 +9,7 @@ from attrs import evolve
 from .._wire.scalars import parse_id
 from ..models import Evidence, Receipt, ReceiptState, format_id
 from .findings import Reconciliation, suggest
+from .spending import EXACT
 from .store_intents import SENDING, find_ref_of_order, get_receipt, read_receipts, settle
 from .store_spending import read_neighbors, read_other_spending
 from .store_tracked import add_orders
@@ -41,7 +42,7 @@ async def iterate_receipts(database: Database, states: Sequence[str]) -> AsyncIt
 async def collect_evidence(client: AsyncClient, receipt: Receipt) -> Evidence:
     """Read the balance, and compare it with the balance before the order."""
     now = await client.balance()
-    spent = None if receipt.balance_before is None else receipt.balance_before - now.balance
+    spent = None if receipt.balance_before is None else EXACT.subtract(receipt.balance_before, now.balance)
     return Evidence(receipt=receipt, balance=now.balance, currency=now.currency, spent=spent)
 
 

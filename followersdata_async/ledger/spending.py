@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import TYPE_CHECKING, Any, final
 
 from attrs import Attribute, define, field, frozen
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 HOUR = 3_600.0
 DAY = 86_400.0
+EXACT = Context(prec=10_000)
+"""For the arithmetic of amounts: more digits than they have, whatever precision the program has set for itself."""
 
 
 def _amount(_: object, attribute: Attribute[Any], value: object) -> None:
@@ -79,7 +81,7 @@ class Window:
     @property
     def left(self) -> Decimal:
         """What is left, 0 if the limit was lowered below what is spent."""
-        return max(self.maximum - self.spent, Decimal(0))
+        return max(EXACT.subtract(self.maximum, self.spent), Decimal(0))
 
     def weigh(self, cost: Decimal | None) -> Decimal:
         """Return what an order takes of the limit."""
@@ -87,7 +89,7 @@ class Window:
 
     def has_room(self, cost: Decimal | None) -> bool:
         """Return whether an order fits into what is left."""
-        return self.spent + self.weigh(cost) <= self.maximum
+        return EXACT.add(self.spent, self.weigh(cost)) <= self.maximum
 
 
 def make_windows(limit: SpendingLimit) -> tuple[Window, ...]:
@@ -110,7 +112,7 @@ def find_excess(windows: Sequence[Window], cost: Decimal | None) -> Window | Non
         if not window.has_room(cost):
             return window
     for window in windows:
-        window.spent += window.weigh(cost)
+        window.spent = EXACT.add(window.spent, window.weigh(cost))
     return None
 
 

@@ -11,7 +11,7 @@ from ..errors import ConfigurationError, SpendingLimitError
 from ..models import Receipt, ReceiptState
 from .findings import IN_FLIGHT_SECONDS, OtherSpending
 from .schema import INTENTS
-from .spending import SpendingLimit, check_cost, find_excess, make_error, make_windows
+from .spending import EXACT, SpendingLimit, check_cost, find_excess, make_error, make_windows
 from .store_intents import SENDING, decode_row, release_intents
 
 if TYPE_CHECKING:
@@ -142,7 +142,11 @@ async def _read_spent(connection: AsyncConnection, panel: str, window: Window, *
     rows = (await connection.execute(each)).all()
     if window.is_of_orders:
         return Decimal(sum(count for _, count in rows))
-    return sum((Decimal(amount) * count for amount, count in rows if amount is not None), Decimal(0))
+    spent = Decimal(0)
+    for amount, count in rows:
+        if amount is not None:
+            spent = EXACT.add(spent, EXACT.multiply(Decimal(amount), count))
+    return spent
 
 
 async def _find_release(
@@ -156,11 +160,11 @@ async def _find_release(
         .where(INTENTS.c.panel == panel, INTENTS.c.counted_at > now - window.duration)
         .order_by(INTENTS.c.counted_at)
     )
-    left = window.maximum - window.spent
+    left = EXACT.subtract(window.maximum, window.spent)
     rows = await connection.stream(counted)
     try:
         async for counted_at, amount in rows:
-            left += window.weigh(None if amount is None else Decimal(amount))
+            left = EXACT.add(left, window.weigh(None if amount is None else Decimal(amount)))
             if left >= needed:
                 return float(counted_at) + window.duration
     finally:

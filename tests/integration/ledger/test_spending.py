@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -24,6 +24,7 @@ from followersdata_async import (
 )
 from followersdata_async.ledger import Ledger, ReceiptState, SpendingLimit
 from followersdata_async.ledger.database import create_engine
+from followersdata_async.ledger.spending import EXACT
 from followersdata_async.sandbox import Sandbox
 from tests.helpers.panels import Breaking, raising
 from tests.helpers.sandbox import ManualClock
@@ -70,6 +71,22 @@ async def test_an_order_that_never_fits_says_so(database_url: str, client: Async
         with pytest.raises(SpendingLimitError, match=r"Raise the limit$") as caught:
             await ledger.place(client, make_order(1), ref="a")
         assert caught.value.frees_at is None
+
+
+async def test_a_limit_is_exact_whatever_the_precision_of_the_program(database_url: str, client: AsyncClient) -> None:
+    """Rounded to two digits, the third order would fit; and so is the evidence."""
+    limit = SpendingLimit(per_hour=Decimal("100.1"))
+    clock = ManualClock()
+    with localcontext(prec=2):
+        async with Ledger(database_url, spending_limit=limit, clock=clock) as ledger:
+            await ledger.place(client, make_order(1), ref="a", cost=Decimal("50.04"), balance_before=Decimal("1000.01"))
+            await ledger.place(client, make_order(2), ref="b", cost=Decimal("50.04"))
+            with pytest.raises(SpendingLimitError) as caught:
+                await ledger.place(client, make_order(3), ref="c", cost=Decimal("0.03"))
+            assert caught.value.left == Decimal("0.02")
+            assert caught.value.frees_at == pytest.approx(clock.now + 3600)
+            evidence = await ledger.evidence(client, "a")
+            assert evidence.spent == EXACT.subtract(Decimal("1000.01"), evidence.balance)
 
 
 @pytest.mark.parametrize(
@@ -238,7 +255,7 @@ async def test_a_snapshot_cannot_hide_what_others_spent(request: pytest.FixtureR
 
 RACING = """
 import asyncio, sys
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from followersdata_async import AsyncClient, SpendingLimitError, orders
 from followersdata_async.ledger import Ledger, SpendingLimit
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from typing import Any
 
 import pytest
@@ -85,6 +85,20 @@ def test_orders_are_counted() -> None:
         "Enough is free in 10 s"
     )
     assert error.frees_at == 110.4
+
+
+@pytest.mark.parametrize("precision", [3, 28])
+def test_amounts_are_exact_whatever_the_precision_of_the_program(precision: int) -> None:
+    """A rounded sum would let an order through, or keep one back."""
+    limit = SpendingLimit(per_day=Decimal("100.0000000000000000000000001"))
+    with localcontext(prec=precision):
+        (window,) = make_windows(limit)
+        for cost in ("50.02", "49.97", "0.01", "1E-25"):
+            assert find_excess([window], Decimal(cost)) is None
+        assert (window.spent, window.left) == (window.maximum, 0)
+        assert find_excess([window], Decimal("1E-40")) is window
+        window.spent = Decimal("99.9999")
+        assert window.left == Decimal("0.0001000000000000000000001")
 
 
 @given(

@@ -61,7 +61,7 @@ def to_json(value: object) -> Json:
         case Serializable():
             return {name: to_json(part) for name, part in json_items(value)}
         case Mapping():
-            return {str(name): to_json(part) for name, part in value.items()}
+            return {str(name.value if isinstance(name, Enum) else name): to_json(part) for name, part in value.items()}
         case Sequence() | AbstractSet() if not isinstance(value, bytes | bytearray):
             return [to_json(part) for part in value]
     msg = f"{type(value).__name__} has no form in JSON: give a value of this library, or plain ones"

@@ -11,6 +11,7 @@ except ImportError as _error:
     raise ImportError(_msg) from _error
 from .bulk_placement import PlacementProgress, Placements
 from .findings import Reconciliation, Suggestion
+from .health import LedgerHealth
 from .poller import Polling, PollReport
 from .spending import SpendingLimit
 from .store_tracked import Recorded
@@ -18,6 +19,7 @@ from .store_tracked import Recorded
 __all__ = [
     "Evidence",
     "Ledger",
+    "LedgerHealth",
     "PlacementProgress",
     "Placements",
     "PollReport",

@@ -12,12 +12,13 @@ from .._batch.ids import check_iterable
 from .._concurrency import run_to_completion
 from .._polling.policy import PollPolicy
 from .._settings import DEFAULT_CONCURRENCY
-from .._validators import check_name
+from .._validators import check_duration, check_name
 from ..errors import ConfigurationError
 from ..models import Evidence, Receipt, ReceiptState
 from . import reconcile, schema
 from .bulk_placement import Placements
 from .database import Database, convert_errors
+from .health import read_health
 from .placement import Placement, index_services, make_intent
 from .poller import CHUNKS_PER_ROUND, Polling, poll_once
 from .store_intents import SENDING, count_unknown, find_intents, get_receipt
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from ..models import Id, OrderInput, OrderState, Service
     from .bulk_placement import PlacementProgress
     from .findings import Reconciliation
+    from .health import LedgerHealth
     from .poller import PollReport
     from .spending import SpendingLimit
     from .store_tracked import Recorded
@@ -453,3 +455,18 @@ class Ledger:
         """
         async with self._database.transaction() as connection:
             return await count_states(connection, panel)
+
+    async def health(self, *, panel: str = "main", overdue: float = 60.0) -> LedgerHealth:
+        """Return the state of a panel's orders, for metrics and health checks. Sends no request.
+
+        Args:
+            panel: The panel's name, if the ledger has orders of several.
+            overdue: Seconds for which an order has been due when it counts as overdue.
+
+        Raises:
+            LedgerError: the ledger could not be read.
+        """
+        check_name("panel", panel)
+        check_duration("overdue", overdue, zero=True)
+        async with self._database.transaction() as connection:
+            return await read_health(connection, panel, self._placement.limit, now=self._clock(), overdue=overdue)

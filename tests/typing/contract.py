@@ -75,6 +75,7 @@ from followersdata_async.integrations.opentelemetry import instrument
 from followersdata_async.integrations.procrastinate import blueprint
 from followersdata_async.ledger import (
     Ledger,
+    LedgerHealth,
     PlacementProgress,
     PollReport,
     Receipt,
@@ -302,6 +303,11 @@ async def ledgers(panel: AsyncClient) -> None:
             assert_type(recorded.change, Change)
         assert_type((await ledger.evidence(panel, "a")).spent, Decimal | None)
         assert_type(await ledger.counts(), Mapping[OrderState | None, int])
+        health = await ledger.health(panel="main", overdue=300)
+        assert_type(health, LedgerHealth)
+        assert_type(health.intents[ReceiptState.UNKNOWN], int)
+        assert_type(health.oldest_unknown, float | None)
+        assert_type(health.spending_left, Mapping[str, Decimal])
 
 
 def machines() -> None:

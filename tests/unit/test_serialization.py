@@ -94,6 +94,7 @@ VALUES: list[tuple[Any, Any, Any]] = [
         ],
     ),
     ({1: 0.5, "b": None}, dict[Id, float | None], {"1": 0.5, "b": None}),
+    ({OrderState.PARTIAL: 2, None: 1}, dict[OrderState | None, int], {"partial": 2, "None": 1}),
     ((1, 2), tuple[int, ...], [1, 2]),
     ([Unreported(1)], list[Outcome[Refill]], [{"outcome": "unreported", "id": 1}]),
 ]  # fmt: skip

@@ -1,13 +1,18 @@
-"""OpenTelemetry: a span for each call of a client, and metrics; of the API alone, which does nothing without an SDK.
+"""OpenTelemetry: a span for each call of a client, and metrics of clients and ledgers.
+
+It uses the API alone, which does nothing without an SDK.
 
 Needs the extra ``otel``: ``pip install 'followersdata_async[otel]'``.
 """
 
 from __future__ import annotations
 
+import logging
 from importlib import metadata
-from typing import TYPE_CHECKING, TypeVar, final
+from typing import TYPE_CHECKING, Self, TypeVar, final
 from urllib.parse import urlsplit
+
+import anyio
 
 try:
     from opentelemetry import context, metrics, trace
@@ -15,21 +20,28 @@ except ImportError as _error:
     _msg = "this integration needs its extra: pip install 'followersdata_async[otel]'"
     raise ImportError(_msg) from _error
 
+from .._validators import check_duration, check_name
+from ..errors import ConfigurationError
 from ..events import CallEnded, CallStarted, Coalesced, PollStarted, RequestEnded, RequestStarted, RetryPlanned
 
 if TYPE_CHECKING:
     from contextvars import Token
+    from types import TracebackType
 
+    from anyio.abc import TaskGroup
     from opentelemetry.context import Context
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import Span, TracerProvider
 
     from ..client import AsyncClient
     from ..events import ClientEvent
+    from ..ledger import Ledger, LedgerHealth
 
     _Attributes = dict[str, str | int]
 
-__all__ = ["instrument"]
+__all__ = ["LedgerMetrics", "instrument"]
+
+_logger = logging.getLogger(__name__)
 
 Client = TypeVar("Client", bound="AsyncClient")
 
@@ -199,3 +211,142 @@ class _Metering:
 
 def _type_of(error: BaseException | None) -> _Attributes:
     return {} if error is None else {"error.type": type(error).__qualname__}
+
+
+@final
+class LedgerMetrics:
+    """Metrics of a panel's orders in a ledger, read from its database every few seconds: for ``async with``.
+
+    ``async with Ledger(url) as ledger, LedgerMetrics(ledger): …``
+
+    In between, the metrics keep their last values. A reading that fails is
+    logged, and counted in ``followersdata.ledger.readings`` with its
+    ``error.type``. With many programs, one of them is enough. ``record`` reads
+    once, without ``async with``, e.g. from a job.
+
+    Args:
+        ledger: The ledger, which is open for as long.
+        panel: The panel's name, if the ledger has orders of several.
+        every: Seconds between two readings.
+        overdue: Seconds for which an order has been due when it counts as overdue.
+        meter_provider: Whose metrics; ``None`` is the global one.
+
+    Raises:
+        TypeError, ValueError: the name or a number of seconds cannot be one.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        panel: str = "main",
+        every: float = 60.0,
+        overdue: float = 60.0,
+        meter_provider: MeterProvider | None = None,
+    ) -> None:
+        check_name("panel", panel)
+        check_duration("every", every)
+        check_duration("overdue", overdue, zero=True)
+        self._ledger = ledger
+        self._panel = panel
+        self._every = every
+        self._overdue = overdue
+        self._attributes: _Attributes = {"followersdata.panel": panel}
+        self._tasks: TaskGroup | None = None
+        meter = metrics.get_meter(_SCOPE, _version(), meter_provider=meter_provider)
+        self._intents = meter.create_gauge("followersdata.ledger.intents", "{intent}", "Intents on record, by state.")
+        self._unknown = meter.create_gauge(
+            "followersdata.ledger.unknown_orders", "{order}", "Orders whose outcome is unknown."
+        )
+        self._long_unknown = meter.create_gauge(
+            "followersdata.ledger.unknown_orders_for_an_hour",
+            "{order}",
+            "Orders whose outcome is unknown, and that were sent an hour ago or earlier.",
+        )
+        self._oldest = meter.create_gauge(
+            "followersdata.ledger.oldest_unknown_age", "s", "The age of the oldest order whose outcome is unknown."
+        )
+        self._open = meter.create_gauge("followersdata.ledger.open_orders", "{order}", "Tracked orders, not final.")
+        self._due = meter.create_gauge("followersdata.ledger.due_orders", "{order}", "Open orders due to be polled.")
+        self._late = meter.create_gauge(
+            "followersdata.ledger.overdue_orders", "{order}", "Open orders that should have been polled long ago."
+        )
+        self._lag = meter.create_gauge(
+            "followersdata.ledger.poll.lag", "s", "For how long the most overdue order has been due."
+        )
+        self._spending = meter.create_gauge(
+            "followersdata.ledger.spending_left", "{amount}", "What is left of the limits for spending."
+        )
+        self._spending_orders = meter.create_gauge(
+            "followersdata.ledger.orders_left", "{order}", "What is left of the limits for numbers of orders."
+        )
+        self._readings = meter.create_counter(
+            "followersdata.ledger.readings", "{reading}", "Readings of the ledger's database."
+        )
+
+    async def __aenter__(self) -> Self:
+        """Start reading: now, and then every few seconds.
+
+        Raises:
+            ConfigurationError: it is entered already.
+        """
+        if self._tasks is not None:
+            msg = "LedgerMetrics can be entered once at a time: make one for each ledger and panel"
+            raise ConfigurationError(msg)
+        self._tasks = await anyio.create_task_group().__aenter__()
+        self._tasks.start_soon(self._record_forever)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop reading."""
+        tasks, self._tasks = self._tasks, None
+        if tasks is not None:
+            tasks.cancel_scope.cancel()
+            # Without the error, which it would put into a group.
+            await tasks.__aexit__(None, None, None)
+
+    async def record(self) -> LedgerHealth:
+        """Read the ledger once, set the metrics, and return what was read.
+
+        Raises:
+            LedgerError: the ledger could not be read.
+            TimeoutError: it was not read within ``every`` seconds.
+        """
+        try:
+            with anyio.fail_after(self._every):
+                health = await self._ledger.health(panel=self._panel, overdue=self._overdue)
+        except Exception as error:
+            self._readings.add(1, self._attributes | _type_of(error))
+            raise
+        self._readings.add(1, self._attributes)
+        self._set(health)
+        return health
+
+    async def _record_forever(self) -> None:
+        while True:
+            try:
+                await self.record()
+            # Whatever it is, the application goes on.
+            except Exception as error:  # noqa: BLE001
+                _logger.warning("the ledger's metrics keep their last values: %s: %s", type(error).__name__, error)
+            await anyio.sleep(self._every)
+
+    def _set(self, health: LedgerHealth) -> None:
+        for state, count in health.intents.items():
+            self._intents.set(count, self._attributes | {"followersdata.state": state.value})
+        self._unknown.set(health.unknown, self._attributes)
+        self._long_unknown.set(health.unknown_for_an_hour, self._attributes)
+        self._oldest.set(health.oldest_unknown or 0.0, self._attributes)
+        self._open.set(health.orders_open, self._attributes)
+        self._due.set(health.orders_due, self._attributes)
+        self._late.set(health.orders_overdue, self._attributes)
+        self._lag.set(health.lag, self._attributes)
+        for name, left in health.spending_left.items():
+            attributes = self._attributes | {"followersdata.limit": name}
+            if name.startswith("orders_"):
+                self._spending_orders.set(int(left), attributes)
+            else:
+                # OpenTelemetry knows no decimals. The exact amount is in ``LedgerHealth``.
+                self._spending.set(float(left), attributes)

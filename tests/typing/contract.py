@@ -71,7 +71,7 @@ from followersdata_async.integrations.fastapi import (
     panels_of,
 )
 from followersdata_async.integrations.logging import log_to
-from followersdata_async.integrations.opentelemetry import instrument
+from followersdata_async.integrations.opentelemetry import LedgerMetrics, instrument
 from followersdata_async.integrations.procrastinate import blueprint
 from followersdata_async.ledger import (
     Ledger,
@@ -303,6 +303,9 @@ async def ledgers(panel: AsyncClient) -> None:
             assert_type(recorded.change, Change)
         assert_type((await ledger.evidence(panel, "a")).spent, Decimal | None)
         assert_type(await ledger.counts(), Mapping[OrderState | None, int])
+        async with LedgerMetrics(ledger, panel="main", every=30, overdue=300) as metrics:
+            assert_type(metrics, LedgerMetrics)
+            assert_type(await metrics.record(), LedgerHealth)
         health = await ledger.health(panel="main", overdue=300)
         assert_type(health, LedgerHealth)
         assert_type(health.intents[ReceiptState.UNKNOWN], int)

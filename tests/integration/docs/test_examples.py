@@ -65,7 +65,7 @@ def test_no_document_has_examples_that_nobody_runs() -> None:
         for file in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
     }
     here = {name: count for name, count in documents.items() if count and name not in ELSEWHERE}
-    assert here == {"docs/fastapi.md": 1, "docs/ledger.md": 7, "docs/many-machines.md": 8, "docs/observing.md": 2}
+    assert here == {"docs/fastapi.md": 1, "docs/ledger.md": 7, "docs/many-machines.md": 8, "docs/observing.md": 3}
     for place in ELSEWHERE.values():
         file, _, name = place.partition("::")
         assert f"def {name}(" in (ROOT / file).read_text("utf-8"), place
@@ -112,6 +112,15 @@ def test_the_guide_to_observing_tells_of_calls(environment: Sandbox, capsys: pyt
     first, second = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"status is sent again in \d\.\d s: PanelUnavailableError", first)
     assert re.fullmatch(r"multi_status \{'ok': 2\} 2 requests in \d+\.\d\d s", second) or "1 requests" in second
+
+
+def test_the_guide_to_observing_has_an_app_with_metrics(tmp_path: Path) -> None:
+    """Which starts and ends."""
+    names: dict[str, Any] = {}
+    run(blocks("docs/observing.md")[2].replace("orders.db", f"{tmp_path}/orders.db"), names)
+    with TestClient(names["app"]) as client:
+        assert client.get("/").status_code == 404
+    assert (tmp_path / "orders.db").exists()
 
 
 def in_a_shop(

@@ -17,7 +17,7 @@ import anyio
 from fastapi import Depends, FastAPI, HTTPException, Query, Request, Response
 from pydantic import BaseModel, Field
 
-from followersdata_async import AsyncClient, FollowersDataError, OrderStatus, orders
+from followersdata_async import AsyncClient, FollowersDataError, LedgerError, OrderStatus, orders
 from followersdata_async.integrations.fastapi import (
     EventStreamResponse,
     NdjsonResponse,
@@ -26,7 +26,7 @@ from followersdata_async.integrations.fastapi import (
     lifespan,
     panels_of,
 )
-from followersdata_async.ledger import Ledger, Receipt, ReceiptState
+from followersdata_async.ledger import Ledger, LedgerHealth, Receipt, ReceiptState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -123,7 +123,39 @@ async def live_statuses(order: Annotated[list[int], Query()], panel: PanelDep) -
     return EventStreamResponse(panel.stream_status(order))
 
 
-@app.get("/health")
-async def health() -> dict[str, str]:
-    """Whether this process answers. The panel is not asked: if it is away, a restart does not help."""
+@app.get("/alive")
+async def alive() -> dict[str, str]:
+    """Whether this process answers: for whatever restarts it, or sends it requests."""
     return {"status": "ok"}
+
+
+MAX_LAG = 600.0
+"""Seconds by which polling may be late. Orders of a killed worker are free after 300, and ``follow`` rests for 30."""
+
+
+class Health(BaseModel):
+    """What is wrong, if anything, and the numbers, if they can be read."""
+
+    problems: list[str]
+    ledger: LedgerHealth | None
+
+
+@app.get("/health", responses={503: {"model": Health}})
+async def health(ledger: LedgerDep, response: Response) -> Health:
+    """Whether a person has to do something: for what calls one. The panel is not asked."""
+    now, problems = None, []
+    try:
+        with anyio.fail_after(5):
+            now = await ledger.health(overdue=MAX_LAG)
+    except (LedgerError, TimeoutError):
+        logger.exception("the ledger cannot be read")
+        problems.append("the ledger cannot be read: no order can be placed")
+    else:
+        # No order takes an hour to be sent, so nobody will learn its outcome any more without looking.
+        if now.unknown_for_an_hour:
+            problems.append(f"{now.unknown_for_an_hour} orders are unknown for an hour: look, and settle them")
+        if now.orders_overdue:
+            problems.append(f"{now.orders_overdue} orders are not followed, one of them for {now.lag:.0f} s")
+    if problems:
+        response.status_code = 503
+    return Health(problems=problems, ledger=now)

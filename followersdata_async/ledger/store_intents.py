@@ -105,6 +105,17 @@ async def release_intents(connection: AsyncConnection, refs: Sequence[str]) -> N
     )
 
 
+async def find_uncounted(connection: AsyncConnection, refs: Sequence[str], *, since: float) -> set[str]:
+    """Return the refs of orders that do not count as spent since a time."""
+    rows = await connection.execute(
+        select(INTENTS.c.ref).where(
+            match_refs(connection, INTENTS.c.ref, refs),
+            or_(INTENTS.c.counted_at.is_(None), INTENTS.c.counted_at <= since),
+        )
+    )
+    return set(rows.scalars())
+
+
 async def set_cost(connection: AsyncConnection, ref: str, cost: Decimal) -> None:
     """Write the cost of an intent that had none."""
     await connection.execute(update(INTENTS).where(INTENTS.c.ref == ref).values(cost=_encode_amount(cost)))

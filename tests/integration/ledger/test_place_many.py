@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from followersdata_async import (
     orders,
 )
 from followersdata_async.ledger import Ledger, PlacementProgress, ReceiptState, SpendingLimit
+from followersdata_async.ledger.store_intents import withdraw_intents
 from tests.helpers.panels import Breaking, raising
 
 if TYPE_CHECKING:
@@ -352,3 +354,63 @@ async def test_a_limit_is_used_up_to_the_last_whole_order(
     async with Ledger(database_url, spending_limit=SpendingLimit(per_day=1000 * price)) as ledger:
         assert states(await ledger.place_many(client, make_orders(400))) == {ReceiptState.PLACED: 400}
     assert len(links(sandbox)) == len(sandbox.orders()) == 400
+
+
+async def test_an_iterable_that_reads_a_broken_stream_is_an_error(database_url: str, client: AsyncClient) -> None:
+    """It is not taken for the end of the orders."""
+
+    async def read() -> AsyncIterator[tuple[str, orders.Package]]:
+        yield "r-0", make_order(0)
+        raise anyio.BrokenResourceError
+
+    async with Ledger(database_url) as ledger:
+        with pytest.raises(anyio.BrokenResourceError):
+            await ledger.place_many(client, read())
+
+
+async def test_receipts_are_read_inside_their_block(database_url: str, client: AsyncClient) -> None:
+    """Afterwards it says so."""
+    async with Ledger(database_url) as ledger:
+        async with ledger.place_many(client, make_orders(3)) as receipts:
+            await anext(receipts)
+        with pytest.raises(ConfigurationError, match=r"^these receipts were left"):
+            [receipt async for receipt in receipts]
+
+
+async def test_two_calls_with_the_same_orders_place_each_once(
+    database_url: str, client: AsyncClient, sandbox: Sandbox
+) -> None:
+    """Also of two programs; what one of them is sending is unknown to the other."""
+    async with Ledger(database_url) as one, Ledger(database_url) as two:
+        results: list[dict[str, Receipt]] = []
+
+        async def place(ledger: Ledger) -> None:
+            results.append(await ledger.place_many(client, make_orders(300)))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(place, one)
+            group.start_soon(place, two)
+        assert await list_unknown(one) == []
+    assert len(links(sandbox)) == len(sandbox.orders()) == 300
+    assert [len(receipts) for receipts in results] == [300, 300]
+
+
+async def test_an_intent_that_another_program_gave_up_is_checked_again(
+    database_url: str, client: AsyncClient, sandbox: Sandbox
+) -> None:
+    """Otherwise what was reserved for it would be spent twice."""
+    limit = SpendingLimit(orders_per_hour=2)
+    async with Ledger(database_url, spending_limit=limit) as ledger:
+
+        async def give_up() -> None:
+            if not sandbox.orders():
+                while not await list_intended(ledger):  # noqa: ASYNC110 - of a database
+                    await anyio.sleep(0.01)
+                async with ledger._database.transaction() as connection:
+                    await withdraw_intents(connection, ["r-1"], error=None, message="given up", now=time.time())
+                await ledger.place(client, make_order(9), ref="r-9")
+
+        panel: Any = Breaking(client, before=give_up)
+        receipts = await ledger.place_many(panel, make_orders(2), concurrency=1)
+    assert Counter(receipt.error for receipt in receipts.values()) == {None: 1, "SpendingLimitError": 1}
+    assert len(sandbox.orders()) == 2

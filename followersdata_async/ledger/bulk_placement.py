@@ -8,46 +8,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping, Sequence, Sized
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import suppress
 from inspect import isasyncgen
 from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypeVar, final
 
 import anyio
-from attrs import define, evolve, frozen
+from attrs import frozen
 
 from .._concurrency import run_to_completion
-from ..errors import (
-    AuthenticationError,
-    ConfigurationError,
-    FollowersDataError,
-    InsufficientFundsError,
-    LedgerError,
-    SpendingLimitError,
-)
+from ..errors import ConfigurationError, FollowersDataError, LedgerError
 from ..models import OrderInput, Receipt, ReceiptState, Service
+from .bulk_intents import BulkIntents, BulkOrder
 from .group_commit import GroupCommit
-from .placement import (
-    check_same,
-    compute_cost,
-    is_raised,
-    make_intent,
-    make_pruned_error,
-    read_rates,
-    send_order,
-    write_outcomes,
-)
-from .spending import HOUR
-from .store_intents import (
-    claim_intents,
-    find_intents,
-    find_uncounted,
-    find_used_refs,
-    insert_intents,
-    renew_intents,
-    set_cost,
-    withdraw_intents,
-)
-from .store_spending import find_too_expensive
+from .placement import check_same, is_raised, make_intent, send_order, write_outcomes
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -83,20 +56,6 @@ class PlacementProgress:
     unknown: int
 
 
-@define(eq=False)
-class _Item:
-    """One order on its way: how often its ref was given, and whether its intent is on record."""
-
-    order: OrderInput
-    intent: Receipt
-    copies: int = 1
-    is_written: bool = False
-
-    @property
-    def ref(self) -> str:
-        return self.intent.ref
-
-
 @final
 class Placements(AsyncIterator[Receipt]):
     """The receipts of many orders: ``async with … as receipts`` streams them, ``await`` returns them by ref.
@@ -104,9 +63,6 @@ class Placements(AsyncIterator[Receipt]):
     Receipts come in the order in which orders finish. Orders are read only as
     fast as receipts are taken. After leaving early no more orders are sent, and
     those in flight are completed and written.
-
-    Attributes:
-        stopped_by: The error that ended sending because it holds for all orders; ``None`` if there is none.
     """
 
     def __init__(
@@ -120,25 +76,29 @@ class Placements(AsyncIterator[Receipt]):
         concurrency: int,
         on_progress: Callable[[PlacementProgress], object] | None,
     ) -> None:
-        self.stopped_by: FollowersDataError | None = None
         self._placement = placement
         self._client = client
         self._orders = orders
         self._panel = panel
-        self._rates = rates
+        self._intents = BulkIntents(placement, client, panel, rates)
         self._concurrency = concurrency
         self._on_progress = on_progress
         self._total = len(orders) if isinstance(orders, Sized) else None
         self._counts = dict.fromkeys(ReceiptState, 0)
         # Apart, so that a claim that fails takes no outcome with it.
-        self._claims = GroupCommit(placement.database, self._claim, is_after_sending=False)
+        self._claims = GroupCommit(placement.database, self._intents.claim, is_after_sending=False)
         self._outcomes = GroupCommit(placement.database, self._write_outcomes, is_after_sending=True)
-        self._active: dict[str, _Item] = {}
+        self._active: dict[str, BulkOrder] = {}
         self._ready: deque[Receipt] = deque()
         self._error: Exception | None = None
         self._group: TaskGroup | None = None
         self._receipts: MemoryObjectReceiveStream[list[Receipt]] | None = None
         self._streams: list[_Stream] = []
+
+    @property
+    def stopped_by(self) -> FollowersDataError | None:
+        """The error that ended sending because it holds for all orders; ``None`` if there is none."""
+        return self._intents.stopped_by
 
     def __await__(self) -> Generator[object, None, dict[str, Receipt]]:
         """Place all orders, and return the receipts by ref."""
@@ -160,7 +120,7 @@ class Placements(AsyncIterator[Receipt]):
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
         pairs, next_pair = anyio.create_memory_object_stream[RefAndOrder](_BATCH_SIZE)
-        items, next_item = anyio.create_memory_object_stream[_Item](0)
+        items, next_item = anyio.create_memory_object_stream[BulkOrder](0)
         receipts, self._receipts = anyio.create_memory_object_stream[list[Receipt]](self._concurrency)
         self._streams = [pairs, next_pair, items, next_item, receipts, self._receipts]
         senders = [(next_item.clone(), receipts.clone()) for _ in range(self._concurrency)]
@@ -186,18 +146,8 @@ class Placements(AsyncIterator[Receipt]):
         finally:
             for stream in self._streams:
                 stream.close()
-            with anyio.CancelScope(shield=True):
-                await self._withdraw_rest()
-
-    async def _withdraw_rest(self) -> None:
-        """Settle the orders as not sent whose intents were written for nothing."""
-        refs = [item.ref for item in self._active.values() if item.is_written]
-        self._active.clear()
-        # If it fails, they stay intended, which is true as well.
-        with suppress(LedgerError):
-            if refs:
-                async with self._placement.database.transaction() as connection:
-                    await withdraw_intents(connection, refs, error=None, message=_LEFT, now=self._placement.clock())
+            await self._intents.withdraw(list(self._active.values()))
+            self._active.clear()
 
     def __aiter__(self) -> Self:
         """Return the stream itself."""
@@ -256,7 +206,7 @@ class Placements(AsyncIterator[Receipt]):
     async def _prepare(
         self,
         pairs: MemoryObjectReceiveStream[RefAndOrder],
-        items: MemoryObjectSendStream[_Item],
+        items: MemoryObjectSendStream[BulkOrder],
         receipts: MemoryObjectSendStream[list[Receipt]],
     ) -> None:
         """Write intents in batches. Deliver the receipts on record, and pass on the orders that are to be sent."""
@@ -272,37 +222,20 @@ class Placements(AsyncIterator[Receipt]):
             except Exception as error:  # noqa: BLE001 - as above
                 self._fail(error)
 
-    async def _prepare_batch(self, batch: list[RefAndOrder]) -> tuple[list[Receipt], list[_Item]]:
+    async def _prepare_batch(self, batch: Sequence[RefAndOrder]) -> tuple[list[Receipt], list[BulkOrder]]:
         """Return the receipts of the orders that are not to be sent, and the orders that are."""
-        items = self._collect_items(batch)
-        async with self._shielded_transaction() as connection:
-            known = await self._find_known(connection, items)
-        new = [item for item in items if item.ref not in known]
-        if new and self.stopped_by is None:
-            await self._price(new)
-            async with self._shielded_transaction() as connection:
-                errors = await self._write(connection, new)
-            known |= {ref: self._make_not_sent(ref, error) for ref, error in errors.items()}
-        if self.stopped_by is not None:
-            stopped = [item.ref for item in new if item.ref not in known and not item.is_written]
-            known |= {ref: self._make_not_sent(ref, self.stopped_by) for ref in stopped}
-        to_send = [item for item in new if item.ref not in known]
-        return [receipt for ref, receipt in known.items() for _ in range(self._active.pop(ref).copies)], to_send
+        orders = self._collect_orders(batch)
+        known = await self._intents.write(orders)
+        receipts = [receipt for ref, receipt in known.items() for _ in range(self._active.pop(ref).copies)]
+        return receipts, [order for order in orders if order.ref not in known]
 
-    @asynccontextmanager
-    async def _shielded_transaction(self) -> AsyncIterator[AsyncConnection]:
-        """Open a transaction that is not cancelled halfway: PostgreSQL's driver would leave its connection open."""
-        with anyio.CancelScope(shield=True):
-            async with self._placement.database.transaction() as connection:
-                yield connection
-
-    def _collect_items(self, batch: list[RefAndOrder]) -> list[_Item]:
+    def _collect_orders(self, batch: Sequence[RefAndOrder]) -> list[BulkOrder]:
         """Return the orders whose refs are not on their way yet.
 
         Raises:
             TypeError, ValueError: a ref cannot be one, or it stands for two orders.
         """
-        items: list[_Item] = []
+        orders: list[BulkOrder] = []
         now = self._placement.clock()
         for ref, order in batch:
             intent = make_intent(order, ref=ref, panel=self._panel, cost=None, balance_before=None, intended_at=now)
@@ -310,94 +243,41 @@ class Placements(AsyncIterator[Receipt]):
                 check_same(active.intent, intent)
                 active.copies += 1
             else:
-                item = self._active[ref] = _Item(order, intent)
-                items.append(item)
-        return items
-
-    async def _find_known(self, connection: AsyncConnection, items: list[_Item]) -> dict[str, Receipt]:
-        """Return the receipts of the orders that were sent before, by ref.
-
-        Raises:
-            ValueError: a ref was used for another order, or its receipt was pruned.
-        """
-        stored = await find_intents(connection, [item.ref for item in items])
-        for ref in sorted(await find_used_refs(connection, [item.ref for item in items if item.ref not in stored])):
-            raise make_pruned_error(ref)
-        for item in items:
-            if (found := stored.get(item.ref)) is not None:
-                check_same(found.receipt, item.intent)
-                item.intent = found.receipt
-        return {ref: found.receipt for ref, found in stored.items() if not found.is_claimable}
-
-    async def _price(self, items: list[_Item]) -> None:
-        """Compute the costs of orders by the caller's catalogue, or by the panel's if the spending limit needs them."""
-        is_needed = self._placement.limit is not None and self._placement.limit.needs_cost
-        rates = self._rates
-        if rates is None and is_needed:
-            rates = await read_rates(self._client, items[0].ref)
-        if rates is None:
-            return
-        for item in items:
-            if item.intent.cost is None:
-                with nullcontext() if is_needed else suppress(ValueError):
-                    item.intent = evolve(item.intent, cost=compute_cost(rates, item.intent))
-
-    async def _write(self, connection: AsyncConnection, items: list[_Item]) -> dict[str, SpendingLimitError]:
-        """Write the intents of orders, within the spending limit. Return the errors of those that are over it.
-
-        Raises:
-            ValueError: a ref was used for another order.
-        """
-        now = self._placement.clock()
-        errors: dict[str, SpendingLimitError] = {}
-        if self._placement.limit is not None:
-            costs = {item.ref: item.intent.cost for item in items}
-            errors = await find_too_expensive(connection, self._placement.limit, self._panel, costs, now=now)
-        fitting = {item.ref: item for item in items if item.ref not in errors}
-        new = await insert_intents(connection, [item.intent for item in fitting.values()], sending=False)
-        on_record = await find_intents(connection, [ref for ref in fitting if ref not in new])
-        for ref, found in on_record.items():
-            # Another program may have written it since it was not found.
-            check_same(found.receipt, fitting[ref].intent)
-            if found.receipt.cost is None and (cost := fitting[ref].intent.cost) is not None:
-                await set_cost(connection, ref, cost)
-        await renew_intents(connection, [*on_record], now=now)
-        for item in fitting.values():
-            item.is_written = True
-        self._stop_for(*errors.values())
-        return errors
+                self._active[ref] = BulkOrder(order, intent)
+                orders.append(self._active[ref])
+        return orders
 
     async def _send(
-        self, items: MemoryObjectReceiveStream[_Item], receipts: MemoryObjectSendStream[list[Receipt]]
+        self, items: MemoryObjectReceiveStream[BulkOrder], receipts: MemoryObjectSendStream[list[Receipt]]
     ) -> None:
         """Send one order after the other, and deliver their receipts."""
         with items, receipts:
-            async for item in items:
+            async for order in items:
                 if self._error is not None:
                     return
                 try:
-                    receipt = await self._place(item)
-                    if not await _deliver(receipts, [receipt] * self._active.pop(item.ref).copies):
+                    receipt = await self._place(order)
+                    if not await _deliver(receipts, [receipt] * self._active.pop(order.ref).copies):
                         return
                 except Exception as error:  # noqa: BLE001 - as above
                     self._fail(error)
                     return
 
-    async def _place(self, item: _Item) -> Receipt:
+    async def _place(self, order: BulkOrder) -> Receipt:
         """Claim an order, send it, and write its outcome. Once it is claimed, it is completed, whoever is cancelled."""
 
         async def work(commit: Commit) -> Receipt:
             commit()
-            return await self._claim_and_send(item)
+            return await self._claim_and_send(order)
 
         return await run_to_completion(work)
 
-    async def _claim_and_send(self, item: _Item) -> Receipt:
-        if (receipt := await self._claims.run(item)) is not None:
+    async def _claim_and_send(self, order: BulkOrder) -> Receipt:
+        if (receipt := await self._claims.run(order)) is not None:
             return receipt
-        receipt, error = await send_order(self._client, item.order, item.intent, self._placement.clock)
+        receipt, error = await send_order(self._client, order.order, order.intent, self._placement.clock)
         if error is not None:
-            self._stop_for(error)
+            self._intents.stop_for(error)
             if is_raised(error):
                 self._fail(error)
         try:
@@ -414,55 +294,9 @@ class Placements(AsyncIterator[Receipt]):
         await write_outcomes(connection, receipts, now=self._placement.clock())
         return [None] * len(receipts)
 
-    async def _claim(self, connection: AsyncConnection, items: Sequence[_Item]) -> list[Receipt | None]:
-        """Claim orders within the spending limit. Return ``None`` for each that is to be sent, else its receipt."""
-        now = self._placement.clock()
-        await self._check_again(connection, items, now)
-        refs = [item.ref for item in items]
-        if (error := self.stopped_by) is not None:
-            name, message = type(error).__name__, _explain(error)
-            await withdraw_intents(connection, refs, error=name, message=message, now=now)
-            return [self._make_not_sent(ref, error) for ref in refs]
-        ours = await claim_intents(connection, refs, now=now)
-        others = await find_intents(connection, [ref for ref in refs if ref not in ours])
-        return [None if ref in ours else others[ref].receipt for ref in refs]
-
-    async def _check_again(self, connection: AsyncConnection, items: Sequence[_Item], now: float) -> None:
-        """Check orders against the limit again that do not count in it any more.
-
-        An intent may have been written long ago, or another program that had the
-        same refs may have given it up.
-        """
-        limit = self._placement.limit
-        if limit is None or self.stopped_by is not None:
-            return
-        uncounted = await find_uncounted(connection, [item.ref for item in items], since=now - HOUR)
-        if uncounted:
-            costs = {item.ref: item.intent.cost for item in items if item.ref in uncounted}
-            errors = await find_too_expensive(connection, limit, self._panel, costs, now=now)
-            self._stop_for(*errors.values())
-
     def _fail(self, error: Exception) -> None:
         """Stop sending, and raise an error once all that is known was delivered."""
         self._error = self._error or error
-
-    def _stop_for(self, *errors: Exception) -> None:
-        """Stop sending if an error holds for all orders, not just for its own."""
-        for error in errors:
-            is_of_all = isinstance(error, (InsufficientFundsError, AuthenticationError)) or (
-                isinstance(error, SpendingLimitError) and error.limit != "per_order"
-            )
-            if is_of_all and isinstance(error, FollowersDataError):
-                self.stopped_by = self.stopped_by or error
-
-    def _make_not_sent(self, ref: str, error: FollowersDataError) -> Receipt:
-        return evolve(
-            self._active[ref].intent,
-            state=ReceiptState.NOT_SENT,
-            error=type(error).__name__,
-            message=error.message if isinstance(error, SpendingLimitError) else _explain(error),
-            settled_at=self._placement.clock(),
-        )
 
 
 async def _deliver(stream: MemoryObjectSendStream[T], value: T) -> bool:
@@ -472,13 +306,6 @@ async def _deliver(stream: MemoryObjectSendStream[T], value: T) -> bool:
     except anyio.BrokenResourceError:
         return False
     return True
-
-
-_LEFT = "not sent: its caller left first"
-
-
-def _explain(error: FollowersDataError) -> str:
-    return f"not sent, because an order before it failed: {error.message}"
 
 
 async def _iterate(orders: Orders) -> AsyncIterator[object]:

@@ -1,0 +1,213 @@
+"""The intents of many orders: written in batches, and claimed right before they are sent, within the spending limit."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, nullcontext, suppress
+from typing import TYPE_CHECKING, final
+
+import anyio
+from attrs import define, evolve
+
+from ..errors import (
+    AuthenticationError,
+    FollowersDataError,
+    InsufficientFundsError,
+    LedgerError,
+    SpendingLimitError,
+)
+from ..models import OrderInput, Receipt, ReceiptState, Service
+from .placement import check_same, compute_cost, make_pruned_error, read_rates
+from .spending import HOUR
+from .store_intents import (
+    claim_intents,
+    find_intents,
+    find_uncounted,
+    find_used_refs,
+    insert_intents,
+    renew_intents,
+    set_cost,
+    withdraw_intents,
+)
+from .store_spending import find_too_expensive
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+
+    from sqlalchemy.ext.asyncio import AsyncConnection
+
+    from ..client import AsyncClient
+    from .placement import Placement
+
+
+@define(eq=False)
+class BulkOrder:
+    """One of many orders: how often its ref was given, and whether its intent is on record."""
+
+    order: OrderInput
+    intent: Receipt
+    copies: int = 1
+    is_written: bool = False
+
+    @property
+    def ref(self) -> str:
+        """The order's ref."""
+        return self.intent.ref
+
+
+@final
+class BulkIntents:
+    """The intents of the orders of one ``place_many``.
+
+    Attributes:
+        stopped_by: The error because of which no more orders are sent, as it holds for all of them.
+    """
+
+    def __init__(
+        self, placement: Placement, client: AsyncClient, panel: str, rates: Mapping[str, Service] | None
+    ) -> None:
+        self.stopped_by: FollowersDataError | None = None
+        self._database = placement.database
+        self._clock = placement.clock
+        self._limit = placement.limit
+        self._client = client
+        self._panel = panel
+        self._rates = rates
+
+    async def write(self, orders: Sequence[BulkOrder]) -> dict[str, Receipt]:
+        """Write intents, and return the receipts of the orders that are not to be sent, by ref.
+
+        They were sent before, are over the spending limit, or come after an order
+        that has stopped all others.
+
+        Raises:
+            ValueError: a ref was used for another order, its receipt was pruned, or the limit needs an unknown cost.
+            NotSentError: the limit needs a cost that could not be looked up.
+            LedgerError: the ledger could not be read or written.
+        """
+        async with self._transaction() as connection:
+            known = await self._find_known(connection, orders)
+        new = [order for order in orders if order.ref not in known]
+        if new and self.stopped_by is None:
+            await self._price(new)
+            async with self._transaction() as connection:
+                errors = await self._insert(connection, new)
+            known |= {order.ref: self._make_not_sent(order, errors[order.ref]) for order in new if order.ref in errors}
+        if (error := self.stopped_by) is not None:
+            rest = [order for order in new if order.ref not in known and not order.is_written]
+            known |= {order.ref: self._make_not_sent(order, error) for order in rest}
+        return known
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction that is not cancelled halfway: PostgreSQL's driver would leave its connection open."""
+        with anyio.CancelScope(shield=True):
+            async with self._database.transaction() as connection:
+                yield connection
+
+    async def _find_known(self, connection: AsyncConnection, orders: Sequence[BulkOrder]) -> dict[str, Receipt]:
+        """Return the receipts of the orders that were sent before, by ref."""
+        stored = await find_intents(connection, [order.ref for order in orders])
+        missing = [order.ref for order in orders if order.ref not in stored]
+        for ref in sorted(await find_used_refs(connection, missing)):
+            raise make_pruned_error(ref)
+        for order in orders:
+            if (found := stored.get(order.ref)) is not None:
+                check_same(found.receipt, order.intent)
+                order.intent = found.receipt
+        return {ref: found.receipt for ref, found in stored.items() if not found.is_claimable}
+
+    async def _price(self, orders: Sequence[BulkOrder]) -> None:
+        """Compute the costs of orders by the caller's catalogue, or by the panel's if the spending limit needs them."""
+        is_needed = self._limit is not None and self._limit.needs_cost
+        rates = self._rates
+        if rates is None and is_needed:
+            rates = await read_rates(self._client, orders[0].ref)
+        if rates is None:
+            return
+        for order in orders:
+            if order.intent.cost is None:
+                with nullcontext() if is_needed else suppress(ValueError):
+                    order.intent = evolve(order.intent, cost=compute_cost(rates, order.intent))
+
+    async def _insert(
+        self, connection: AsyncConnection, orders: Sequence[BulkOrder]
+    ) -> Mapping[str, SpendingLimitError]:
+        """Write the intents of orders that are within the limit. Return the errors of the others, by ref."""
+        now = self._clock()
+        errors: Mapping[str, SpendingLimitError] = {}
+        if self._limit is not None:
+            costs = {order.ref: order.intent.cost for order in orders}
+            errors = await find_too_expensive(connection, self._limit, self._panel, costs, now=now)
+        fitting = {order.ref: order for order in orders if order.ref not in errors}
+        new = await insert_intents(connection, [order.intent for order in fitting.values()], sending=False)
+        on_record = await find_intents(connection, [ref for ref in fitting if ref not in new])
+        for ref, found in on_record.items():
+            # Another program may have written it since it was not found.
+            check_same(found.receipt, fitting[ref].intent)
+            if found.receipt.cost is None and (cost := fitting[ref].intent.cost) is not None:
+                await set_cost(connection, ref, cost)
+        await renew_intents(connection, [*on_record], now=now)
+        for order in fitting.values():
+            order.is_written = True
+        self.stop_for(*errors.values())
+        return errors
+
+    async def claim(self, connection: AsyncConnection, orders: Sequence[BulkOrder]) -> list[Receipt | None]:
+        """Claim orders within the limit. Return ``None`` for each that is to be sent, else its receipt."""
+        now = self._clock()
+        await self._check_again(connection, orders, now)
+        refs = [order.ref for order in orders]
+        ours: set[str] = set()
+        if (error := self.stopped_by) is None:
+            ours = await claim_intents(connection, refs, now=now)
+        else:
+            await withdraw_intents(connection, refs, error=type(error).__name__, message=_explain(error), now=now)
+        others = await find_intents(connection, [ref for ref in refs if ref not in ours])
+        return [None if ref in ours else others[ref].receipt for ref in refs]
+
+    async def _check_again(self, connection: AsyncConnection, orders: Sequence[BulkOrder], now: float) -> None:
+        """Check orders against the limit again that do not count in it any more.
+
+        An intent may have been written long ago, or another program that had the
+        same refs may have given it up.
+        """
+        if self._limit is None or self.stopped_by is not None:
+            return
+        uncounted = await find_uncounted(connection, [order.ref for order in orders], since=now - HOUR)
+        if uncounted:
+            costs = {order.ref: order.intent.cost for order in orders if order.ref in uncounted}
+            errors = await find_too_expensive(connection, self._limit, self._panel, costs, now=now)
+            self.stop_for(*errors.values())
+
+    async def withdraw(self, orders: Sequence[BulkOrder]) -> None:
+        """Settle orders as not sent whose intents were written for nothing."""
+        refs = [order.ref for order in orders if order.is_written]
+        # If it fails, they stay intended, which is true as well.
+        with suppress(LedgerError):
+            if refs:
+                async with self._transaction() as connection:
+                    await withdraw_intents(connection, refs, error=None, message=_LEFT, now=self._clock())
+
+    def stop_for(self, *errors: Exception) -> None:
+        """Stop sending if an error holds for all orders, not just for its own."""
+        for error in errors:
+            if isinstance(error, (InsufficientFundsError, AuthenticationError)) or (
+                isinstance(error, SpendingLimitError) and error.limit != "per_order"
+            ):
+                self.stopped_by = self.stopped_by or error
+
+    def _make_not_sent(self, order: BulkOrder, error: FollowersDataError) -> Receipt:
+        return evolve(
+            order.intent,
+            state=ReceiptState.NOT_SENT,
+            error=type(error).__name__,
+            message=error.message if isinstance(error, SpendingLimitError) else _explain(error),
+            settled_at=self._clock(),
+        )
+
+
+_LEFT = "not sent: its caller left first"
+
+
+def _explain(error: FollowersDataError) -> str:
+    return f"not sent, because an order before it failed: {error.message}"

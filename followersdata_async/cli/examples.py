@@ -42,6 +42,7 @@ _LINES: Mapping[str, tuple[str, ...]] = {
     "ledger unknown": ("ledger unknown --format json", "ledger unknown --db postgresql://shop@db/shop"),
     "ledger reconcile": ("ledger reconcile", "ledger reconcile --format json"),
     "ledger resolve": ("ledger resolve cart-81 --order 23501", "ledger resolve cart-81 --not-placed"),
+    "ledger prune": ("ledger prune --older-than 90", "ledger prune --older-than 30 --db postgresql://shop@db/shop"),
     "ledger upgrade": ("ledger upgrade --db postgresql://shop@db/shop",),
     "profile": ("profile add main",),
     "profile add": (

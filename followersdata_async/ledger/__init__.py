@@ -13,6 +13,7 @@ from .bulk_placement import PlacementProgress, Placements
 from .findings import Reconciliation, Suggestion
 from .health import LedgerHealth
 from .poller import Polling, PollReport
+from .retention import PruneReport
 from .spending import SpendingLimit
 from .store_tracked import Recorded
 
@@ -24,6 +25,7 @@ __all__ = [
     "Placements",
     "PollReport",
     "Polling",
+    "PruneReport",
     "Receipt",
     "ReceiptState",
     "Reconciliation",

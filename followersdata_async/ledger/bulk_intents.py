@@ -16,7 +16,7 @@ from ..errors import (
     SpendingLimitError,
 )
 from ..models import OrderInput, Receipt, ReceiptState, Service
-from .placement import check_same, compute_cost, make_pruned_error, read_rates
+from .placement import check_same, compute_cost, read_rates
 from .spending import HOUR
 from .store_intents import (
     claim_intents,
@@ -24,6 +24,7 @@ from .store_intents import (
     find_uncounted,
     find_used_refs,
     insert_intents,
+    make_pruned_error,
     renew_intents,
     set_cost,
     withdraw_intents,
@@ -163,6 +164,10 @@ class BulkIntents:
         else:
             await withdraw_intents(connection, refs, error=type(error).__name__, message=_explain(error), now=now)
         others = await find_intents(connection, [ref for ref in refs if ref not in ours])
+        for ref in refs:
+            # Another program may have placed it long ago, if nobody took a receipt from this one since.
+            if ref not in ours and ref not in others:
+                raise make_pruned_error(ref)
         return [None if ref in ours else others[ref].receipt for ref in refs]
 
     async def _check_again(self, connection: AsyncConnection, orders: Sequence[BulkOrder], now: float) -> None:

@@ -21,8 +21,10 @@ from .database import Database, convert_errors
 from .health import read_health
 from .placement import Placement, index_services, make_intent
 from .poller import CHUNKS_PER_ROUND, Polling, poll_once
+from .retention import check_number, forget_reader, iterate_changes, prune
 from .store_intents import SENDING, count_unknown, find_intents, get_receipt
-from .store_tracked import add_orders, count_states, find_next_due, read_changes
+from .store_retention import acknowledge, read_readers
+from .store_tracked import add_orders, count_states, find_next_due
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Mapping
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from .findings import Reconciliation
     from .health import LedgerHealth
     from .poller import PollReport
+    from .retention import PruneReport
     from .spending import SpendingLimit
     from .store_tracked import Recorded
 
@@ -429,23 +432,27 @@ class Ledger:
 
         return Polling(poll_round, find_due, self._clock, until_final=until_final)
 
-    async def changes(self, *, since: int = 0) -> AsyncIterator[Recorded]:
+    def changes(self, *, since: int | None = None, reader: str | None = None) -> AsyncIterator[Recorded]:
         """Yield the changes on record after a number, up to the last one.
 
-        Remember the last ``number`` and pass it the next time: no change is
-        missed, whoever wrote it.
+        Remember the last ``number`` and pass it the next time, or let the ledger
+        remember it by ``acknowledge``: no change is missed, whoever wrote it.
+
+        Args:
+            since: The number; 0 by default.
+            reader: The name of a reader: begin after the last change that it has acknowledged. It is registered if
+                it is new; ``prune`` keeps what it has not read.
 
         Raises:
-            LedgerError: the ledger could not be read.
+            TypeError, ValueError: both were given, or the name cannot be one.
+            LedgerError: while iterating: the ledger could not be read, or the reader not registered.
         """
-        while True:
-            async with self._database.transaction() as connection:
-                page = await read_changes(connection, since, limit=_PAGE_SIZE)
-            for recorded in page:
-                yield recorded
-            if len(page) < _PAGE_SIZE:
-                return
-            since = page[-1].number
+        if reader is not None:
+            check_name("reader", reader)
+            if since is not None:
+                msg = "say either since=…, the last number, or reader=…, who remembers it"
+                raise ValueError(msg)
+        return iterate_changes(self._database, since=since or 0, reader=reader)
 
     async def counts(self, *, panel: str = "main") -> Mapping[OrderState | None, int]:
         """Count the tracked orders by state; ``None`` counts the orders that were not polled yet.
@@ -470,3 +477,62 @@ class Ledger:
         check_duration("overdue", overdue, zero=True)
         async with self._database.transaction() as connection:
             return await read_health(connection, panel, self._placement.limit, now=self._clock(), overdue=overdue)
+
+    async def acknowledge(self, reader: str, number: int) -> None:
+        """Note the last change that a reader has read, and register the reader if it is new.
+
+        ``changes(reader=…)`` begins after it, and ``prune`` keeps what comes after it. A
+        number that is less than the one on record changes nothing.
+
+        Args:
+            reader: The reader's name, up to 200 characters.
+            number: The ``number`` of the change; 0 for none.
+
+        Raises:
+            TypeError, ValueError: the name or the number cannot be one.
+            LedgerError: the ledger could not be written.
+        """
+        check_name("reader", reader)
+        check_number(number)
+        async with self._database.transaction() as connection:
+            await acknowledge(connection, reader, number)
+
+    async def readers(self) -> Mapping[str, int]:
+        """Return the last change that each registered reader has acknowledged, by the reader's name.
+
+        Raises:
+            LedgerError: the ledger could not be read.
+        """
+        async with self._database.transaction() as connection:
+            return await read_readers(connection)
+
+    async def forget_reader(self, reader: str) -> None:
+        """Forget a reader: ``prune`` keeps nothing for it any more.
+
+        Raises:
+            LookupError: no reader has this name.
+            LedgerError: the ledger could not be written.
+        """
+        check_name("reader", reader)
+        async with self._database.transaction() as connection:
+            await forget_reader(connection, reader)
+
+    async def prune(self, *, older_than: float) -> PruneReport:
+        """Delete what is settled for longer than ``older_than`` seconds. Return how many rows that were.
+
+        - Changes, if each registered reader has acknowledged them. The last one on record stays.
+        - Tracked orders that are final. An order that is tracked again is a new one.
+        - Receipts that are placed, refused or not sent, unless their order is still open. Their
+          refs stay refused: to place one is a ``ValueError``.
+
+        Each transaction looks at 500 rows, and others can write in between. Any
+        number of programs may prune at any time; if one is killed, the next one goes on.
+
+        Args:
+            older_than: Seconds, at least 86,400: spending limits count what a day has cost.
+
+        Raises:
+            TypeError, ValueError: ``older_than`` is not a number, or it is less than a day.
+            LedgerError: the ledger could not be read or written.
+        """
+        return await prune(self._database, older_than=older_than, now=self._clock())

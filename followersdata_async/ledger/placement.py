@@ -22,7 +22,16 @@ from ..errors import (
 )
 from ..models import Receipt, ReceiptState, format_id
 from ..orders import Raw
-from .store_intents import claim_intents, find_intents, find_used_refs, get_receipt, insert_intents, set_cost, settle
+from .store_intents import (
+    claim_intents,
+    find_intents,
+    find_used_refs,
+    get_receipt,
+    insert_intents,
+    make_pruned_error,
+    set_cost,
+    settle,
+)
 from .store_spending import find_too_expensive
 from .store_tracked import add_orders
 
@@ -238,11 +247,6 @@ def check_same(receipt: Receipt, intent: Receipt) -> None:
     if (receipt.panel, receipt.fields) != (intent.panel, intent.fields):
         msg = f"the ref {intent.ref!r} was used for another order: take a new one for each order"
         raise ValueError(msg)
-
-
-def make_pruned_error(ref: str) -> ValueError:
-    """Return the error for a ref whose receipt was pruned."""
-    return ValueError(f"the ref {ref!r} was used for an order whose receipt was pruned: take a new one for each order")
 
 
 async def read_rates(client: AsyncClient, ref: str) -> dict[str, Service]:

@@ -8,7 +8,22 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, final
 
 from attrs import frozen
-from sqlalchemy import Boolean, Double, Text, and_, any_, bindparam, case, func, literal, null, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    Double,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from .._serialization import format_amount
@@ -74,7 +89,11 @@ async def find_used_refs(connection: AsyncConnection, refs: Sequence[str]) -> se
 
 
 async def insert_intents(connection: AsyncConnection, receipts: Sequence[Receipt], *, sending: bool) -> set[str]:
-    """Write intents. Return the refs that are new."""
+    """Write intents. Return the refs that are new.
+
+    Raises:
+        ValueError: the receipt of a ref was pruned; none of those is written.
+    """
     if not receipts:
         return set()
     insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
@@ -84,7 +103,18 @@ async def insert_intents(connection: AsyncConnection, receipts: Sequence[Receipt
         row = _encode_row(receipt) | {"counted_at": receipt.intended_at}
         rows.append(row | {"state": SENDING, "sent_at": receipt.intended_at} if sending else row)
     statement = insert(INTENTS).on_conflict_do_nothing().returning(INTENTS.c.ref)
-    return set((await connection.execute(statement, rows)).scalars())
+    new = set((await connection.execute(statement, rows)).scalars())
+    # Asked again after writing: until then, a ref can move from the intents to the used refs between two statements.
+    if new and (pruned := await find_used_refs(connection, [*new])):
+        # Deleted, because the transaction may be the caller's, who may commit it.
+        await connection.execute(delete(INTENTS).where(match_refs(connection, INTENTS.c.ref, [*pruned])))
+        raise make_pruned_error(min(pruned))
+    return new
+
+
+def make_pruned_error(ref: str) -> ValueError:
+    """Return the error for a ref whose receipt was pruned."""
+    return ValueError(f"the ref {ref!r} was used for an order whose receipt was pruned: take a new one for each order")
 
 
 async def renew_intents(connection: AsyncConnection, refs: Sequence[str], *, now: float) -> None:

@@ -78,9 +78,11 @@ from followersdata_async.ledger import (
     LedgerHealth,
     PlacementProgress,
     PollReport,
+    PruneReport,
     Receipt,
     ReceiptState,
     Reconciliation,
+    Recorded,
     SpendingLimit,
     Suggestion,
 )
@@ -301,6 +303,13 @@ async def ledgers(panel: AsyncClient) -> None:
                 assert_type(change, Change)
         async for recorded in ledger.changes(since=7):
             assert_type(recorded.change, Change)
+            await ledger.acknowledge("shipping", recorded.number)
+        assert_type(ledger.changes(reader="shipping"), AsyncIterator[Recorded])
+        assert_type(await ledger.readers(), Mapping[str, int])
+        await ledger.forget_reader("shipping")
+        pruned = await ledger.prune(older_than=86_400)
+        assert_type(pruned, PruneReport)
+        assert_type((pruned.receipts, pruned.orders, pruned.changes), tuple[int, int, int])
         assert_type((await ledger.evidence(panel, "a")).spent, Decimal | None)
         assert_type(await ledger.counts(), Mapping[OrderState | None, int])
         async with LedgerMetrics(ledger, panel="main", every=30, overdue=300) as metrics:

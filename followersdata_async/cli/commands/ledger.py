@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from contextlib import contextmanager
 from decimal import Decimal
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 
     from ...ledger import Ledger, Receipt
 
+_DAY = 86_400
 RECEIPT_COLUMNS = ("ref", "state", "order", "charge", "currency", "cost", "error", "message")
 
 
@@ -305,6 +307,27 @@ async def ledger_resolve(
         with _report_missing_ref():
             receipt = await ledger.resolve(ref, order=order, placed=not not_placed)
             write_row(to_row(receipt), RECEIPT_COLUMNS, output)
+    return SUCCESS
+
+
+@ledger.command(name="prune", help_epilogue=EXAMPLES["ledger prune"])
+async def ledger_prune(*, older_than: float, db: Database = DEFAULT_DATABASE) -> int:
+    """Delete old changes, final orders and settled receipts. Their refs stay refused.
+
+    Parameters
+    ----------
+    older_than
+        How many days old, at least 1.
+    db
+        The ledger: sqlite:///file.db or postgresql://user@host/database.
+    """
+    if not 1 <= older_than < math.inf:
+        msg = f"--older-than must be at least 1 day, got {older_than:g}"
+        raise UsageError(msg)
+    async with _open_ledger(db) as ledger:
+        with show_spinner("pruning …"):
+            report = await ledger.prune(older_than=older_than * _DAY)
+    print_message(f"{report.receipts:,} receipts, {report.orders:,} orders and {report.changes:,} changes deleted")
     return SUCCESS
 
 

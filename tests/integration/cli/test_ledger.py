@@ -6,13 +6,14 @@ import io
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
 
-from followersdata_async import OutcomeUnknownError, orders
+from followersdata_async import NotSentError, OutcomeUnknownError, orders
 from followersdata_async.cli import main
 from followersdata_async.ledger import Ledger
 
@@ -132,6 +133,11 @@ def test_each_profile_has_orders_of_its_own(
         (["ledger", "resolve", "nowhere", "--order", "1"], 2, "nothing is on record for the ref 'nowhere'"),
         (["ledger", "resolve", "nowhere"], 2, "say what you found: --order with its id at the panel, or --not-placed"),
         (["ledger", "unknown", "--db", "mysql://x"], 3, "a ledger's address is"),
+        (["ledger", "prune", "--older-than", "0.5"], 2, "--older-than must be at least 1 day, got 0.5"),
+        (["ledger", "prune", "--older-than", "nan"], 2, "--older-than must be at least 1 day, got nan"),
+        (["ledger", "prune", "--older-than", "inf"], 2, "--older-than must be at least 1 day, got inf"),
+        (["ledger", "prune"], 2, "--older-than"),
+        (["ledger", "prune", "--older-than", "1", "--db", "sqlite:///typo.db"], 2, "/typo.db: go to its folder"),
         (["ledger", "upgrade", "--db", "sqlite:////nowhere/at/all.db"], 4, "unable to open database file"),
         (["ledger", "unknown", "--db", "sqlite:////nowhere/at/all.db"], 2, "there is no ledger in /nowhere/at/all.db"),
         (["poll", "--once", "--db", "foo"], 3, "a ledger's address is"),
@@ -147,6 +153,35 @@ def test_what_goes_wrong_is_said_in_one_line(arguments: list[str], code: int, sa
     assert main(arguments) == code
     assert said in capsys.readouterr().err
     assert not Path("typo.db").exists()
+
+
+def test_what_is_old_and_settled_is_pruned(capsys: Captured, tmp_path: Path) -> None:
+    """Without a question; the ref stays refused, and what is younger, open or unknown stays on record."""
+    where = f"sqlite:///{tmp_path}/orders.db"
+    now = time.time()
+
+    class Away:
+        async def add(self, _: object) -> None:
+            raise NotSentError("away")
+
+    async def run() -> None:
+        order = orders.Package(service=3, link="https://example.com/p")
+        for ref, age in (("cart-1", 2), ("cart-2", 1.5), ("cart-3", 0)):
+            async with Ledger(where, clock=lambda age=age: now - age * 86_400) as ledger:  # type: ignore[misc]
+                await ledger.place(Away(), order, ref=ref)  # type: ignore[arg-type]
+
+    anyio.run(run)
+    lose(where, "cart-4", "0.90")
+    assert main(["ledger", "prune", "--older-than", "1.75"]) == 0
+    assert capsys.readouterr() == ("", "1 receipts, 0 orders and 0 changes deleted\n")
+    assert main(["ledger", "prune", "--older-than", "1"]) == 0
+    assert capsys.readouterr() == ("", "1 receipts, 0 orders and 0 changes deleted\n")
+    for ref in ("cart-1", "cart-2"):
+        assert main(["ledger", "show", ref]) == 2
+        assert main([*PLACE, "--ref", ref]) == 2
+        assert "was used for an order whose receipt was pruned" in capsys.readouterr().err
+    for ref in ("cart-3", "cart-4"):
+        assert main(["ledger", "show", ref]) == 0
 
 
 def test_a_ledger_is_upgraded(capsys: Captured) -> None:

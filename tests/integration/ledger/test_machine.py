@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -53,7 +54,9 @@ class Orders(RuleBasedStateMachine):
         self.database_url = f"sqlite:///{Path(self.folder.name)}/orders.db"
         self.now = time.time()
         self.sandbox = Sandbox(clock=lambda: self.now)
-        self.settled: set[str] = set()
+        self.pruned: dict[str, Receipt] = {}
+        self.pruned_orders = 0
+        self.read: dict[Id, OrderStatus] = {}
 
     def teardown(self) -> None:
         """Away with the database."""
@@ -84,6 +87,10 @@ class Orders(RuleBasedStateMachine):
 
         async def work(ledger: Ledger, client: AsyncClient) -> None:
             breaking: AsyncClient = Breaking(client, before=before, after=after)  # type: ignore[assignment]
+            if ref in self.pruned:
+                with pytest.raises(ValueError, match="was used for an order whose receipt was pruned"):
+                    await ledger.place(breaking, order_of(ref), ref=ref)
+                return
             if not outbox:
                 await ledger.place(breaking, order_of(ref), ref=ref)
                 return
@@ -108,6 +115,33 @@ class Orders(RuleBasedStateMachine):
 
         self.run(work)
 
+    @rule()
+    def prune(self) -> None:
+        """Two days later, delete what is old."""
+        self.now += 2 * 86_400.0
+
+        async def work(ledger: Ledger, _: AsyncClient) -> None:
+            before = await list_receipts(ledger)
+            report = await ledger.prune(older_than=86_400)
+            pruned = {ref: before[ref] for ref in before.keys() - (await list_receipts(ledger)).keys()}
+            assert report.receipts == len(pruned)
+            assert not {receipt.state for receipt in pruned.values()} & {ReceiptState.INTENDED, ReceiptState.UNKNOWN}
+            self.pruned |= pruned
+            self.pruned_orders += report.orders
+
+        self.run(work)
+
+    @rule()
+    def acknowledge(self) -> None:
+        """Read what has changed."""
+
+        async def work(ledger: Ledger, _: AsyncClient) -> None:
+            async for recorded in ledger.changes(reader="shipping"):
+                self.read[recorded.change.order] = recorded.change.after
+                await ledger.acknowledge("shipping", recorded.number)
+
+        self.run(work)
+
     @rule(broken=st.sampled_from(["", "before", "in the middle"]))
     def poll(self, broken: str) -> None:
         """Look at what is due, and be stopped before there is an answer, or after the first one."""
@@ -128,10 +162,11 @@ class Orders(RuleBasedStateMachine):
         """Nothing is told twice, nothing is left out."""
 
         async def work(ledger: Ledger, _: AsyncClient) -> None:
-            placed = {row["order"] for ref in ("a", "b", "c") for row in await receipts_of(ledger, ref)}
-            assert sum((await ledger.counts()).values()) == len(placed)
-            last: dict[object, object] = {}
-            async for recorded in ledger.changes():
+            receipts = self.pruned | await list_receipts(ledger)
+            placed = {receipt.order for receipt in receipts.values() if receipt.state is ReceiptState.PLACED}
+            assert sum((await ledger.counts()).values()) + self.pruned_orders == len(placed)
+            last: dict[Id, OrderStatus] = dict(self.read)
+            async for recorded in ledger.changes(reader="shipping"):
                 assert recorded.change.before == last.get(recorded.change.order)
                 last[recorded.change.order] = recorded.change.after
             assert last.keys() <= placed
@@ -141,16 +176,14 @@ class Orders(RuleBasedStateMachine):
     @invariant()
     def no_order_is_placed_twice_and_none_is_lost(self) -> None:
         """What the panel took is placed or unknown here; what is placed here, the panel took."""
-        receipts: dict[str, Receipt] = {}
+        receipts: dict[str, Receipt] = dict(self.pruned)
 
         async def work(ledger: Ledger, _: AsyncClient) -> None:
-            for ref in ("a", "b", "c"):
-                try:
-                    receipts[ref] = await ledger.receipt(ref)
-                except LookupError:
-                    assert self.taken(ref) == []
+            receipts.update(await list_receipts(ledger))
 
         self.run(work)
+        for ref in {"a", "b", "c"} - receipts.keys():
+            assert self.taken(ref) == []
         for ref, receipt in receipts.items():
             taken = self.taken(ref)
             assert len(taken) <= 1
@@ -184,13 +217,13 @@ class Looking:
         raise Killed
 
 
-async def receipts_of(ledger: Ledger, ref: str) -> list[dict[str, object]]:
-    """The order that was placed under a ref, if any was."""
-    try:
-        receipt = await ledger.receipt(ref)
-    except LookupError:
-        return []
-    return [{"order": receipt.order}] if receipt.state is ReceiptState.PLACED else []
+async def list_receipts(ledger: Ledger) -> dict[str, Receipt]:
+    """What is on record, by ref."""
+    receipts = {}
+    for ref in ("a", "b", "c"):
+        with suppress(LookupError):
+            receipts[ref] = await ledger.receipt(ref)
+    return receipts
 
 
 def link_of(ref: str) -> str:

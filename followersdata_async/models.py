@@ -548,6 +548,21 @@ class Receipt(Serializable):
     sent_at: float | None = None
     settled_at: float | None = None
 
+    @property
+    def can_be_sent(self) -> bool:
+        """Whether the same ref is sent, the next time that it is placed.
+
+        So it is if the order was not sent, or if it was rejected because of the
+        account: its balance or its key. It was not placed then, and may be later.
+        """
+        if self.state is ReceiptState.REFUSED:
+            return self.error in ACCOUNT_ERRORS
+        return self.state in {ReceiptState.INTENDED, ReceiptState.NOT_SENT}
+
+
+ACCOUNT_ERRORS = ("AuthenticationError", "InsufficientFundsError")
+"""The names of the rejections that are about the account, and not about the order."""
+
 
 @final
 @frozen(kw_only=True)

@@ -13,7 +13,7 @@ from attrs import asdict, frozen
 from cyclopts import Parameter
 
 from .._polling.policy import PollPolicy
-from .._settings import DEFAULT_CONCURRENCY, DEFAULT_TIMEOUT
+from .._settings import DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_CONCURRENCY, DEFAULT_TIMEOUT
 from ..client import AsyncClient
 from ..integrations.logging import log_to
 from ..models import MAX_CHUNK_SIZE, Id
@@ -63,7 +63,12 @@ class ConnectionOptions:
         """Create a client with these settings and the key of the profile or the environment."""
         key, url = resolve_credentials(self.profile, self.url, os.environ)
         client = AsyncClient(
-            key, url=url, concurrency=self.concurrency, timeout=self.timeout, chunk_size=self.chunk_size
+            key,
+            url=url,
+            concurrency=self.concurrency,
+            timeout=self.timeout,
+            attempt_timeout=min(self.timeout, DEFAULT_ATTEMPT_TIMEOUT),
+            chunk_size=self.chunk_size,
         )
         if self.verbose:
             client.events.add(log_to(_create_logger()))
@@ -246,8 +251,17 @@ class OrderFileOptions:
 
     @property
     def results_file(self) -> Path:
-        """The file for the results."""
-        return self.results or (self.file or Path("orders.csv")).with_suffix(".results.csv")
+        """The file for the results.
+
+        Raises:
+            UsageError: it is the file of the orders.
+        """
+        file = self.file or Path("orders.csv")
+        results = self.results or file.with_suffix(".results.csv")
+        if results.resolve() == file.resolve():
+            msg = f"--results would replace the orders in {file}: name another file"
+            raise UsageError(msg)
+        return results
 
 
 def _parse_extra(text: str) -> tuple[str, str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+import shlex
 from datetime import date
 from typing import TYPE_CHECKING, final
 
@@ -79,11 +81,10 @@ class OrderFile:
 
     def __init__(self, file: Path, ref_column: str, service: str | None, ignored_columns: Sequence[str] = ()) -> None:
         self._name = str(file)
-        self._text = read_text(file)
+        self._text, self._delimiter = _split_hint(read_text(file))
         self._ref_column = ref_column
         self._service = service
         self._ignored = {ref_column, _SERVICE, *ignored_columns}
-        self._delimiter = _guess_delimiter(self._text)
         self._check_columns()
 
     def _open(self) -> csv.DictReader[str]:
@@ -101,10 +102,14 @@ class OrderFile:
         if _SERVICE not in columns and self._service is None:
             msg = f"{self._name} has no column 'service'; it has {listed}. Add it, or give all lines one with --service"
             raise UsageError(msg)
-        for column in columns:
-            if not (column in self._ignored | _NUMBERS | _DATES | _TEXTS or column.startswith(_EXTRA)):
-                msg = f"{self._name}: {column!r} is not a field of an order: rename it, or use --ignore-columns"
-                raise UsageError(msg)
+        known = self._ignored | _NUMBERS | _DATES | _TEXTS
+        if unknown := [column for column in columns if column not in known and not column.startswith(_EXTRA)]:
+            named = ", ".join(map(repr, unknown))
+            msg = (
+                f"{self._name}: not fields of an order: {named}. Rename them, or pass "
+                f"--ignore-columns {shlex.quote(','.join(unknown))}"
+            )
+            raise UsageError(msg)
 
     def read(self, services: Mapping[str, Service]) -> list[str]:
         """Check all lines. Return the refs, in order.
@@ -117,16 +122,15 @@ class OrderFile:
         for number, row in self._iterate_rows():
             try:
                 line = self._parse(number, row, services)
-                found = list(line.order.problems(line.service))
+                found = [f"{problem} (of {line.ref})" for problem in line.order.problems(line.service)]
                 if (first := numbers.setdefault(line.ref, number)) != number:
                     found.append(f"the ref {line.ref!r} is on line {first}, too: give each order one of its own")
             except (ValueError, TypeError) as error:
                 found = [str(error)]
             problems += [f"{self._name}:{number}: {problem}" for problem in found]
         if problems:
-            more = [f"… and {len(problems) - _MAX_SHOWN:,} more"] if len(problems) > _MAX_SHOWN else []
             msg = f"{self._name} has wrong lines, and nothing was sent:"
-            raise UsageError(msg, details=[*problems[:_MAX_SHOWN], *more])
+            raise UsageError(msg, details=limit_problems(problems))
         if not numbers:
             msg = f"{self._name} has no orders, only a header"
             raise UsageError(msg)
@@ -144,7 +148,9 @@ class OrderFile:
             rows.fieldnames  # noqa: B018 - reads the header
             number = rows.line_num + 1
             for row in rows:
-                yield number, row
+                # Spreadsheets write rows of nothing but delimiters.
+                if any(cell for cell in row.values()):
+                    yield number, row
                 number = rows.line_num + 1
         except csv.Error as error:
             msg = f"{self._name} is not CSV after line {rows.line_num}: {error}"
@@ -161,11 +167,15 @@ class OrderFile:
         cells: dict[str, str] = {}
         for column, cell in row.items():
             if column is None or not isinstance(cell, str):
-                msg = f"the line must have {len(row) - (None in row)} cells, like the header"
+                cells_in_line = sum(1 if isinstance(each, str) else len(each or ()) for each in row.values())
+                msg = f"the line must have {len(row) - (None in row)} cells, like the header, and has {cells_in_line}"
                 raise ValueError(msg)
             if cell.strip():
                 cells[column] = cell.strip()
         ref = cells.get(self._ref_column, "")
+        if not ref:
+            msg = f"the order has no ref: fill in {self._ref_column!r}"
+            raise ValueError(msg)
         check_name(self._ref_column, ref)
         if (text := cells.get(_SERVICE) or self._service) is None:
             msg = "service is empty: fill it in, or give all lines one with --service"
@@ -183,6 +193,12 @@ class OrderFile:
         if extra:
             fields["extra"] = extra
         return OrderLine(number, ref, for_service(service, **fields), service)
+
+
+def limit_problems(problems: Sequence[str]) -> list[str]:
+    """Return the first problems, and how many more there are."""
+    more = [f"… and {len(problems) - _MAX_SHOWN:,} more"] if len(problems) > _MAX_SHOWN else []
+    return [*problems[:_MAX_SHOWN], *more]
 
 
 def _convert(column: str, cell: str) -> object:
@@ -203,6 +219,14 @@ def _convert(column: str, cell: str) -> object:
             msg = f"{column} must be a date like 2026-12-31, got {cell!r}"
             raise ValueError(msg) from None
     return cell
+
+
+def _split_hint(text: str) -> tuple[str, str]:
+    """Return a text and its delimiter. Excel's files can begin with a line that names it: ``sep=;``."""
+    first, _, rest = text.partition("\n")
+    if re.fullmatch(r"sep=[,;\t]\r?", first):
+        return rest, first[4]
+    return text, _guess_delimiter(text)
 
 
 def _guess_delimiter(text: str) -> str:

@@ -13,6 +13,7 @@ from ..errors import (
     FollowersDataError,
     InsufficientFundsError,
     LedgerError,
+    OutcomeUnknownError,
     SpendingLimitError,
 )
 from ..models import OrderInput, Receipt, ReceiptState, Service
@@ -60,19 +61,27 @@ class BulkIntents:
     """The intents of the orders of one ``place_many``.
 
     Attributes:
-        stopped_by: The error because of which no more orders are sent, as it holds for all of them.
+        rejection: The error because of which no more orders are sent, as it holds for all of them.
+        excess: The error of the first order that was over the limit. Those before it have their place in the limit.
     """
 
     def __init__(
         self, placement: Placement, client: AsyncClient, panel: str, rates: Mapping[str, Service] | None
     ) -> None:
-        self.stopped_by: FollowersDataError | None = None
+        self.rejection: FollowersDataError | None = None
+        self.excess: SpendingLimitError | None = None
+        self._unknown_in_a_row = 0
         self._database = placement.database
         self._clock = placement.clock
         self._limit = placement.limit
         self._client = client
         self._panel = panel
         self._rates = rates
+
+    @property
+    def stopped_by(self) -> FollowersDataError | None:
+        """The error because of which no more intents are written."""
+        return self.rejection or self.excess
 
     async def write(self, orders: Sequence[BulkOrder]) -> dict[str, Receipt]:
         """Write intents, and return the receipts of the orders that are not to be sent, by ref.
@@ -113,9 +122,9 @@ class BulkIntents:
             raise make_pruned_error(ref)
         for order in orders:
             if (found := stored.get(order.ref)) is not None:
-                check_same(found.receipt, order.intent)
-                order.intent = found.receipt
-        return {ref: found.receipt for ref, found in stored.items() if not found.is_claimable}
+                check_same(found, order.intent)
+                order.intent = found
+        return {ref: found for ref, found in stored.items() if not found.can_be_sent}
 
     async def _price(self, orders: Sequence[BulkOrder]) -> None:
         """Compute the costs of orders by the caller's catalogue, or by the panel's if the spending limit needs them."""
@@ -144,8 +153,8 @@ class BulkIntents:
         on_record = await find_intents(connection, [ref for ref in fitting if ref not in new])
         for ref, found in on_record.items():
             # Another program may have written it since it was not found.
-            check_same(found.receipt, fitting[ref].intent)
-            if found.receipt.cost is None and (cost := fitting[ref].intent.cost) is not None:
+            check_same(found, fitting[ref].intent)
+            if found.cost is None and (cost := fitting[ref].intent.cost) is not None:
                 await set_cost(connection, ref, cost)
         await renew_intents(connection, [*on_record], now=now)
         for order in fitting.values():
@@ -156,33 +165,38 @@ class BulkIntents:
     async def claim(self, connection: AsyncConnection, orders: Sequence[BulkOrder]) -> list[Receipt | None]:
         """Claim orders within the limit. Return ``None`` for each that is to be sent, else its receipt."""
         now = self._clock()
-        await self._check_again(connection, orders, now)
         refs = [order.ref for order in orders]
-        ours: set[str] = set()
-        if (error := self.stopped_by) is None:
-            ours = await claim_intents(connection, refs, now=now)
-        else:
-            await withdraw_intents(connection, refs, error=type(error).__name__, message=_explain(error), now=now)
+        errors = await self._check_again(connection, orders, now)
+        if self.rejection is not None:
+            errors = dict.fromkeys(refs, self.rejection)
+        for ref, error in errors.items():
+            name, message = type(error).__name__, _explain(ref, error)
+            await withdraw_intents(connection, [ref], error=name, message=message, now=now)
+        ours = await claim_intents(connection, [ref for ref in refs if ref not in errors], now=now)
         others = await find_intents(connection, [ref for ref in refs if ref not in ours])
         for ref in refs:
             # Another program may have placed it long ago, if nobody took a receipt from this one since.
             if ref not in ours and ref not in others:
                 raise make_pruned_error(ref)
-        return [None if ref in ours else others[ref].receipt for ref in refs]
+        return [None if ref in ours else others[ref] for ref in refs]
 
-    async def _check_again(self, connection: AsyncConnection, orders: Sequence[BulkOrder], now: float) -> None:
-        """Check orders against the limit again that do not count in it any more.
+    async def _check_again(
+        self, connection: AsyncConnection, orders: Sequence[BulkOrder], now: float
+    ) -> Mapping[str, FollowersDataError]:
+        """Return the errors of orders that do not count in the limit any more, and do not fit into it again.
 
         An intent may have been written long ago, or another program that had the
         same refs may have given it up.
         """
-        if self._limit is None or self.stopped_by is not None:
-            return
+        if self._limit is None or self.rejection is not None:
+            return {}
         uncounted = await find_uncounted(connection, [order.ref for order in orders], since=now - HOUR)
-        if uncounted:
-            costs = {order.ref: order.intent.cost for order in orders if order.ref in uncounted}
-            errors = await find_too_expensive(connection, self._limit, self._panel, costs, now=now)
-            self.stop_for(*errors.values())
+        if not uncounted:
+            return {}
+        costs = {order.ref: order.intent.cost for order in orders if order.ref in uncounted}
+        errors = await find_too_expensive(connection, self._limit, self._panel, costs, now=now)
+        self.stop_for(*errors.values())
+        return errors
 
     async def withdraw(self, orders: Sequence[BulkOrder]) -> None:
         """Settle orders as not sent whose intents were written for nothing."""
@@ -193,26 +207,37 @@ class BulkIntents:
                 async with self._transaction() as connection:
                     await withdraw_intents(connection, refs, error=None, message=_LEFT, now=self._clock())
 
+    def record_outcome(self, error: Exception | None, *, in_flight: int) -> None:
+        """Stop if an error holds for all orders, or if outcomes are unknown again and again: the panel is broken."""
+        self._unknown_in_a_row = self._unknown_in_a_row + 1 if isinstance(error, OutcomeUnknownError) else 0
+        if error is not None:
+            self.stop_for(error)
+        if isinstance(error, OutcomeUnknownError) and self._unknown_in_a_row >= _MAX_UNKNOWN + in_flight:
+            self.rejection = self.rejection or error
+
     def stop_for(self, *errors: Exception) -> None:
-        """Stop sending if an error holds for all orders, not just for its own."""
+        """Stop if an error holds for all orders, not just for its own."""
         for error in errors:
-            if isinstance(error, (InsufficientFundsError, AuthenticationError)) or (
-                isinstance(error, SpendingLimitError) and error.limit != "per_order"
-            ):
-                self.stopped_by = self.stopped_by or error
+            if isinstance(error, (InsufficientFundsError, AuthenticationError)):
+                self.rejection = self.rejection or error
+            elif isinstance(error, SpendingLimitError) and error.limit != "per_order":
+                self.excess = self.excess or error
 
     def _make_not_sent(self, order: BulkOrder, error: FollowersDataError) -> Receipt:
         return evolve(
             order.intent,
             state=ReceiptState.NOT_SENT,
             error=type(error).__name__,
-            message=error.message if isinstance(error, SpendingLimitError) else _explain(error),
+            message=_explain(order.ref, error),
             settled_at=self._clock(),
         )
 
 
+_MAX_UNKNOWN = 20
+"""Unknown outcomes in a row, besides those that were in flight with the first, after which no more orders are sent."""
 _LEFT = "not sent: its caller left first"
 
 
-def _explain(error: FollowersDataError) -> str:
-    return f"not sent, because an order before it failed: {error.message}"
+def _explain(ref: str, error: FollowersDataError) -> str:
+    is_its_own = isinstance(error, SpendingLimitError) and error.ref == ref
+    return error.message if is_its_own else f"not sent, because an order before it failed: {error.message}"

@@ -276,10 +276,9 @@ class Placements(AsyncIterator[Receipt]):
         if (receipt := await self._claims.run(order)) is not None:
             return receipt
         receipt, error = await send_order(self._client, order.order, order.intent, self._placement.clock)
-        if error is not None:
-            self._intents.stop_for(error)
-            if is_raised(error):
-                self._fail(error)
+        self._intents.record_outcome(error, in_flight=self._concurrency)
+        if error is not None and is_raised(error):
+            self._fail(error)
         try:
             await self._outcomes.run(receipt)
         # Whatever it is, the receipt is still delivered.

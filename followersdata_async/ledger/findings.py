@@ -68,9 +68,9 @@ def suggest(receipt: Receipt, balance: Decimal, spending: OtherSpending, *, now:
     if receipt.sent_at is not None and now - receipt.sent_at < IN_FLIGHT_SECONDS:
         return _undecided("it was sent less than two minutes ago, and another program may still wait for the response")
     if receipt.balance_before is None:
-        return _undecided("the balance before it is not on record (balance_before= of place)")
+        return _undecided("the balance before it is not on record")
     if receipt.cost is None:
-        return _undecided("its cost is not on record (cost= of place)")
+        return _undecided("its cost is not on record")
     if spending.placed is None or None in spending.uncertain:
         return _undecided("other orders were sent since, and the cost of one is not on record")
     if len(spending.uncertain) > _MAX_COMBINED:
@@ -90,7 +90,9 @@ def _compare(
     rest = spent - (spending.placed or Decimal(0))
     is_placed_possible = _can_sum_up(others, rest - cost, tolerance)
     is_not_placed_possible = _can_sum_up(others, rest, tolerance)
-    change = f"the balance {'fell' if spent >= 0 else 'rose'} by {format_amount(abs(spent))}"
+    change = f"the balance {'fell' if spent > 0 else 'rose'} by {format_amount(abs(spent))}"
+    if not spent:
+        change = "the balance did not change"
     if is_placed_possible and is_not_placed_possible:
         return _undecided(f"{change}, which other unknown orders explain with and without this one")
     if is_placed_possible:

@@ -102,7 +102,7 @@ class Ledger:
             raise
         if unknown:
             _logger.warning(
-                "%d orders have been unknown for over an hour: settle them with `followersdata ledger reconcile`",
+                "orders that have been unknown for over an hour: %d. Settle them with `followersdata ledger reconcile`",
                 unknown,
             )
         return self
@@ -193,10 +193,10 @@ class Ledger:
         was placed stays, what was not sent is sent, and what is unknown is
         returned as ``UNKNOWN``, and not sent.
 
-        If the panel rejects an order because of the balance or the key, or the
-        spending limit is used up, no more orders are sent. The remaining ones
-        are returned as ``NOT_SENT`` with the reason, and ``.stopped_by`` has
-        the error.
+        No more orders are sent if the panel rejects one because of the balance or
+        the key, if the spending limit is used up, or if 20 outcomes in a row are
+        unknown, besides those in flight. The remaining ones are returned as
+        ``NOT_SENT`` with the reason, and ``.stopped_by`` has the error.
 
         Args:
             client: The client of the panel. Its own ``concurrency`` and rate limit hold, too.
@@ -205,7 +205,8 @@ class Ledger:
             catalogue: Services by which the cost of each order is computed and put on record, where it
                 has one; ``None`` looks it up only if the spending limit needs it.
             concurrency: The largest number of orders in flight.
-            on_progress: Called with a ``PlacementProgress`` for each receipt that is taken.
+            on_progress: Called with a ``PlacementProgress`` for each receipt that is taken. Its exceptions are
+                raised where the receipt is taken.
 
         Raises:
             TypeError, ValueError: while reading: a ref was used for another order, or cannot be one.
@@ -283,7 +284,7 @@ class Ledger:
         while page := list(islice(left, _PAGE_SIZE)):
             async with self._database.transaction() as connection:
                 found = await find_intents(connection, page)
-            receipts |= {ref: found[ref].receipt for ref in page if ref in found}
+            receipts |= {ref: found[ref] for ref in page if ref in found}
         return receipts
 
     async def unknown(self) -> AsyncIterator[Receipt]:

@@ -46,7 +46,6 @@ if TYPE_CHECKING:
     from ..models import OrderInput, Service
     from .database import Database
     from .spending import SpendingLimit
-    from .store_intents import StoredIntent
 
 
 def make_intent(
@@ -65,6 +64,9 @@ def make_intent(
     """
     check_name("ref", ref)
     check_name("panel", panel)
+    if not callable(getattr(order, "fields", None)):
+        msg = f"the order of {ref!r} must be one of followersdata_async.orders, got {type(order).__name__}"
+        raise TypeError(msg)
     return Receipt(
         ref=ref,
         panel=panel,
@@ -129,7 +131,7 @@ class Placement:
     async def _write(self, connection: AsyncConnection, intent: Receipt) -> Receipt | None:
         """Write an intent as being sent, or claim the one on record. Return ``None`` if that one was sent before."""
         stored = await find_intent(connection, intent)
-        if stored is not None and not stored.is_claimable:
+        if stored is not None and not stored.can_be_sent:
             return None
         await self._reserve(connection, intent)
         if stored is None and await insert_intents(connection, [intent], sending=True):
@@ -165,7 +167,7 @@ class Placement:
         async with self._lock(ref):
             async with self.database.transaction() as connection:
                 intent = await get_receipt(connection, ref)
-            if intent.state not in {ReceiptState.INTENDED, ReceiptState.NOT_SENT}:
+            if not intent.can_be_sent:
                 return intent
             priced = await self._price(client, intent)
             return await run_to_completion(work)
@@ -176,8 +178,8 @@ class Placement:
             return intent
         async with self.database.transaction() as connection:
             stored = await find_intent(connection, intent)
-        if stored is not None and (stored.receipt.cost is not None or not stored.is_claimable):
-            return evolve(intent, cost=stored.receipt.cost)
+        if stored is not None and (stored.cost is not None or not stored.can_be_sent):
+            return evolve(intent, cost=stored.cost)
         return evolve(intent, cost=compute_cost(await read_rates(client, intent.ref), intent))
 
     async def _reserve(self, connection: AsyncConnection, intent: Receipt) -> None:
@@ -195,7 +197,7 @@ class Placement:
     @staticmethod
     async def _get_same(connection: AsyncConnection, intent: Receipt) -> Receipt:
         stored = await find_intent(connection, intent)
-        return await get_receipt(connection, intent.ref) if stored is None else stored.receipt
+        return stored or await get_receipt(connection, intent.ref)
 
     async def wait_until_idle(self) -> None:
         """Wait until no order is being placed."""
@@ -224,7 +226,7 @@ class Placement:
                 self._locks.pop(ref, None)
 
 
-async def find_intent(connection: AsyncConnection, intent: Receipt) -> StoredIntent | None:
+async def find_intent(connection: AsyncConnection, intent: Receipt) -> Receipt | None:
     """Return what is on record for an intent's ref, ``None`` if it is new.
 
     Raises:
@@ -232,7 +234,7 @@ async def find_intent(connection: AsyncConnection, intent: Receipt) -> StoredInt
     """
     stored = (await find_intents(connection, [intent.ref])).get(intent.ref)
     if stored is not None:
-        check_same(stored.receipt, intent)
+        check_same(stored, intent)
     elif await find_used_refs(connection, [intent.ref]):
         raise make_pruned_error(intent.ref)
     return stored

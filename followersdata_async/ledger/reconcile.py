@@ -87,6 +87,8 @@ async def resolve(connection: AsyncConnection, ref: str, *, order: Id | None, no
         raise ValueError(msg)
     state = ReceiptState.NOT_SENT if order is None else ReceiptState.PLACED
     settled = evolve(receipt, state=state, order=order, settled_at=now)
+    if order is not None:
+        settled = evolve(settled, error=None, message=None)
     await settle(connection, [settled])
     if order is not None:
         await add_orders(connection, receipt.panel, [order], now=now)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, final
+from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
 from sqlalchemy import (
     Boolean,
     Double,
@@ -28,7 +27,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from .._serialization import format_amount
 from .._wire.scalars import parse_id
-from ..models import Receipt, ReceiptState
+from ..models import ACCOUNT_ERRORS, Receipt, ReceiptState
 from .schema import INTENTS, USED_REFS
 
 if TYPE_CHECKING:
@@ -41,7 +40,11 @@ if TYPE_CHECKING:
 
 SENDING = "sending"
 """On record before the first byte leaves. To any reader it means: it may have been sent."""
-_CLAIMABLE = (ReceiptState.INTENDED.value, ReceiptState.NOT_SENT.value)
+_CAN_BE_SENT = or_(
+    INTENTS.c.state.in_([ReceiptState.INTENDED.value, ReceiptState.NOT_SENT.value]),
+    and_(INTENTS.c.state == ReceiptState.REFUSED.value, INTENTS.c.error.in_(ACCOUNT_ERRORS)),
+)
+"""As ``Receipt.can_be_sent``."""
 _FREE_OF_COST = (ReceiptState.REFUSED, ReceiptState.NOT_SENT)
 _MAX_SHOWN = 200
 _SETTLE = (
@@ -67,19 +70,10 @@ _SETTLE = (
 )
 
 
-@final
-@frozen
-class StoredIntent:
-    """A row of the table: its receipt, and whether the order can be sent."""
-
-    receipt: Receipt
-    is_claimable: bool
-
-
-async def find_intents(connection: AsyncConnection, refs: Sequence[str]) -> dict[str, StoredIntent]:
+async def find_intents(connection: AsyncConnection, refs: Sequence[str]) -> dict[str, Receipt]:
     """Return what is on record for some refs, by ref."""
     rows = await connection.execute(select(INTENTS).where(match_refs(connection, INTENTS.c.ref, refs)))
-    return {row.ref: StoredIntent(decode_row(row), row.state in _CLAIMABLE) for row in rows}
+    return {row.ref: decode_row(row) for row in rows}
 
 
 async def find_used_refs(connection: AsyncConnection, refs: Sequence[str]) -> set[str]:
@@ -121,7 +115,7 @@ async def renew_intents(connection: AsyncConnection, refs: Sequence[str], *, now
     """Count orders that can be sent as spent from now on."""
     await connection.execute(
         update(INTENTS)
-        .where(match_refs(connection, INTENTS.c.ref, refs), INTENTS.c.state.in_(_CLAIMABLE))
+        .where(match_refs(connection, INTENTS.c.ref, refs), _CAN_BE_SENT)
         .values(state=ReceiptState.INTENDED.value, counted_at=now)
     )
 
@@ -129,9 +123,7 @@ async def renew_intents(connection: AsyncConnection, refs: Sequence[str], *, now
 async def release_intents(connection: AsyncConnection, refs: Sequence[str]) -> None:
     """Count orders that can be sent as not spent, until they are renewed or claimed."""
     await connection.execute(
-        update(INTENTS)
-        .where(match_refs(connection, INTENTS.c.ref, refs), INTENTS.c.state.in_(_CLAIMABLE))
-        .values(counted_at=None)
+        update(INTENTS).where(match_refs(connection, INTENTS.c.ref, refs), _CAN_BE_SENT).values(counted_at=None)
     )
 
 
@@ -155,7 +147,7 @@ async def claim_intents(connection: AsyncConnection, refs: Sequence[str], *, now
     """Claim intents that were not sent. Return the refs that are ours now."""
     free = (
         select(INTENTS.c.ref)
-        .where(match_refs(connection, INTENTS.c.ref, refs), INTENTS.c.state.in_(_CLAIMABLE))
+        .where(match_refs(connection, INTENTS.c.ref, refs), _CAN_BE_SENT)
         # An intent that another program has locked is being claimed by it. Waiting could end in a deadlock.
         .with_for_update(skip_locked=True)
     )
@@ -205,7 +197,7 @@ async def withdraw_intents(
     """Settle intents that are not going to be sent as not sent."""
     await connection.execute(
         update(INTENTS)
-        .where(match_refs(connection, INTENTS.c.ref, refs), INTENTS.c.state.in_(_CLAIMABLE))
+        .where(match_refs(connection, INTENTS.c.ref, refs), _CAN_BE_SENT)
         .values(state=ReceiptState.NOT_SENT.value, error=error, message=message, settled_at=now, counted_at=None)
     )
 

@@ -289,6 +289,7 @@ async def ledgers(panel: AsyncClient) -> None:
         async with ledger.place_many(panel, many, catalogue=await panel.services(), concurrency=4) as placements:
             async for each in placements:
                 assert_type(each, Receipt)
+                assert_type(each.can_be_sent, bool)
             assert_type(placements.stopped_by, FollowersDataError | None)
         async for lost in ledger.unknown():
             assert_type(lost, Receipt)

@@ -61,14 +61,21 @@ async def submit_order(
     consent: ConsentOptions,
     output: OutputOptions,
     send: Callable[[TypedOrder | Raw, Decimal | None], Awaitable[int]],
+    *,
+    find_settled: Callable[[TypedOrder | Raw], Awaitable[int | None]] | None = None,
 ) -> int:
-    """Check an order against the catalogue, print its price, ask for consent, and place it with ``send``."""
+    """Check an order against the catalogue, print its price, ask for consent, and place it with ``send``.
+
+    ``find_settled`` returns the exit code of an order that was placed before.
+    """
     with show_spinner("reading the catalogue …"):
         catalogue = await client.services()
     row = _find_service(catalogue, service)
     order = for_service(row, **fields.read_fields())
     if problems := order.problems(row):
         raise UsageError("; ".join(problems))
+    if find_settled is not None and (code := await find_settled(order)) is not None:
+        return code
     price = _compute_price(order, row)
     price_text = None if price is None else format_amount(price)
     if consent.dry_run:

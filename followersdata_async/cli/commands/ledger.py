@@ -88,8 +88,8 @@ async def place(
         if ref is not None or order != DEFAULT_ORDER:
             msg = "with --file, refs and fields are columns of the file: leave out --ref and the options of an order"
             raise UsageError(msg)
-        consent.check()
         file = OrderFile(many.file, many.ref_column, service, many.ignored_columns)
+        consent.check()
         return await place_file(file, many.results_file, consent, db, connection, output)
     if ref is None or service is None:
         msg = "give --ref and --service for one order, or --file for many"
@@ -108,7 +108,19 @@ async def place(
             write_row(to_row(receipt), RECEIPT_COLUMNS, output)
             return _report_receipt(receipt)
 
-        return await submit_order(client, service, order, consent, output, send)
+        async def find_settled(order: OrderInput) -> int | None:
+            async with Ledger(db) as ledger:
+                receipt = (await ledger.receipts([ref])).get(ref)
+            if receipt is None or receipt.can_be_sent:
+                return None
+            if (receipt.panel, receipt.fields) != (connection.panel, order.fields()):
+                msg = f"the ref {ref!r} was used for another order: take a new one for each order"
+                raise UsageError(msg)
+            print_message(f"{ref} is on record as {receipt.state.value}, and nothing was sent")
+            write_row(to_row(receipt), RECEIPT_COLUMNS, output)
+            return _report_receipt(receipt)
+
+        return await submit_order(client, service, order, consent, output, send, find_settled=find_settled)
 
 
 async def _read_balance(client: AsyncClient) -> Decimal | None:
@@ -131,8 +143,10 @@ def _report_receipt(receipt: Receipt) -> int:
         case ReceiptState.NOT_SENT:
             return NETWORK
         case ReceiptState.UNKNOWN:
-            command = f"followersdata ledger resolve {receipt.ref} …"
-            print_message(f"nobody knows whether it was placed: look at the panel, then `{command}`")
+            print_message(
+                "nobody knows whether it was placed: look at the panel, then `followersdata ledger reconcile`, "
+                f"or `followersdata ledger resolve {receipt.ref} …`"
+            )
             return UNKNOWN
 
 
@@ -248,7 +262,8 @@ async def ledger_unknown(*, db: Database = DEFAULT_DATABASE, output: OutputOptio
     write_rows([to_row(receipt) for receipt in receipts], RECEIPT_COLUMNS, output)
     costs = [receipt.cost for receipt in receipts if receipt.cost is not None]
     risk = f", {format_amount(sum(costs, Decimal(0)))} at risk" if costs else ""
-    print_message(f"{len(receipts):,} unknown{risk}")
+    hint = "; settle them with `followersdata ledger reconcile`" if receipts else ""
+    print_message(f"{len(receipts):,} unknown{risk}{hint}")
     return UNKNOWN if receipts else SUCCESS
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,10 @@ from ...models import ReceiptState, Service, format_id
 from ..exit_codes import INTERRUPTED, NETWORK, SOME_FAILED, SUCCESS, UNKNOWN, get_exit_code
 from ..input import UsageError
 from ..options import ConnectionOptions, ConsentOptions, confirm
-from ..order_file import OrderFile
+from ..order_file import OrderFile, limit_problems
 from ..output import CsvWriter, OutputOptions, Row, to_row, write_rows
 from ..progress import print_message, show_bar, show_spinner
-from ..signals import get_interrupt_handler
+from ..signals import FailedAfterWriteError, get_interrupt_handler
 
 if TYPE_CHECKING:
     from ...ledger import Ledger, Placements, Receipt
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 _COLUMNS = ("ref", "state", "order", "charge", "currency", "cost", "error", "message")
 _COST_COLUMNS = ("service", "name", "orders", "cost")
 _PAGE_SIZE = 500
-_TO_SEND = (ReceiptState.INTENDED, ReceiptState.NOT_SENT)
 
 
 async def place_file(
@@ -47,9 +47,9 @@ async def place_file(
             services = {format_id(service.service): service for service in await client.services()}
         with show_spinner("checking the file …"):
             refs = file.read(services)
-            states = await _read_states(ledger, refs)
-        plan = _make_plan(file, services, states)
-        await _show_plan(plan, states, client, output)
+            settled = await _find_settled(file, services, ledger, connection.panel)
+        plan = _make_plan(file, services, settled)
+        await _show_plan(plan, settled, client, output)
         if consent.dry_run:
             return SUCCESS
         if plan.orders and not (consent.yes or confirm("Place them?")):
@@ -57,7 +57,8 @@ async def place_file(
             return INTERRUPTED
         stopped_by = None
         if plan.orders:
-            pairs = ((line.ref, line.order) for line in file.iterate(services) if _is_to_send(line.ref, states))
+            _clear_results(results)
+            pairs = ((line.ref, line.order) for line in file.iterate(services) if line.ref not in settled)
             placements = ledger.place_many(
                 client,
                 pairs,
@@ -86,19 +87,57 @@ class _Plan:
         return sum((cost for _, _, cost in self.by_service.values()), Decimal(0))
 
 
-async def _read_states(ledger: Ledger, refs: Sequence[str]) -> dict[str, ReceiptState]:
-    """Return the states of the orders on record, by ref."""
-    states: dict[str, ReceiptState] = {}
-    for start in range(0, len(refs), _PAGE_SIZE):
-        receipts = await ledger.receipts(refs[start : start + _PAGE_SIZE])
-        states |= {ref: receipt.state for ref, receipt in receipts.items()}
-    return states
+async def _find_settled(
+    file: OrderFile, services: Mapping[str, Service], ledger: Ledger, panel: str
+) -> dict[str, ReceiptState]:
+    """Return the states of the orders on record that are not sent again, by ref.
+
+    Raises:
+        UsageError: a ref was used for another order.
+    """
+    settled: dict[str, ReceiptState] = {}
+    problems: list[str] = []
+    lines = file.iterate(services)
+    while page := list(islice(lines, _PAGE_SIZE)):
+        receipts = await ledger.receipts([line.ref for line in page])
+        for line in page:
+            if (receipt := receipts.get(line.ref)) is None:
+                continue
+            if (receipt.panel, receipt.fields) != (panel, line.order.fields()):
+                problems.append(f"line {line.number}: the ref {line.ref!r} was used for another order: take a new one")
+            elif not receipt.can_be_sent:
+                settled[line.ref] = receipt.state
+    if problems:
+        msg = "the file has refs of other orders, and nothing was sent:"
+        raise UsageError(msg, details=limit_problems(problems))
+    return settled
 
 
-def _make_plan(file: OrderFile, services: Mapping[str, Service], states: Mapping[str, ReceiptState]) -> _Plan:
+def _clear_results(results: Path) -> None:
+    """Delete the results of an earlier run, which would be wrong if this one is killed.
+
+    Raises:
+        UsageError: results cannot be written there.
+    """
+    part = get_part(results)
+    try:
+        part.touch()
+        results.unlink(missing_ok=True)
+        part.unlink()
+    except OSError as error:
+        msg = f"{results}: {error.strerror or error}. Nothing was sent: name another file with --results"
+        raise UsageError(msg) from error
+
+
+def get_part(results: Path) -> Path:
+    """Return the file to which results are written until they are complete."""
+    return results.with_name(results.name + ".part")
+
+
+def _make_plan(file: OrderFile, services: Mapping[str, Service], settled: Mapping[str, ReceiptState]) -> _Plan:
     plan = _Plan()
     for line in file.iterate(services):
-        if not _is_to_send(line.ref, states):
+        if line.ref in settled:
             continue
         _, orders, cost = plan.by_service.get(id_ := format_id(line.service.service), (line.service, 0, Decimal(0)))
         try:
@@ -109,12 +148,8 @@ def _make_plan(file: OrderFile, services: Mapping[str, Service], states: Mapping
     return plan
 
 
-def _is_to_send(ref: str, states: Mapping[str, ReceiptState]) -> bool:
-    return states.get(ref, ReceiptState.NOT_SENT) in _TO_SEND
-
-
 async def _show_plan(
-    plan: _Plan, states: Mapping[str, ReceiptState], client: AsyncClient, output: OutputOptions
+    plan: _Plan, settled: Mapping[str, ReceiptState], client: AsyncClient, output: OutputOptions
 ) -> None:
     """Print how many orders are to be sent, what they cost by service, and the balance after them."""
     with show_spinner("reading the balance …"):
@@ -123,12 +158,15 @@ async def _show_plan(
         {"service": id_, "name": service.name, "orders": orders, "cost": format_amount(cost)}
         for id_, (service, orders, cost) in plan.by_service.items()
     ]
-    write_rows(rows, _COST_COLUMNS, output)
-    on_record = Counter(state for state in states.values() if state not in _TO_SEND)
-    for state, count in on_record.items():
-        print_message(f"{count:,} are {state.value} already, and not sent again")
+    if rows or output.format != "table":
+        write_rows(rows, _COST_COLUMNS, output)
+    for state, count in Counter(settled.values()).items():
+        print_message(f"on record as {state.value}, and not sent again: {count:,}")
+    if not rows:
+        print_message("nothing is left to place")
+        return
     currency = balance.currency or ""
-    text = f"{plan.orders:,} orders to place for {format_amount(plan.cost)} {currency}".rstrip()
+    text = f"orders to place: {plan.orders:,}, for {format_amount(plan.cost)} {currency}".rstrip()
     if plan.unpriced:
         text += f", and {plan.unpriced:,} of them without a known price"
     print_message(text)
@@ -155,7 +193,7 @@ async def _write_results(
 ) -> Counter[ReceiptState]:
     """Write a line for each ref, in the order of the file, and replace the results of an earlier run at once."""
     counts: Counter[ReceiptState] = Counter()
-    part = results.with_name(results.name + ".part")
+    part = get_part(results)
     try:
         with part.open("w", encoding="utf-8", newline="") as stream:
             writer = CsvWriter(stream, _COLUMNS)
@@ -169,8 +207,9 @@ async def _write_results(
                     writer.write(row)
         part.replace(results)
     except OSError as error:
-        msg = f"{results}: {error.strerror or error}; the orders are on record: run the same command again"
-        raise UsageError(msg) from error
+        reason = error.strerror or error
+        msg = f"{results}: {reason}. The orders are on record: run the command again with another --results"
+        raise FailedAfterWriteError(msg) from error
     return counts
 
 
@@ -178,7 +217,7 @@ def _make_row(ref: str, receipt: Receipt | None, stopped_by: FollowersDataError 
     if receipt is not None:
         return to_row(receipt)
     error = None if stopped_by is None else type(stopped_by).__name__
-    message = None if stopped_by is None else stopped_by.message
+    message = None if stopped_by is None else f"not sent, because an order before it failed: {stopped_by.message}"
     return {"ref": ref, "state": ReceiptState.NOT_SENT.value, "error": error, "message": message}
 
 
@@ -188,6 +227,8 @@ def _report(counts: Counter[ReceiptState], results: Path, stopped_by: FollowersD
     print_message(f"{listed}; a line for each is in {results}")
     if stopped_by is not None:
         print_message(f"stopped: {stopped_by.message}")
+    if counts[ReceiptState.NOT_SENT] or counts[ReceiptState.INTENDED]:
+        print_message("to send the others, run the same command again")
     if counts[ReceiptState.UNKNOWN]:
         print_message("look for the unknown ones at the panel: `followersdata ledger reconcile`")
         return UNKNOWN

@@ -59,6 +59,22 @@ def test_an_order_is_placed_once_under_its_ref(capsys: Captured, sandbox: Sandbo
     assert len(sandbox.orders()) == before + 1
 
 
+def test_an_order_that_is_on_record_is_not_asked_about(capsys: Captured, sandbox: Sandbox) -> None:
+    """No price, no question; another order under its ref is a mistake."""
+    before = len(sandbox.orders())
+    assert main([*PLACE, "--ref", "cart-7"]) == 0
+    capsys.readouterr()
+    plain = [option for option in PLACE if option != "--yes"]
+    assert main([*plain, "--ref", "cart-7", "--dry-run"]) == 0
+    written = capsys.readouterr()
+    assert written.err == "cart-7 is on record as placed, and nothing was sent\n"
+    assert json.loads(written.out)["state"] == "placed"
+    other = [option.replace("/p", "/other") for option in PLACE]
+    assert main([*other, "--ref", "cart-7"]) == 2
+    assert "the ref 'cart-7' was used for another order" in capsys.readouterr().err
+    assert len(sandbox.orders()) == before + 1
+
+
 def test_unknown_orders_are_listed_and_settled(capsys: Captured, tmp_path: Path) -> None:
     """The exit code says to look, and then that all is well."""
     where = f"sqlite:///{tmp_path}/orders.db"
@@ -67,7 +83,7 @@ def test_unknown_orders_are_listed_and_settled(capsys: Captured, tmp_path: Path)
     assert main(["ledger", "unknown", "--format", "json"]) == 5
     written = capsys.readouterr()
     assert [receipt["ref"] for receipt in json.loads(written.out)] == ["cart-1", "cart-2", "cart-3"]
-    assert written.err == "3 unknown, 2.00 at risk\n"
+    assert written.err == "3 unknown, 2.00 at risk; settle them with `followersdata ledger reconcile`\n"
     assert main([*PLACE, "--ref", "cart-1"]) == 5
     assert "followersdata ledger resolve cart-1" in capsys.readouterr().err
     assert main(["ledger", "resolve", "cart-1", "--order", "77", "--format", "json"]) == 0

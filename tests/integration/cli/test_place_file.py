@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import sys
@@ -61,12 +62,12 @@ def test_each_line_is_placed_once(panel: Sandbox, tmp_path: Path, capsys: Captur
     assert place("--dry-run", "--format", "json") == 0
     written = capsys.readouterr()
     assert json.loads(written.out) == [{"service": "1", "name": "Followers", "orders": 25, "cost": "2.25"}]
-    assert "25 orders to place for 2.25 USD\nthe balance is 1000.00000 USD, and 997.75000 after them" in written.err
+    assert "orders to place: 25, for 2.25 USD\nthe balance is 1000.00000 USD, and 997.75000 after them" in written.err
     assert panel.orders() == []
     assert place("--yes") == 0
     assert "25 placed; a line for each is in orders.results.csv" in capsys.readouterr().err
     assert place("--yes") == 0
-    assert "25 are placed already, and not sent again\n0 orders to place" in capsys.readouterr().err
+    assert "on record as placed, and not sent again: 25\nnothing is left to place\n" in capsys.readouterr().err
     write_orders(tmp_path, 30)
     assert place("--yes") == 0
     results = read_results(tmp_path)
@@ -105,11 +106,11 @@ def test_a_no_places_nothing(
         ("a,1,https://x.example,-5", "quantity must be a whole number in digits, got '-5'"),
         ("a,1,https://x.example,", "Default needs quantity, too"),
         ("a,1,,100", "Default needs link, too"),
-        ("a,1,https://x.example,1", "quantity is 1, and the least is"),
+        ("a,1,https://x.example,1", "quantity is 1, and the least is 50 (of a)"),
         ("a,999,https://x.example,100", "there is no service 999"),
-        (",1,https://x.example,100", "id has 0 characters"),
-        ("a,1,https://x.example", "the line must have 4 cells, like the header"),
-        ("a,1,https://x.example,100,7", "the line must have 4 cells, like the header"),
+        (",1,https://x.example,100", "the order has no ref: fill in 'id'"),
+        ("a,1,https://x.example", "the line must have 4 cells, like the header, and has 3"),
+        ("a,1,https://x.example,100,7", "the line must have 4 cells, like the header, and has 5"),
         ("o-1,1,https://x.example,100", "the ref 'o-1' is on line 3, too: give each order one of its own"),
         ("a,,https://x.example,100", "service is empty: fill it in, or give all lines one with --service"),
         ('a,1,"https://x.example\x07",100', "link must be one line without control characters"),
@@ -146,7 +147,11 @@ def test_many_wrong_lines_are_counted(panel: Sandbox, tmp_path: Path, capsys: Ca
         ("", (), "has no column 'id'; it has none"),
         ("ref,service\n", (), "has no column 'id'; it has 'ref', 'service'. Name the one with --ref-column"),
         ("id,link\n", (), "has no column 'service'"),
-        ("id,service,lnk\n", (), "'lnk' is not a field of an order: rename it, or use --ignore-columns"),
+        (
+            "id,service,lnk,Note\n",
+            (),
+            "not fields of an order: 'lnk', 'Note'. Rename them, or pass --ignore-columns lnk,Note",
+        ),
         ("id,service,link,link\n", (), "has two columns 'link': rename one"),
         (HEADER, (), "has no orders, only a header"),
         (HEADER + '"a,1\n', (), "is not CSV after line"),
@@ -175,9 +180,11 @@ def test_files_of_spreadsheets_are_read(panel: Sandbox, tmp_path: Path) -> None:
     """With semicolons, a byte order mark, blank lines, columns of one's own, and cells of many lines."""
     comments = "\n".join(f"Nice {number}" for number in range(12))
     text = (
-        "\ufeffref;link;comments;customer;extra.note;expiry\r\n"
+        "\ufeffsep=;\r\n"
+        "ref;link;comments;customer;extra.note;expiry\r\n"
         f'a;https://example.com/a;"{comments}";Ms A;hello;\r\n'
         "\r\n"
+        ";;;;;\r\n"
         f'b;https://example.com/b;"{comments}\nGreat";Mr B;;\r\n'
     )
     (tmp_path / "orders.csv").write_text(text, encoding="utf-8", newline="")
@@ -199,6 +206,40 @@ def test_an_empty_account_stops_and_says_so(panel: Sandbox, tmp_path: Path, caps
     results = read_results(tmp_path)
     assert Counter(row["state"] for row in results) == {"placed": 5, "refused": 1, "not_sent": 394}
     assert {row["error"] for row in results if row["state"] != "placed"} == {"InsufficientFundsError"}
+    assert "to send the others, run the same command again" in err
+    panel.set_balance(1_000)
+    assert place("--yes") == 0
+    assert len({order["link"] for order in panel.orders()}) == len(panel.orders()) == 400
+
+
+def test_a_ref_of_another_order_is_named_before_anything_is_sent(
+    panel: Sandbox, tmp_path: Path, capsys: Captured
+) -> None:
+    """A line that was changed after its order was placed."""
+    file = write_orders(tmp_path, 3)
+    assert place("--yes") == 0
+    file.write_text(file.read_text("utf-8").replace("/p/1,", "/changed,") + "o-9,1,https://x.example,100\n", "utf-8")
+    for option in ("--yes", "--dry-run"):
+        assert place(option) == 2
+        assert "line 3: the ref 'o-1' was used for another order: take a new one" in capsys.readouterr().err
+    assert len(panel.orders()) == 3
+
+
+def test_results_of_an_earlier_run_do_not_outlive_a_kill(
+    panel: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would be wrong."""
+    write_orders(tmp_path, 2)
+    assert place("--yes") == 0
+    write_orders(tmp_path, 3)
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("followersdata_async.cli.commands.place_file.show_bar", fail)
+    assert place("--yes") == 130
+    assert not (tmp_path / "orders.results.csv").exists()
+    assert len(panel.orders()) == 2
 
 
 def test_unknown_orders_are_listed_and_not_sent(panel: Sandbox, tmp_path: Path, capsys: Captured) -> None:
@@ -221,11 +262,22 @@ def test_unknown_orders_are_listed_and_not_sent(panel: Sandbox, tmp_path: Path, 
     assert len(panel.orders()) == 2
 
 
-def test_results_that_cannot_be_written_say_that_the_orders_are_on_record(
-    panel: Sandbox, tmp_path: Path, capsys: Captured
+def test_results_that_cannot_be_written_are_noticed_first(
+    panel: Sandbox, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same command writes them later."""
+    """Before anything is sent, if possible. The same command writes them later."""
     write_orders(tmp_path, 2)
     assert place("--yes", "--results", f"{tmp_path}/none/results.csv") == 2
-    assert "the orders are on record: run the same command again" in capsys.readouterr().err
+    assert "Nothing was sent: name another file with --results" in capsys.readouterr().err
+    assert place("--yes", "--results", "orders.csv") == 2
+    assert "--results would replace the orders in orders.csv" in capsys.readouterr().err
+    assert panel.orders() == []
+    monkeypatch.setattr("followersdata_async.cli.commands.place_file.CsvWriter", raise_full)
+    assert place("--yes") == 5
+    assert "The orders are on record: run the command again" in capsys.readouterr().err
     assert len(panel.orders()) == 2
+
+
+def raise_full(*_: object) -> None:
+    """Find the disk full."""
+    raise OSError(errno.ENOSPC, "No space left on device")

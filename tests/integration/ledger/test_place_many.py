@@ -17,6 +17,7 @@ from followersdata_async import (
     InsufficientFundsError,
     LedgerError,
     OutcomeUnknownError,
+    SpendingLimitError,
     orders,
 )
 from followersdata_async.ledger import Ledger, PlacementProgress, ReceiptState, SpendingLimit
@@ -191,6 +192,20 @@ async def test_unknown_orders_are_reported_and_not_sent(
     assert len(sandbox.orders()) == 6
 
 
+async def test_a_broken_panel_stops_the_rest(database_url: str, client: AsyncClient, sandbox: Sandbox) -> None:
+    """Otherwise the outcome of each order would be unknown."""
+    broken: Any = Breaking(client, after=raising(OutcomeUnknownError("maintenance", action="add")))
+    async with Ledger(database_url) as ledger:
+        async with ledger.place_many(broken, make_orders(500), concurrency=4) as stream:
+            receipts = {receipt.ref: receipt async for receipt in stream}
+        assert isinstance(stream.stopped_by, OutcomeUnknownError)
+        assert 24 <= states(receipts)[ReceiptState.UNKNOWN] < 32
+        assert len(receipts) == 500
+        counts = states(await ledger.place_many(client, make_orders(500)))
+        assert counts[ReceiptState.PLACED] == 500 - states(receipts)[ReceiptState.UNKNOWN]
+    assert len(links(sandbox)) == len(sandbox.orders()) == 500
+
+
 async def test_an_empty_account_stops_the_rest(database_url: str, client: AsyncClient, sandbox: Sandbox) -> None:
     """All of them say why, and none is left intended; after a payment the same call goes on."""
     sandbox.set_balance(30)
@@ -208,8 +223,8 @@ async def test_an_empty_account_stops_the_rest(database_url: str, client: AsyncC
         assert last.message.startswith("not sent, because an order before it failed: ")
         assert await list_intended(ledger) == []
         sandbox.set_balance(1_000_000)
-        assert states(await ledger.place_many(client, make_orders(500)))[ReceiptState.PLACED] == 499
-    assert len(links(sandbox)) == len(sandbox.orders()) == 499
+        assert states(await ledger.place_many(client, make_orders(500))) == {ReceiptState.PLACED: 500}
+    assert len(links(sandbox)) == len(sandbox.orders()) == 500
 
 
 async def test_a_wrong_key_stops_the_rest(database_url: str, sandbox: Sandbox) -> None:
@@ -258,6 +273,7 @@ async def test_a_ref_of_another_order_ends_it(
         ([("a\nb", make_order(1))], r"^ref must be one line"),
         (["ab"], r"^each item must be a pair of a ref and an order, got str$"),
         ([("a", make_order(1), 3)], r"^each item must be a pair"),
+        ([("a", 1)], r"^the order of 'a' must be one of followersdata_async.orders, got int$"),
         (None, r"not iterable"),
     ],
 )
@@ -338,20 +354,28 @@ async def test_an_outcome_that_cannot_be_written_is_returned(
     assert len(sandbox.orders()) == 5
 
 
+@pytest.mark.parametrize(
+    ("limits", "fitting"),
+    [
+        ({"per_day": Decimal(50)}, 11),
+        ({"orders_per_hour": 200}, 200),
+        ({"per_hour": Decimal("1012.50")}, 225),
+        ({"per_order": Decimal("4.49")}, 0),
+    ],
+)
 async def test_a_limit_is_used_up_to_the_last_whole_order(
-    database_url: str, client: AsyncClient, sandbox: Sandbox
+    database_url: str, client: AsyncClient, sandbox: Sandbox, limits: dict[str, Any], fitting: int
 ) -> None:
-    """The others say what is missing; with a greater limit the same call goes on."""
-    async with Ledger(database_url, spending_limit=SpendingLimit(per_day=Decimal(5))) as ledger:
-        price = (await ledger.place(client, make_order(0), ref="r-0")).cost
-        assert price is not None
-        async with ledger.place_many(client, make_orders(400)) as stream:
-            receipts = {receipt.ref: receipt async for receipt in stream}
-        fitting = int(Decimal(5) / price)
-        assert states(receipts) == {ReceiptState.PLACED: fitting, ReceiptState.NOT_SENT: 400 - fitting}
-        assert receipts["r-399"].error == "SpendingLimitError"
-        assert await list_intended(ledger) == []
-    async with Ledger(database_url, spending_limit=SpendingLimit(per_day=1000 * price)) as ledger:
+    """Of orders of 4.50. The others say what is missing; with a greater limit the same call goes on."""
+    for _ in range(2):
+        async with Ledger(database_url, spending_limit=SpendingLimit(**limits)) as ledger:
+            async with ledger.place_many(client, make_orders(400)) as stream:
+                receipts = {receipt.ref: receipt async for receipt in stream}
+            assert states(receipts) == Counter({ReceiptState.PLACED: fitting, ReceiptState.NOT_SENT: 400 - fitting})
+            assert {receipt.error for receipt in receipts.values()} - {None} == {"SpendingLimitError"}
+            assert await list_intended(ledger) == []
+            assert isinstance(stream.stopped_by, SpendingLimitError) is ("per_order" not in limits)
+    async with Ledger(database_url, spending_limit=SpendingLimit(per_day=Decimal(10_000))) as ledger:
         assert states(await ledger.place_many(client, make_orders(400))) == {ReceiptState.PLACED: 400}
     assert len(links(sandbox)) == len(sandbox.orders()) == 400
 

@@ -14,8 +14,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from followersdata_async import (
     AsyncClient,
+    AuthenticationError,
     ConfigurationError,
     InsufficientFundsError,
+    InvalidOrderError,
     LedgerError,
     NotSentError,
     OutcomeUnknownError,
@@ -149,21 +151,25 @@ async def test_two_ledgers_at_the_same_time_place_it_once(
     [
         (NotSentError("the network is away"), ReceiptState.NOT_SENT),
         (InsufficientFundsError("Not enough funds"), ReceiptState.REFUSED),
+        (AuthenticationError("Invalid API key"), ReceiptState.REFUSED),
+        (InvalidOrderError("Bad link"), ReceiptState.REFUSED),
         (OutcomeUnknownError("cut off", action="add"), ReceiptState.UNKNOWN),
     ],
 )
 async def test_what_became_of_it_is_on_record(
     database_url: str, client: AsyncClient, error: Exception, state: ReceiptState
 ) -> None:
-    """With the class and the words; only what did not leave is sent when it is asked for again."""
+    """With the class and the message. It is sent again if it did not leave, or was rejected because of the account."""
     async with Ledger(database_url) as ledger:
         broken = Breaking(client, before=raising(error))
         receipt = await ledger.place(broken, ORDER, ref="cart-81")  # type: ignore[arg-type]
         assert (receipt.state, receipt.error, receipt.message) == (state, type(error).__name__, error.message)  # type: ignore[attr-defined]
         assert await ledger.receipt("cart-81") == receipt
         again = await ledger.place(client, ORDER, ref="cart-81")
-        assert again.state is (ReceiptState.PLACED if state is ReceiptState.NOT_SENT else state)
-        assert again.error == (None if state is ReceiptState.NOT_SENT else type(error).__name__)
+        is_final = isinstance(error, (InvalidOrderError, OutcomeUnknownError))
+        assert receipt.can_be_sent is not is_final
+        assert again.state is (state if is_final else ReceiptState.PLACED)
+        assert again.error == (type(error).__name__ if is_final else None)
 
 
 @pytest.mark.parametrize("message", ["Server error", "Service temporarily unavailable", "Bir hata oluştu"])

@@ -99,5 +99,5 @@ async def test_orders_that_are_unknown_for_an_hour_are_logged(
             async with Ledger(database_url, clock=clock):
                 """It is logged by now."""
         assert [record.getMessage() for record in caplog.records] == [
-            "1 orders have been unknown for over an hour: settle them with `followersdata ledger reconcile`"
+            "orders that have been unknown for over an hour: 1. Settle them with `followersdata ledger reconcile`"
         ] * warnings

@@ -31,7 +31,7 @@ def others(placed: str, *uncertain: str | None, orders: int = 1) -> OtherSpendin
     [
         ("99.10", ALONE, PLACED, "the balance fell by 0.90: the cost of this order"),
         ("99.1", ALONE, PLACED, "the balance fell by 0.9: the cost of this order"),
-        ("100", ALONE, NOT_PLACED, "the balance fell by 0: nothing for this order"),
+        ("100", ALONE, NOT_PLACED, "the balance did not change: nothing for this order"),
         (
             "98.20",
             others("0.90"),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager, nullcontext, suppress
+from operator import attrgetter
 from typing import TYPE_CHECKING, final
 
 import anyio
 from attrs import define, evolve
 
+from .._concurrency import run_to_completion
 from ..errors import (
     AuthenticationError,
     FollowersDataError,
@@ -16,7 +18,7 @@ from ..errors import (
     OutcomeUnknownError,
     SpendingLimitError,
 )
-from ..models import OrderInput, Receipt, ReceiptState, Service
+from ..models import Receipt, ReceiptState, Service
 from .placement import check_same, compute_cost, read_rates
 from .spending import HOUR
 from .store_intents import (
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncConnection
 
+    from .._concurrency import Commit
     from ..client import AsyncClient
     from .placement import Placement
 
@@ -45,7 +48,6 @@ if TYPE_CHECKING:
 class BulkOrder:
     """One of many orders: how often its ref was given, and whether its intent is on record."""
 
-    order: OrderInput
     intent: Receipt
     copies: int = 1
     is_written: bool = False
@@ -97,14 +99,22 @@ class BulkIntents:
         async with self._transaction() as connection:
             known = await self._find_known(connection, orders)
         new = [order for order in orders if order.ref not in known]
-        if new and self.stopped_by is None:
+        errors: dict[str, FollowersDataError] = {}
+        if (stopped_by := self.stopped_by) is not None:
+            errors = {order.ref: stopped_by for order in new}
+        elif new:
             await self._price(new)
             async with self._transaction() as connection:
-                errors = await self._insert(connection, new)
-            known |= {order.ref: self._make_not_sent(order, errors[order.ref]) for order in new if order.ref in errors}
-        if (error := self.stopped_by) is not None:
-            rest = [order for order in new if order.ref not in known and not order.is_written]
-            known |= {order.ref: self._make_not_sent(order, error) for order in rest}
+                errors |= await self._insert(connection, new)
+        if errors:
+            async with self._transaction() as connection:
+                # Another program may have placed one in the meantime.
+                on_record = await find_intents(connection, [*errors])
+            for order in new:
+                if (error := errors.get(order.ref)) is not None:
+                    found = on_record.get(order.ref)
+                    is_sent = found is not None and not found.can_be_sent
+                    known[order.ref] = found if found is not None and is_sent else self._make_not_sent(order, error)
         return known
 
     @asynccontextmanager
@@ -149,16 +159,17 @@ class BulkIntents:
             costs = {order.ref: order.intent.cost for order in orders}
             errors = await find_too_expensive(connection, self._limit, self._panel, costs, now=now)
         fitting = {order.ref: order for order in orders if order.ref not in errors}
-        new = await insert_intents(connection, [order.intent for order in fitting.values()], sending=False)
+        new = await insert_intents(connection, [order.intent for order in fitting.values()], now=now, sending=False)
+        await renew_intents(connection, [ref for ref in fitting if ref not in new], now=now)
         on_record = await find_intents(connection, [ref for ref in fitting if ref not in new])
-        for ref, found in on_record.items():
+        for ref, found in sorted(on_record.items()):
             # Another program may have written it since it was not found.
             check_same(found, fitting[ref].intent)
-            if found.cost is None and (cost := fitting[ref].intent.cost) is not None:
+            if found.can_be_sent and found.cost is None and (cost := fitting[ref].intent.cost) is not None:
                 await set_cost(connection, ref, cost)
-        await renew_intents(connection, [*on_record], now=now)
         for order in fitting.values():
-            order.is_written = True
+            # An intent that was there before stays there: its owner may send it.
+            order.is_written = order.ref in new or order.intent.settled_at is not None
         self.stop_for(*errors.values())
         return errors
 
@@ -169,16 +180,28 @@ class BulkIntents:
         errors = await self._check_again(connection, orders, now)
         if self.rejection is not None:
             errors = dict.fromkeys(refs, self.rejection)
-        for ref, error in errors.items():
-            name, message = type(error).__name__, _explain(ref, error)
-            await withdraw_intents(connection, [ref], error=name, message=message, now=now)
-        ours = await claim_intents(connection, [ref for ref in refs if ref not in errors], now=now)
+        for order in sorted(orders, key=attrgetter("ref")):
+            if (error := errors.get(order.ref)) is not None and order.is_written:
+                name, message = type(error).__name__, _explain(order.ref, error)
+                await withdraw_intents(connection, [order.ref], error=name, message=message, now=now)
+        to_claim = [ref for ref in refs if ref not in errors]
+        ours = await claim_intents(connection, to_claim, now=now, skip_locked=True)
         others = await find_intents(connection, [ref for ref in refs if ref not in ours])
-        for ref in refs:
-            # Another program may have placed it long ago, if nobody took a receipt from this one since.
-            if ref not in ours and ref not in others:
-                raise make_pruned_error(ref)
-        return [None if ref in ours else others[ref] for ref in refs]
+        for order in orders:
+            if order.ref in ours:
+                order.intent = evolve(order.intent, state=ReceiptState.INTENDED, sent_at=now)
+            elif order.ref not in others:
+                # Another program may have placed it long ago, if nobody took a receipt from this one since.
+                raise make_pruned_error(order.ref)
+        return [
+            None
+            if ref in ours
+            # What another program is claiming at this moment is being sent.
+            else evolve(others[ref], state=ReceiptState.UNKNOWN)
+            if ref in to_claim and others[ref].can_be_sent
+            else others[ref]
+            for ref in refs
+        ]
 
     async def _check_again(
         self, connection: AsyncConnection, orders: Sequence[BulkOrder], now: float
@@ -201,11 +224,16 @@ class BulkIntents:
     async def withdraw(self, orders: Sequence[BulkOrder]) -> None:
         """Settle orders as not sent whose intents were written for nothing."""
         refs = [order.ref for order in orders if order.is_written]
+
+        async def work(commit: Commit) -> None:
+            commit()
+            async with self._database.transaction() as connection:
+                await withdraw_intents(connection, refs, error=None, message=_LEFT, now=self._clock())
+
         # If it fails, they stay intended, which is true as well.
         with suppress(LedgerError):
             if refs:
-                async with self._transaction() as connection:
-                    await withdraw_intents(connection, refs, error=None, message=_LEFT, now=self._clock())
+                await run_to_completion(work)
 
     def record_outcome(self, error: Exception | None, *, in_flight: int) -> None:
         """Stop if an error holds for all orders, or if outcomes are unknown again and again: the panel is broken."""

@@ -92,7 +92,8 @@ class Placements(AsyncIterator[Receipt]):
         self._ready: deque[Receipt] = deque()
         self._error: Exception | None = None
         self._group: TaskGroup | None = None
-        self._receipts: MemoryObjectReceiveStream[list[Receipt]] | None = None
+        self._news: MemoryObjectReceiveStream[None] | None = None
+        self._reading = anyio.CancelScope()
         self._streams: list[_Stream] = []
 
     @property
@@ -121,24 +122,25 @@ class Placements(AsyncIterator[Receipt]):
         await self._group.__aenter__()
         pairs, next_pair = anyio.create_memory_object_stream[RefAndOrder](_BATCH_SIZE)
         items, next_item = anyio.create_memory_object_stream[BulkOrder](0)
-        receipts, self._receipts = anyio.create_memory_object_stream[list[Receipt]](self._concurrency)
-        self._streams = [pairs, next_pair, items, next_item, receipts, self._receipts]
-        senders = [(next_item.clone(), receipts.clone()) for _ in range(self._concurrency)]
+        # Says that there are receipts. These are kept apart, in case the reader is cancelled as it takes one.
+        news, self._news = anyio.create_memory_object_stream[None](self._concurrency)
+        self._streams = [pairs, next_pair, items, next_item, news, self._news]
+        senders = [(next_item.clone(), news.clone()) for _ in range(self._concurrency)]
         for ends in senders:
             self._streams += ends
             self._group.start_soon(self._send, *ends)
         next_item.close()
         self._group.start_soon(self._read, pairs)
-        self._group.start_soon(self._prepare, next_pair, items, receipts)
+        self._group.start_soon(self._prepare, next_pair, items, news)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop sending. Orders in flight are completed, and their outcome is written."""
-        if self._group is None or self._receipts is None:
+        if self._group is None or self._news is None:
             return
-        self._receipts.close()
+        self._news.close()
         self._group.cancel_scope.cancel()
         try:
             # Not given the exception of the body, so that it does not wrap it in an exception group.
@@ -146,7 +148,9 @@ class Placements(AsyncIterator[Receipt]):
         finally:
             for stream in self._streams:
                 stream.close()
-            await self._intents.withdraw(list(self._active.values()))
+            # A closed ledger's database is not opened again. They stay intended, which is true as well.
+            if not self._placement.is_closed:
+                await self._intents.withdraw(list(self._active.values()))
             self._active.clear()
 
     def __aiter__(self) -> Self:
@@ -161,12 +165,12 @@ class Placements(AsyncIterator[Receipt]):
             TypeError, ValueError: a ref was used for another order, or cannot be one; raised as above.
             ConfigurationError: not inside ``async with``, or the client was closed; raised as above.
         """
-        if self._receipts is None:
+        if self._news is None:
             msg = "use it as: async with ledger.place_many(client, orders) as receipts"
             raise ConfigurationError(msg)
-        if not self._ready:
+        while not self._ready:
             try:
-                self._ready.extend(await self._receipts.receive())
+                await self._news.receive()
             except anyio.ClosedResourceError:
                 msg = "these receipts were left: read them inside their `async with`"
                 raise ConfigurationError(msg) from None
@@ -194,7 +198,7 @@ class Placements(AsyncIterator[Receipt]):
 
     async def _read(self, pairs: MemoryObjectSendStream[RefAndOrder]) -> None:
         """Read the caller's orders."""
-        with pairs:
+        with pairs, self._reading:
             try:
                 async for pair in _iterate(self._orders):
                     if not await _deliver(pairs, _check_pair(pair)):
@@ -207,14 +211,14 @@ class Placements(AsyncIterator[Receipt]):
         self,
         pairs: MemoryObjectReceiveStream[RefAndOrder],
         items: MemoryObjectSendStream[BulkOrder],
-        receipts: MemoryObjectSendStream[list[Receipt]],
+        news: MemoryObjectSendStream[None],
     ) -> None:
         """Write intents in batches. Deliver the receipts on record, and pass on the orders that are to be sent."""
-        with pairs, items, receipts:
+        with pairs, items, news:
             try:
                 while batch := await _receive_batch(pairs):
                     known, new = await self._prepare_batch(batch)
-                    if known and not await _deliver(receipts, known):
+                    if known and not await self._deliver_receipts(news, known):
                         return
                     for item in new:
                         if not await _deliver(items, item):
@@ -224,6 +228,7 @@ class Placements(AsyncIterator[Receipt]):
 
     async def _prepare_batch(self, batch: Sequence[RefAndOrder]) -> tuple[list[Receipt], list[BulkOrder]]:
         """Return the receipts of the orders that are not to be sent, and the orders that are."""
+        self._placement.check_open()
         orders = self._collect_orders(batch)
         known = await self._intents.write(orders)
         receipts = [receipt for ref, receipt in known.items() for _ in range(self._active.pop(ref).copies)]
@@ -243,22 +248,28 @@ class Placements(AsyncIterator[Receipt]):
                 check_same(active.intent, intent)
                 active.copies += 1
             else:
-                self._active[ref] = BulkOrder(order, intent)
+                self._active[ref] = BulkOrder(intent)
                 orders.append(self._active[ref])
         return orders
 
-    async def _send(
-        self, items: MemoryObjectReceiveStream[BulkOrder], receipts: MemoryObjectSendStream[list[Receipt]]
-    ) -> None:
+    async def _send(self, items: MemoryObjectReceiveStream[BulkOrder], news: MemoryObjectSendStream[None]) -> None:
         """Send one order after the other, and deliver their receipts."""
-        with items, receipts:
+        with items, news:
             async for order in items:
                 if self._error is not None:
                     return
                 try:
                     receipt = await self._place(order)
-                    if not await _deliver(receipts, [receipt] * self._active.pop(order.ref).copies):
+                    if not await self._deliver_receipts(news, [receipt] * self._active.pop(order.ref).copies):
                         return
+                except anyio.get_cancelled_exc_class():
+                    if self._group is None or self._group.cancel_scope.cancel_called:
+                        raise
+                    # The client waits for something of its own that was cancelled.
+                    self._fail(
+                        LedgerError(f"placing {order.ref!r} was cancelled by the client; its outcome is unknown")
+                    )
+                    return
                 except Exception as error:  # noqa: BLE001 - as above
                     self._fail(error)
                     return
@@ -270,12 +281,14 @@ class Placements(AsyncIterator[Receipt]):
             commit()
             return await self._claim_and_send(order)
 
-        return await run_to_completion(work)
+        async with self._placement.lock(order.ref):
+            self._placement.check_open()
+            return await run_to_completion(work)
 
     async def _claim_and_send(self, order: BulkOrder) -> Receipt:
         if (receipt := await self._claims.run(order)) is not None:
             return receipt
-        receipt, error = await send_order(self._client, order.order, order.intent, self._placement.clock)
+        receipt, error = await send_order(self._client, order.intent, self._placement.clock)
         self._intents.record_outcome(error, in_flight=self._concurrency)
         if error is not None and is_raised(error):
             self._fail(error)
@@ -293,9 +306,15 @@ class Placements(AsyncIterator[Receipt]):
         await write_outcomes(connection, receipts, now=self._placement.clock())
         return [None] * len(receipts)
 
+    async def _deliver_receipts(self, news: MemoryObjectSendStream[None], receipts: list[Receipt]) -> bool:
+        """Pass receipts to the reader. Return whether there is one."""
+        self._ready.extend(receipts)
+        return await _deliver(news, None)
+
     def _fail(self, error: Exception) -> None:
-        """Stop sending, and raise an error once all that is known was delivered."""
+        """Stop reading and sending, and raise an error once all that is known was delivered."""
         self._error = self._error or error
+        self._reading.cancel()
 
 
 async def _deliver(stream: MemoryObjectSendStream[T], value: T) -> bool:

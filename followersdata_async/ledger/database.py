@@ -102,7 +102,7 @@ def convert_errors(what: str, receipt: Receipt | None = None) -> Iterator[None]:
     """Convert the database's errors. Their own messages repeat whole statements."""
     try:
         yield
-    except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+    except (SQLAlchemyError, sqlite3.Error, OSError, UnicodeError) as error:
         original = error.orig if isinstance(error, DBAPIError) else error
         words = type(error).__name__ if isinstance(original, SQLAlchemyError) else str(original)
         msg = f"{what}: {(words.strip() or type(error).__name__).splitlines()[0]}"

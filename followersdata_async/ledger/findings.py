@@ -55,12 +55,14 @@ class OtherSpending:
 
     ``placed`` is the cost of the orders that certainly count, ``None`` if the
     cost of one is unknown. ``uncertain`` are the costs of those that may or may
-    not count, ``None`` for an unknown cost.
+    not count, ``None`` for an unknown cost. ``has_refunds``: orders were cancelled,
+    refunded or ended partially since, for which the panel may have given money back.
     """
 
     orders: int
     placed: Decimal | None
     uncertain: Sequence[Decimal | None]
+    has_refunds: bool = False
 
 
 def suggest(receipt: Receipt, balance: Decimal, spending: OtherSpending, *, now: float) -> tuple[Suggestion, str]:
@@ -71,6 +73,8 @@ def suggest(receipt: Receipt, balance: Decimal, spending: OtherSpending, *, now:
         return _undecided("the balance before it is not on record")
     if receipt.cost is None:
         return _undecided("its cost is not on record")
+    if spending.has_refunds:
+        return _undecided("orders were cancelled or refunded since, so that the balance may have risen")
     if spending.placed is None or None in spending.uncertain:
         return _undecided("other orders were sent since, and the cost of one is not on record")
     if len(spending.uncertain) > _MAX_COMBINED:

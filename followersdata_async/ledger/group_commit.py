@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar, final
 import anyio
 from attrs import define
 
+from ..errors import LedgerError
+
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,9 +33,10 @@ class _Job(Generic[Item, Result]):
 class GroupCommit(Generic[Item, Result]):
     """Writes items in transactions, one at a time: what arrives during one transaction shares the next one.
 
-    The items of all callers are committed or rolled back together. ``write``
-    returns a result for each item. ``is_after_sending``: the items are outcomes of
-    requests, which are lost if they are not written.
+    The items of all callers are committed or rolled back together; if that fails,
+    each of them is tried once more, alone. ``write`` returns a result for each item.
+    ``is_after_sending``: the items are outcomes of requests, which are lost if they
+    are not written.
     """
 
     def __init__(
@@ -67,14 +70,25 @@ class GroupCommit(Generic[Item, Result]):
         return job.results[0]
 
     async def _run(self, jobs: Sequence[_Job[Item, Result]]) -> None:
+        """Write the items of jobs together. If that fails, write each of them alone, so that one spoils no other."""
         try:
-            async with self._database.transaction(is_after_sending=self._is_after_sending) as connection:
-                results = await self._write(connection, [job.item for job in jobs])
-            for job, result in zip(jobs, results, strict=True):
-                job.results = [result]
-        except Exception as error:  # noqa: BLE001 - raised in the task of each caller
-            for job in jobs:
-                job.error = error
+            error = await self._try(jobs)
+            if error is not None and (len(jobs) > 1 or isinstance(error, LedgerError)):
+                for job in jobs:
+                    job.error = await self._try([job])
+            elif error is not None:
+                jobs[0].error = error
         finally:
             for job in jobs:
                 job.is_done = True
+
+    async def _try(self, jobs: Sequence[_Job[Item, Result]]) -> Exception | None:
+        """Write items in a transaction. Return the error if it fails."""
+        try:
+            async with self._database.transaction(is_after_sending=self._is_after_sending) as connection:
+                results = await self._write(connection, [job.item for job in jobs])
+        except Exception as error:  # noqa: BLE001 - raised in the task of each caller
+            return error
+        for job, result in zip(jobs, results, strict=True):
+            job.results = [result]
+        return None

@@ -94,6 +94,7 @@ class Ledger:
             raise ConfigurationError(msg) from None
         try:
             await self._database.open()
+            self._placement.open()
             async with self._database.transaction() as connection:
                 await connection.run_sync(schema.prepare)
                 unknown = await count_unknown(connection, sent_before=self._clock() - _LONG_UNKNOWN)
@@ -115,7 +116,7 @@ class Ledger:
 
     async def _close(self, commit: Commit) -> None:
         commit()
-        await self._placement.wait_until_idle()
+        await self._placement.aclose()
         await self._database.aclose()
 
     async def upgrade(self) -> str:
@@ -169,7 +170,7 @@ class Ledger:
         intent = make_intent(
             order, ref=ref, panel=panel, cost=cost, balance_before=balance_before, intended_at=self._clock()
         )
-        return await self._placement.place(client, order, intent)
+        return await self._placement.place(client, intent)
 
     def place_many(
         self,

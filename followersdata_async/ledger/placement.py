@@ -67,11 +67,15 @@ def make_intent(
     if not callable(getattr(order, "fields", None)):
         msg = f"the order of {ref!r} must be one of followersdata_async.orders, got {type(order).__name__}"
         raise TypeError(msg)
+    fields = dict(order.fields())
+    if "service" not in fields:
+        msg = f"the order of {ref!r} must have a service, got {', '.join(fields) or 'no fields'}"
+        raise ValueError(msg)
     return Receipt(
         ref=ref,
         panel=panel,
         state=ReceiptState.INTENDED,
-        fields=dict(order.fields()),
+        fields=fields,
         cost=_check_not_negative(_to_amount("cost", cost)),
         balance_before=_to_amount("balance_before", balance_before),
         intended_at=intended_at,
@@ -112,8 +116,9 @@ class Placement:
         self.clock = clock
         self.limit = limit
         self._locks: dict[str, anyio.Lock] = {}
+        self.is_closed: bool = False
 
-    async def place(self, client: AsyncClient, order: OrderInput, intent: Receipt) -> Receipt:
+    async def place(self, client: AsyncClient, intent: Receipt) -> Receipt:
         """Write an intent and send it, unless its ref was sent before. See ``Ledger.place``."""
 
         async def work(commit: Commit) -> Receipt:
@@ -122,9 +127,9 @@ class Placement:
                 receipt = await self._write(connection, priced)
                 if receipt is None:
                     return await self._get_same(connection, priced)
-            return await self._send(client, order, receipt)
+            return await self._send(client, receipt)
 
-        async with self._lock(intent.ref):
+        async with self.lock(intent.ref):
             priced = await self._price(client, intent)
             return await run_to_completion(work)
 
@@ -133,22 +138,25 @@ class Placement:
         stored = await find_intent(connection, intent)
         if stored is not None and not stored.can_be_sent:
             return None
+        if stored is not None and intent.cost is None:
+            intent = evolve(intent, cost=stored.cost)
         await self._reserve(connection, intent)
-        if stored is None and await insert_intents(connection, [intent], sending=True):
-            return intent
-        if not await claim_intents(connection, [intent.ref], now=self.clock()):
+        now = self.clock()
+        if stored is None and await insert_intents(connection, [intent], now=now, sending=True):
+            return evolve(intent, sent_at=now)
+        if not await claim_intents(connection, [intent.ref], now=now):
             return None
         receipt = await self._get_same(connection, intent)
-        if receipt.cost is None and intent.cost is not None:
+        if intent.cost is not None:
+            # What was checked against the limit is what counts.
             await set_cost(connection, intent.ref, intent.cost)
-            receipt = evolve(receipt, cost=intent.cost)
-        return receipt
+        return evolve(receipt, state=ReceiptState.INTENDED, cost=intent.cost)
 
     async def intend(self, connection: AsyncConnection, intent: Receipt) -> Receipt:
         """Write an intent in a transaction of the caller's. See ``Ledger.intend``."""
         if await find_intent(connection, intent) is None:
             await self._reserve(connection, intent)
-            if await insert_intents(connection, [intent], sending=False):
+            if await insert_intents(connection, [intent], now=self.clock(), sending=False):
                 return intent
         return await self._get_same(connection, intent)
 
@@ -161,10 +169,9 @@ class Placement:
                 receipt = await self._write(connection, priced)
                 if receipt is None:
                     return await get_receipt(connection, ref)
-            fields = dict(receipt.fields)
-            return await self._send(client, Raw(service=fields.pop("service"), extra=fields), receipt)
+            return await self._send(client, receipt)
 
-        async with self._lock(ref):
+        async with self.lock(ref):
             async with self.database.transaction() as connection:
                 intent = await get_receipt(connection, ref)
             if not intent.can_be_sent:
@@ -199,15 +206,30 @@ class Placement:
         stored = await find_intent(connection, intent)
         return stored or await get_receipt(connection, intent.ref)
 
-    async def wait_until_idle(self) -> None:
-        """Wait until no order is being placed."""
+    def check_open(self) -> None:
+        """Check that the ledger was not closed.
+
+        Raises:
+            ConfigurationError: it was closed.
+        """
+        if self.is_closed:
+            msg = "the ledger is closed: place orders inside its `async with`"
+            raise ConfigurationError(msg)
+
+    def open(self) -> None:
+        """Take orders."""
+        self.is_closed = False
+
+    async def aclose(self) -> None:
+        """Take no more orders, and wait until those that are being placed have ended."""
+        self.is_closed = True
         while self._locks:
-            async with self._lock(next(iter(self._locks))):
+            async with self.lock(next(iter(self._locks))):
                 pass
 
-    async def _send(self, client: AsyncClient, order: OrderInput, receipt: Receipt) -> Receipt:
+    async def _send(self, client: AsyncClient, receipt: Receipt) -> Receipt:
         """Send an order that is on record as being sent, and write its outcome."""
-        receipt, error = await send_order(client, order, receipt, self.clock)
+        receipt, error = await send_order(client, receipt, self.clock)
         async with self.database.transaction(receipt) as connection:
             await write_outcomes(connection, [receipt], now=self.clock())
         if error is not None and is_raised(error):
@@ -215,7 +237,7 @@ class Placement:
         return receipt
 
     @asynccontextmanager
-    async def _lock(self, ref: str) -> AsyncIterator[None]:
+    async def lock(self, ref: str) -> AsyncIterator[None]:
         """Let one caller of a ref through at a time. The next one finds the first one's receipt."""
         lock = self._locks.setdefault(ref, anyio.Lock())
         try:
@@ -276,23 +298,33 @@ def compute_cost(rates: Mapping[str, Service], intent: Receipt) -> Decimal:
     Raises:
         ValueError: it has no cost that can be computed.
     """
-    fields = dict(intent.fields)
-    order = Raw(service=fields.pop("service"), extra=fields)
+    order = make_raw_order(intent)
     service = rates.get(format_id(order.service))
     if service is None:
         msg = f"the cost of {intent.ref!r} is unknown: the catalogue has no service {order.service}. Pass cost="
         raise ValueError(msg)
-    return order.cost(service)
+    cost = order.cost(service)
+    if cost < 0:
+        msg = f"the cost of {intent.ref!r} is unknown: the catalogue has the rate {service.rate}. Pass cost="
+        raise ValueError(msg)
+    return cost
+
+
+def make_raw_order(receipt: Receipt) -> Raw:
+    """Return the order on record: what is sent is what was written down, whatever became of the caller's object."""
+    fields = dict(receipt.fields)
+    return Raw(service=fields.pop("service"), extra=fields)
 
 
 _MAX_CATALOGUE_AGE = 3_600.0
 
 
 async def send_order(
-    client: AsyncClient, order: OrderInput, receipt: Receipt, clock: Callable[[], float]
+    client: AsyncClient, receipt: Receipt, clock: Callable[[], float]
 ) -> tuple[Receipt, Exception | None]:
-    """Send an order that is on record as being sent. Return its receipt, and the error if there was one."""
-    receipt = evolve(receipt, sent_at=clock(), error=None, message=None)
+    """Send the order that is on record as being sent. Return its receipt, and the error if there was one."""
+    receipt = evolve(receipt, error=None, message=None)
+    order = make_raw_order(receipt)
     try:
         placed = await client.add(order)
     # A panel that wants fewer requests has not looked at the order.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from attrs import evolve
+from sqlalchemy import func, select
 
 from .._wire.scalars import parse_id
 from ..models import Evidence, Receipt, ReceiptState, format_id
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncConnection
 
     from ..client import AsyncClient
-    from ..models import Id
+    from ..models import Balance, Id
     from .database import Database
 
 _PAGE_SIZE = 500
+_RESOLVE_LOCK = 0x7265736F6C7665
+"""The number of the advisory lock under which orders are settled."""
 
 
 async def iterate_receipts(database: Database, states: Sequence[str]) -> AsyncIterator[Receipt]:
@@ -50,13 +53,17 @@ async def reconcile(
     database: Database, client: AsyncClient, panel: str, clock: Callable[[], float]
 ) -> AsyncIterator[Reconciliation]:
     """Yield what is known of each unknown order of a panel. See ``Ledger.reconcile``."""
-    balance = None
+    balance: Balance | None = None
+    read_from = read_until = 0.0
     async for receipt in iterate_receipts(database, [ReceiptState.UNKNOWN.value, SENDING]):
         if receipt.panel != panel:
             continue
-        balance = balance or await client.balance()
+        if balance is None:
+            read_from = clock()
+            balance = await client.balance()
+            read_until = clock()
         async with database.transaction() as connection:
-            spending = await read_other_spending(connection, receipt)
+            spending = await read_other_spending(connection, receipt, read_from=read_from, read_until=read_until)
             others = await read_neighbors(connection, receipt)
         suggestion, reason = suggest(receipt, balance.balance, spending, now=clock())
         yield Reconciliation(
@@ -78,6 +85,9 @@ async def resolve(connection: AsyncConnection, ref: str, *, order: Id | None, no
         ValueError: the outcome is known, or the id is on record for another ref.
     """
     order = None if order is None else parse_id(format_id(order))
+    if connection.dialect.name == "postgresql":
+        # Two that settle at the same time could use the same id.
+        await connection.execute(select(func.pg_advisory_xact_lock(_RESOLVE_LOCK)))
     receipt = await get_receipt(connection, ref)
     if receipt.state is not ReceiptState.UNKNOWN:
         msg = f"{ref!r} is {receipt.state.value}, and not unknown: there is nothing to settle"

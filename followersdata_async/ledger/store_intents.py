@@ -29,6 +29,7 @@ from .._serialization import format_amount
 from .._wire.scalars import parse_id
 from ..models import ACCOUNT_ERRORS, Receipt, ReceiptState
 from .schema import INTENTS, USED_REFS
+from .texts import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,9 +54,12 @@ _SETTLE = (
         INTENTS.c.ref == bindparam("new_ref"),
         or_(
             bindparam("is_placed", type_=Boolean),
-            # An IN cannot be executed for many rows.
-            INTENTS.c.state == SENDING,
-            INTENTS.c.state == ReceiptState.UNKNOWN.value,
+            and_(
+                # An IN cannot be executed for many rows.
+                or_(INTENTS.c.state == SENDING, INTENTS.c.state == ReceiptState.UNKNOWN.value),
+                # A late outcome says nothing of a newer attempt.
+                INTENTS.c.sent_at == bindparam("new_sent_at", type_=Double),
+            ),
         ),
     )
     .values(
@@ -82,8 +86,10 @@ async def find_used_refs(connection: AsyncConnection, refs: Sequence[str]) -> se
     return set(rows.scalars())
 
 
-async def insert_intents(connection: AsyncConnection, receipts: Sequence[Receipt], *, sending: bool) -> set[str]:
-    """Write intents. Return the refs that are new.
+async def insert_intents(
+    connection: AsyncConnection, receipts: Sequence[Receipt], *, now: float, sending: bool
+) -> set[str]:
+    """Write intents, as being sent since now if ``sending``. Return the refs that are new.
 
     Raises:
         ValueError: the receipt of a ref was pruned; none of those is written.
@@ -94,8 +100,8 @@ async def insert_intents(connection: AsyncConnection, receipts: Sequence[Receipt
     rows = []
     # Sorted, so that two programs that write the same refs wait for each other without a deadlock.
     for receipt in sorted(receipts, key=attrgetter("ref")):
-        row = _encode_row(receipt) | {"counted_at": receipt.intended_at}
-        rows.append(row | {"state": SENDING, "sent_at": receipt.intended_at} if sending else row)
+        row = _encode_row(receipt) | {"counted_at": now}
+        rows.append(row | {"state": SENDING, "sent_at": now} if sending else row)
     statement = insert(INTENTS).on_conflict_do_nothing().returning(INTENTS.c.ref)
     new = set((await connection.execute(statement, rows)).scalars())
     # Asked again after writing: until then, a ref can move from the intents to the used refs between two statements.
@@ -113,6 +119,7 @@ def make_pruned_error(ref: str) -> ValueError:
 
 async def renew_intents(connection: AsyncConnection, refs: Sequence[str], *, now: float) -> None:
     """Count orders that can be sent as spent from now on."""
+    await lock_intents(connection, refs)
     await connection.execute(
         update(INTENTS)
         .where(match_refs(connection, INTENTS.c.ref, refs), _CAN_BE_SENT)
@@ -122,6 +129,7 @@ async def renew_intents(connection: AsyncConnection, refs: Sequence[str], *, now
 
 async def release_intents(connection: AsyncConnection, refs: Sequence[str]) -> None:
     """Count orders that can be sent as not spent, until they are renewed or claimed."""
+    await lock_intents(connection, refs)
     await connection.execute(
         update(INTENTS).where(match_refs(connection, INTENTS.c.ref, refs), _CAN_BE_SENT).values(counted_at=None)
     )
@@ -143,13 +151,30 @@ async def set_cost(connection: AsyncConnection, ref: str, cost: Decimal) -> None
     await connection.execute(update(INTENTS).where(INTENTS.c.ref == ref).values(cost=_encode_amount(cost)))
 
 
-async def claim_intents(connection: AsyncConnection, refs: Sequence[str], *, now: float) -> set[str]:
-    """Claim intents that were not sent. Return the refs that are ours now."""
+async def lock_intents(connection: AsyncConnection, refs: Sequence[str]) -> None:
+    """Lock intents in the order of their refs, so that programs with the same refs wait without a deadlock."""
+    if connection.dialect.name == "postgresql" and refs:
+        locked = (
+            select(INTENTS.c.ref)
+            .where(match_refs(connection, INTENTS.c.ref, refs))
+            .order_by(INTENTS.c.ref)
+            .with_for_update()
+        )
+        await connection.execute(locked)
+
+
+async def claim_intents(
+    connection: AsyncConnection, refs: Sequence[str], *, now: float, skip_locked: bool = False
+) -> set[str]:
+    """Claim intents that were not sent. Return the refs that are ours now.
+
+    With ``skip_locked``, those that another program claims at this moment are left
+    out without waiting, which could end in a deadlock of programs with many refs.
+    """
     free = (
         select(INTENTS.c.ref)
         .where(match_refs(connection, INTENTS.c.ref, refs), _CAN_BE_SENT)
-        # An intent that another program has locked is being claimed by it. Waiting could end in a deadlock.
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=skip_locked)
     )
     ours = (await connection.execute(free)).scalars().all()
     if ours:
@@ -175,7 +200,7 @@ async def get_receipt(connection: AsyncConnection, ref: str) -> Receipt:
 
 
 async def settle(connection: AsyncConnection, receipts: Sequence[Receipt]) -> None:
-    """Write the outcomes of orders that were being sent, unless somebody has decided them in the meantime.
+    """Write the outcomes of orders that were being sent, unless they were decided or sent again in the meantime.
 
     "Placed" is always written: it is the truth.
     """
@@ -186,7 +211,7 @@ async def settle(connection: AsyncConnection, receipts: Sequence[Receipt]) -> No
             "is_free": receipt.state in _FREE_OF_COST,
             "new_counted_at": receipt.sent_at or receipt.intended_at,
         }
-        for receipt in receipts
+        for receipt in sorted(receipts, key=attrgetter("ref"))
     ]
     await connection.execute(_SETTLE, rows)
 
@@ -195,6 +220,7 @@ async def withdraw_intents(
     connection: AsyncConnection, refs: Sequence[str], *, error: str | None, message: str, now: float
 ) -> None:
     """Settle intents that are not going to be sent as not sent."""
+    await lock_intents(connection, refs)
     await connection.execute(
         update(INTENTS)
         .where(match_refs(connection, INTENTS.c.ref, refs), _CAN_BE_SENT)
@@ -252,11 +278,11 @@ def _encode_row(receipt: Receipt) -> dict[str, object]:
         "panel": receipt.panel,
         "fields": encode_fields(receipt.fields),
         "state": receipt.state.value,
-        "order_id": None if receipt.order is None else str(receipt.order),
+        "order_id": None if receipt.order is None else clean_text(str(receipt.order)),
         "charge": _encode_amount(receipt.charge),
-        "currency": receipt.currency,
+        "currency": None if receipt.currency is None else clean_text(receipt.currency),
         "error": receipt.error,
-        "message": receipt.message,
+        "message": None if receipt.message is None else clean_text(receipt.message),
         "cost": _encode_amount(receipt.cost),
         "balance_before": _encode_amount(receipt.balance_before),
         "intended_at": receipt.intended_at,

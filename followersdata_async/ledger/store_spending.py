@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Integer, and_, cast, func, or_, select
+from sqlalchemy import Integer, and_, cast, func, not_, or_, select
 
 from ..errors import ConfigurationError, SpendingLimitError
-from ..models import Receipt, ReceiptState
+from ..models import OrderState, Receipt, ReceiptState
 from .findings import IN_FLIGHT_SECONDS, OtherSpending
-from .schema import INTENTS
+from .schema import INTENTS, ORDERS
 from .spending import EXACT, SpendingLimit, check_cost, find_excess, make_error, make_windows
 from .store_intents import SENDING, decode_row, release_intents
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _SPENDING_LOCK = 0x666F6C6C
 """The first number of the advisory lock under which what is left of a panel's limit is read and reserved."""
-_BALANCE_AGE = 10.0
+_REFUNDING = (OrderState.CANCELED.value, OrderState.PARTIAL.value, OrderState.REFUNDED.value, OrderState.FAILED.value)
+_BALANCE_AGE = 60.0
 """How long before an order its balance may have been read, in seconds."""
 _LONGEST_FLIGHT = 3_600.0
 _MAX_UNCERTAIN = 20
@@ -71,26 +72,36 @@ async def read_windows(
     return windows
 
 
-async def read_other_spending(connection: AsyncConnection, receipt: Receipt) -> OtherSpending:
-    """Return what else has changed the balance since it was read before an order."""
+async def read_other_spending(
+    connection: AsyncConnection, receipt: Receipt, *, read_from: float, read_until: float
+) -> OtherSpending:
+    """Return what else has changed the balance, from when it was read before an order until it was read now.
+
+    That was between ``read_from`` and ``read_until``.
+    """
     since = receipt.intended_at
     amount = func.coalesce(INTENTS.c.charge, INTENTS.c.cost)
-    is_other = and_(INTENTS.c.panel == receipt.panel, INTENTS.c.ref != receipt.ref)
-    is_placed = INTENTS.c.state == ReceiptState.PLACED.value
-    placed = (
-        select(amount, func.count())
-        .where(is_other, is_placed, INTENTS.c.counted_at >= since, INTENTS.c.sent_at >= since)
-        .group_by(amount)
+    is_other = and_(
+        INTENTS.c.panel == receipt.panel,
+        INTENTS.c.ref != receipt.ref,
+        INTENTS.c.counted_at >= since - _LONGEST_FLIGHT,
+        INTENTS.c.sent_at <= read_until,
     )
-    # The panel may have taken their cost before the balance was read, or after it.
-    was_in_flight = and_(is_placed, INTENTS.c.sent_at < since, INTENTS.c.settled_at >= since - _BALANCE_AGE)
+    is_placed = INTENTS.c.state == ReceiptState.PLACED.value
+    is_certain = and_(is_placed, INTENTS.c.sent_at >= since, INTENTS.c.settled_at <= read_from)
+    placed = select(amount, func.count()).where(is_other, is_certain).group_by(amount)
+    # The panel may have taken their cost before a balance was read, or after it.
+    was_in_flight = and_(is_placed, not_(is_certain), INTENTS.c.settled_at >= since - _BALANCE_AGE)
     is_unknown = and_(
         INTENTS.c.state.in_([SENDING, ReceiptState.UNKNOWN.value]), INTENTS.c.sent_at >= since - IN_FLIGHT_SECONDS
     )
-    uncertain = (
-        select(amount)
-        .where(is_other, INTENTS.c.counted_at >= since - _LONGEST_FLIGHT, or_(was_in_flight, is_unknown))
-        .limit(_MAX_UNCERTAIN)
+    uncertain = select(amount).where(is_other, or_(was_in_flight, is_unknown)).limit(_MAX_UNCERTAIN)
+    refunded = (
+        select(func.count())
+        .select_from(ORDERS)
+        .where(
+            ORDERS.c.panel == receipt.panel, ORDERS.c.state.in_(_REFUNDING), ORDERS.c.moved_at >= since - _BALANCE_AGE
+        )
     )
     rows = (await connection.execute(placed)).all()
     return OtherSpending(
@@ -99,6 +110,7 @@ async def read_other_spending(connection: AsyncConnection, receipt: Receipt) -> 
         if any(each is None for each, _ in rows)
         else sum((Decimal(each) * count for each, count in rows), Decimal(0)),
         uncertain=[None if each is None else Decimal(each) for each in (await connection.execute(uncertain)).scalars()],
+        has_refunds=bool((await connection.execute(refunded)).scalar_one()),
     )
 
 

@@ -31,6 +31,7 @@ from .._serialization import to_json
 from .._wire.scalars import parse_id
 from ..models import MAX_CHUNK_SIZE, Change, Id, OrderState, OrderStatus, WatchEvent, format_id
 from .schema import CHANGES, ORDERS
+from .texts import clean_text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -249,7 +250,7 @@ def encode_row(panel: str, order: TrackedOrder) -> dict[str, Any]:
         "remained": _fit_column(order.initial_remains),
         "failures": order.failures,
         "refusals": order.not_found,
-        "error": None if error is None else f"{type(error).__name__}: {error}",
+        "error": None if error is None else clean_text(f"{type(error).__name__}: {error}"),
         "is_open": order.is_open,
         "due_at": order.due_at,
     }
@@ -295,7 +296,7 @@ def encode_status(status: OrderStatus) -> str:
     values = {name: value for name in _STATUS_FIELDS if (value := getattr(status, name)) is not None}
     values["state"] = status.state.value
     values["extra"] = dict(status.extra)
-    return _encode_json(values)
+    return clean_text(_encode_json(values))
 
 
 def decode_status(text: str) -> OrderStatus:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Context, Decimal
 from enum import Enum
-from typing import ClassVar, final
+from typing import Any, ClassVar, final
 
 from attrs import Attribute, field, frozen
 from attrs import fields as attributes
@@ -24,6 +24,12 @@ _FLAT_KINDS = frozenset({ServiceKind.PACKAGE, ServiceKind.CUSTOM_COMMENTS_PACKAG
 
 def _id(_: object, __: Attribute[Id], value: Id) -> None:
     format_id(value)
+
+
+def _copy(value: Any) -> Mapping[str, str]:  # noqa: ANN401 - a caller's, before it is validated
+    """Copy a mapping, which its owner may use again for the next order."""
+    copied: Mapping[str, str] = dict(value) if isinstance(value, Mapping) else value
+    return copied
 
 
 def _extra_fields(_: object, attribute: Attribute[Mapping[str, str]], value: object) -> None:
@@ -89,7 +95,7 @@ class TypedOrder:
     """The field whose lines are the quantity. Some panels require the quantity, the others ignore it."""
 
     service: Id = field(validator=_id)
-    extra: Mapping[str, str] = field(factory=dict, validator=_extra_fields, hash=False)
+    extra: Mapping[str, str] = field(factory=dict, converter=_copy, validator=_extra_fields, hash=False)
 
     def fields(self) -> Mapping[str, str]:
         """Return the form fields without ``key`` and ``action``. ``extra`` overrides the others."""
@@ -204,7 +210,7 @@ class Raw:
     """An order of any fields, sent as they are, for service types that this library does not know."""
 
     service: Id = field(validator=_id)
-    extra: Mapping[str, str] = field(factory=dict, validator=_extra_fields, hash=False)
+    extra: Mapping[str, str] = field(factory=dict, converter=_copy, validator=_extra_fields, hash=False)
 
     def fields(self) -> Mapping[str, str]:
         """Return the form fields without ``key`` and ``action``."""

@@ -89,17 +89,22 @@ async def _settle(ledger: Ledger, client: AsyncClient, receipt: Receipt) -> bool
         answer = _ask("the order's id at the panel, n if it was not placed, Enter to leave it: ")
         if not answer:
             return False
-        if answer.casefold() in {"n", "no"}:
-            if confirm("The same ref can be placed again then. Is it certain?"):
-                await ledger.resolve(receipt.ref, placed=False)
+        is_placed = answer.casefold() not in {"n", "no"}
+        if is_placed:
+            is_agreed = await _is_order(client, answer)
+        else:
+            is_agreed = confirm("The same ref can be placed again then. Is it certain?")
+        if not is_agreed:
+            continue
+        try:
+            await ledger.resolve(receipt.ref, order=answer if is_placed else None, placed=is_placed)
+        except ValueError as error:
+            print_message(f"  {error}")
+            # Its outcome may have arrived while the question was open.
+            if (await ledger.receipt(receipt.ref)).state is not receipt.state:
                 return True
-        elif await _is_order(client, answer):
-            try:
-                await ledger.resolve(receipt.ref, order=answer)
-            except ValueError as error:
-                print_message(f"  {error}")
-            else:
-                return True
+        else:
+            return True
 
 
 async def _is_order(client: AsyncClient, answer: str) -> bool:

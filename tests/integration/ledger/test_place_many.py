@@ -15,12 +15,16 @@ from followersdata_async import (
     AsyncClient,
     ConfigurationError,
     InsufficientFundsError,
+    InvalidOrderError,
     LedgerError,
+    NotSentError,
     OutcomeUnknownError,
+    PlacedOrder,
     SpendingLimitError,
     orders,
 )
 from followersdata_async.ledger import Ledger, PlacementProgress, ReceiptState, SpendingLimit
+from followersdata_async.ledger.database import create_engine
 from followersdata_async.ledger.store_intents import withdraw_intents
 from tests.helpers.panels import Breaking, raising
 
@@ -438,3 +442,149 @@ async def test_an_intent_that_another_program_gave_up_is_checked_again(
         receipts = await ledger.place_many(panel, make_orders(2), concurrency=1)
     assert Counter(receipt.error for receipt in receipts.values()) == {None: 1, "SpendingLimitError": 1}
     assert len(sandbox.orders()) == 2
+
+
+async def test_closing_the_ledger_ends_placing(database_url: str, client: AsyncClient, sandbox: Sandbox) -> None:
+    """Orders in flight are completed, and no others are sent."""
+    ledger = Ledger(database_url)
+    await ledger.__aenter__()
+    async with ledger.place_many(client, make_orders(300), concurrency=3) as receipts:
+        await anext(receipts)
+        await ledger.__aexit__(None, None, None)
+        placed = len(sandbox.orders())
+        with pytest.raises(ConfigurationError, match=r"^the ledger is closed: place orders inside its `async with`$"):
+            [receipt async for receipt in receipts]
+    assert len(sandbox.orders()) == placed < 300
+    async with ledger:
+        assert await list_unknown(ledger) == []
+        assert states(await ledger.place_many(client, make_orders(300))) == {ReceiptState.PLACED: 300}
+    assert len(links(sandbox)) == len(sandbox.orders()) == 300
+
+
+async def test_no_receipt_is_lost_when_a_reader_gives_up(database_url: str, client: AsyncClient) -> None:
+    """``wait_for`` cancels it at the moment at which a receipt arrives."""
+    refs: list[str] = []
+    async with Ledger(database_url) as ledger, ledger.place_many(client, make_orders(300)) as receipts:
+        while True:
+            try:
+                refs.append((await asyncio.wait_for(anext(receipts), 0.0005)).ref)
+            except TimeoutError:
+                continue
+            except StopAsyncIteration:
+                break
+    assert sorted(refs) == sorted(ref for ref, _ in make_orders(300))
+
+
+async def test_an_error_does_not_wait_for_the_next_order(database_url: str, sandbox: Sandbox) -> None:
+    """An iterable that is quiet could keep it back for ever."""
+    http = sandbox.http()
+
+    async def read() -> AsyncIterator[tuple[str, orders.Package]]:
+        yield "r-0", make_order(0)
+        await anyio.sleep_forever()
+
+    async with http, Ledger(database_url) as ledger:
+        closed = AsyncClient(sandbox.key, url=sandbox.url, http=http)
+        with anyio.fail_after(20), pytest.raises(ConfigurationError):
+            await ledger.place_many(closed, read())
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+async def test_a_client_that_is_cancelled_by_itself_is_an_error(
+    database_url: str, client: AsyncClient, concurrency: int
+) -> None:
+    """Not an end of the receipts, and not a cancellation of the caller."""
+    broken: Any = Breaking(client, before=raising(asyncio.CancelledError()))
+    async with Ledger(database_url) as ledger:
+        with pytest.raises(LedgerError, match="was cancelled by the client; its outcome is unknown"):
+            await ledger.place_many(broken, make_orders(9), concurrency=concurrency)
+        assert 1 <= len(await list_unknown(ledger)) <= concurrency
+
+
+async def test_what_is_on_record_is_what_is_sent(database_url: str, client: AsyncClient, sandbox: Sandbox) -> None:
+    """Also if a generator uses its objects again."""
+    fields = {"link": "https://example.com/first", "quantity": "100"}
+
+    class Reused:
+        def fields(self) -> dict[str, str]:
+            return {"service": "1", **fields}
+
+    def read() -> Iterator[tuple[str, Any]]:
+        for number in range(5):
+            fields["link"] = f"https://example.com/{number}"
+            yield f"raw-{number}", orders.Raw(service=1, extra=fields)
+
+    async with Ledger(database_url) as ledger:
+        receipts = await ledger.place_many(client, read())
+        assert {receipt.fields["link"] for receipt in receipts.values()} == set(links(sandbox))
+        assert set(links(sandbox)) == {f"https://example.com/{number}" for number in range(5)}
+        receipt = await ledger.place(client, Reused(), ref="reused")
+        assert receipt.fields["link"] in links(sandbox)
+
+
+async def test_an_intent_of_the_outbox_stays_there(database_url: str, client: AsyncClient, sandbox: Sandbox) -> None:
+    """It belongs to whoever wrote it, also if a call that had it leaves early."""
+    engine = create_engine(database_url)
+    async with Ledger(engine) as ledger:
+        async with engine.begin() as connection:
+            for ref, order in make_orders(150):
+                await ledger.intend(connection, order, ref=ref)
+        async with ledger.place_many(client, make_orders(150), concurrency=1) as receipts:
+            await anext(receipts)
+        placed = len(sandbox.orders())
+        assert len(await list_intended(ledger)) == 150 - placed
+        for ref in await list_intended(ledger):
+            await ledger.send(client, ref)
+    await engine.dispose()
+    assert len(links(sandbox)) == len(sandbox.orders()) == 150
+
+
+@pytest.mark.parametrize("text", ["Link is private \ud83d", "NUL \x00 in it"])
+async def test_odd_text_of_a_panel_loses_no_outcome(
+    database_url: str, client: AsyncClient, sandbox: Sandbox, text: str
+) -> None:
+    """Neither its own, nor those of the orders that are written with it."""
+
+    class Odd:
+        async def add(self, order: Any) -> PlacedOrder:
+            if order.fields()["link"].endswith("/3"):
+                raise InvalidOrderError(text, action="add")
+            placed = await client.add(order)
+            return PlacedOrder(order=placed.order, currency=text)
+
+    panel: Any = Odd()
+    async with Ledger(database_url) as ledger:
+        receipts = await ledger.place_many(panel, make_orders(8))
+        assert states(receipts) == {ReceiptState.PLACED: 7, ReceiptState.REFUSED: 1}
+        assert await list_unknown(ledger) == []
+        assert (await ledger.receipt("r-3")).message == text.replace("\ud83d", "?").replace("\x00", "?")
+        assert (await ledger.place(panel, make_order(9), ref="r-9")).state is ReceiptState.PLACED
+    assert len(sandbox.orders()) == 8
+
+
+async def test_what_another_program_claims_is_not_called_not_sent(
+    database_url: str, client: AsyncClient, sandbox: Sandbox
+) -> None:
+    """Two programs send again what was not sent, at the same moment."""
+    away: Any = Breaking(client, before=raising(NotSentError("away")))
+    async with Ledger(database_url) as one, Ledger(database_url) as two:
+        for round_ in range(20):
+            ref = f"r-{round_}"
+            await one.place(away, make_order(round_), ref=ref)
+            results = await asyncio.gather(
+                one.place(client, make_order(round_), ref=ref), two.place(client, make_order(round_), ref=ref)
+            )
+            assert {result.state for result in results} <= {ReceiptState.PLACED, ReceiptState.UNKNOWN}
+    assert len(links(sandbox)) == len(sandbox.orders()) == 20
+
+
+async def test_two_calls_send_again_what_was_not_sent(database_url: str, client: AsyncClient, sandbox: Sandbox) -> None:
+    """Each order once; what the other one is sending is unknown, and nothing is called intended."""
+    away: Any = Breaking(client, before=raising(NotSentError("away")))
+    async with Ledger(database_url) as one, Ledger(database_url) as two:
+        await one.place_many(away, make_orders(200))
+        found = await asyncio.gather(*(ledger.place_many(client, make_orders(200)) for ledger in (one, two)))
+        for receipts in found:
+            assert set(states(receipts)) <= {ReceiptState.PLACED, ReceiptState.UNKNOWN}
+        assert await list_unknown(one) == []
+    assert len(links(sandbox)) == len(sandbox.orders()) == 200

@@ -422,6 +422,26 @@ async def test_an_answer_that_comes_after_it_was_given_up_is_written_down(
         assert (await human.receipt("cart-2")).order == 77
 
 
+@pytest.mark.parametrize("late", [NotSentError("late"), InvalidOrderError("late", action="add")])
+async def test_a_late_outcome_says_nothing_of_a_newer_attempt(
+    database_url: str, client: AsyncClient, sandbox: Sandbox, late: Exception
+) -> None:
+    """Otherwise an order that may have been sent would be called not sent, and be sent again."""
+    lost: Any = Breaking(client, after=raising(OutcomeUnknownError("cut off", action="add")))
+    async with Ledger(database_url) as ledger, Ledger(database_url) as other:
+
+        async def send_again_and_fail() -> None:
+            await other.resolve("cart-1", placed=False)
+            assert (await other.place(lost, ORDER, ref="cart-1")).state is ReceiptState.UNKNOWN
+            raise late
+
+        slow: Any = Breaking(client, before=send_again_and_fail)
+        await ledger.place(slow, ORDER, ref="cart-1")
+        assert (await ledger.receipt("cart-1")).state is ReceiptState.UNKNOWN
+        assert (await ledger.place(client, ORDER, ref="cart-1")).state is ReceiptState.UNKNOWN
+    assert len(sandbox.orders()) == 1
+
+
 # --- bad input
 
 

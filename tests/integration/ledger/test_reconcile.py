@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import text
 
 from followersdata_async import AsyncClient, OutcomeUnknownError, orders
 from followersdata_async.ledger import Ledger, ReceiptState, Reconciliation, Suggestion
@@ -101,3 +103,70 @@ async def test_orders_that_are_unknown_for_an_hour_are_logged(
         assert [record.getMessage() for record in caplog.records] == [
             "orders that have been unknown for over an hour: 1. Settle them with `followersdata ledger reconcile`"
         ] * warnings
+
+
+async def test_orders_that_overlap_suggest_nothing_that_is_not_so(database_url: str, client: AsyncClient) -> None:
+    """Two of the same cost at the same time: of the one that was lost nobody can tell."""
+    clock = ManualClock()
+    async with Ledger(database_url, clock=clock) as ledger:
+        before = (await client.balance()).balance
+        cost = Decimal("0.9")
+
+        async def first() -> None:
+            clock.now += 1
+            await ledger.place(client, make_order(1), ref="placed", cost=cost, balance_before=before)
+            clock.now += 1
+
+        lost: Any = Breaking(client, before=LOST)
+
+        async def fail_later() -> None:
+            await first()
+            raise OutcomeUnknownError("cut off", action="add")
+
+        lost = Breaking(client, before=fail_later)
+        await ledger.place(lost, make_order(1), ref="lost", cost=cost, balance_before=before)
+        clock.now += 600
+        found = await reconcile(ledger, client)
+        assert found["lost"].suggestion is Suggestion.PROBABLY_NOT_PLACED
+
+        async def place_more() -> None:
+            await ledger.place(client, make_order(1), ref="later", cost=cost)
+
+        await place(ledger, Breaking(client, before=LOST), 2)
+        clock.now += 600
+
+        class Moving:
+            async def balance(self) -> Any:
+                balance = await client.balance()
+                await place_more()
+                return balance
+
+        moving: Any = Moving()
+        found = await reconcile(ledger, moving)
+        assert found["r-2"].suggestion is not Suggestion.PROBABLY_PLACED
+
+
+async def test_a_refund_suggests_nothing(database_url: str, client: AsyncClient) -> None:
+    """The balance rose by it, and may hide what an order has cost."""
+    clock = ManualClock()
+    async with Ledger(database_url, clock=clock) as ledger:
+        await place(ledger, Breaking(client, after=LOST), 1)
+        clock.now += 600
+        assert (await reconcile(ledger, client))["r-1"].suggestion is Suggestion.PROBABLY_PLACED
+        await ledger.track([77])
+        async with ledger._database.transaction() as connection:
+            await connection.execute(
+                text("UPDATE followersdata_orders SET state = 'canceled', moved_at = :now"), {"now": clock.now}
+            )
+        found = (await reconcile(ledger, client))["r-1"]
+        assert (found.suggestion, "cancelled or refunded" in found.reason) == (Suggestion.UNDECIDED, True)
+
+
+async def test_an_id_settles_one_order_at_a_time(database_url: str, client: AsyncClient) -> None:
+    """Two persons that type the same id at the same moment."""
+    lost: Any = Breaking(client, after=LOST)
+    async with Ledger(database_url) as one, Ledger(database_url) as two:
+        for ref in ("a", "b"):
+            await one.place(lost, make_order(1), ref=ref)
+        results = await asyncio.gather(one.resolve("a", order=7), two.resolve("b", order=7), return_exceptions=True)
+        assert sorted(type(result).__name__ for result in results) == ["Receipt", "ValueError"]

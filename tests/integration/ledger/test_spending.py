@@ -19,6 +19,8 @@ from followersdata_async import (
     OutcomeUnknownError,
     PanelUnavailableError,
     PlacedOrder,
+    Service,
+    ServiceKind,
     SpendingLimitError,
     orders,
 )
@@ -291,3 +293,54 @@ async def test_programs_that_race_a_limit_spend_at_most_the_limit(database_url: 
     assert len(placed) == int(Decimal("50.00") / Decimal("0.09")) == 555
     async with Ledger(database_url) as ledger:
         assert await ledger.counts() == {None: 555}
+
+
+async def test_what_is_checked_is_what_counts(database_url: str, client: AsyncClient) -> None:
+    """An order that is sent again with another cost counts with that."""
+    limit = SpendingLimit(per_day=Decimal(100))
+    away: Any = Breaking(client, before=raising(NotSentError("away")))
+    async with Ledger(database_url, spending_limit=limit) as ledger:
+        await ledger.place(away, make_order(1), ref="a", cost=Decimal(1))
+        assert (await ledger.place(client, make_order(1), ref="a", cost=Decimal(90))).cost == 90
+        assert (await ledger.receipt("a")).cost == 90
+        with pytest.raises(SpendingLimitError):
+            await ledger.place(client, make_order(2), ref="b", cost=Decimal(90))
+        await ledger.place(away, make_order(3), ref="c", cost=Decimal(5))
+        with pytest.raises(SpendingLimitError):
+            await ledger.place(client, make_order(3), ref="c", cost=Decimal(500))
+
+
+async def test_a_negative_rate_does_not_raise_the_limit(database_url: str) -> None:
+    """A cost that cannot be is unknown."""
+
+    class Negative:
+        async def services(self, *, max_age: float) -> list[Service]:
+            del max_age
+            kind = ServiceKind.DEFAULT
+            return [Service(service=1, name="x", type="Default", kind=kind, category="x", rate=Decimal(-1000))]
+
+    panel: Any = Negative()
+    async with Ledger(database_url, spending_limit=ONE_A_DAY) as ledger:
+        with pytest.raises(ValueError, match=r"^the cost of 'a' is unknown: the catalogue has the rate -1000"):
+            await ledger.place(panel, make_order(1), ref="a")
+        with pytest.raises(ValueError, match=r"has the rate -1000"):
+            await ledger.place_many(panel, [("a", make_order(1))])
+
+
+async def test_an_order_counts_from_when_it_is_sent(database_url: str, client: AsyncClient) -> None:
+    """Not from when it was asked for: it may wait for a lock or the catalogue."""
+    clock = ManualClock()
+
+    class Slow:
+        async def services(self, *, max_age: float) -> Any:
+            clock.now += 3_000
+            return await client.services(max_age=max_age)
+
+        add = client.add
+
+    panel: Any = Slow()
+    async with Ledger(database_url, spending_limit=SpendingLimit(per_hour=Decimal(1)), clock=clock) as ledger:
+        await ledger.place(panel, make_order(1), ref="a")
+        clock.now += 1_000
+        with pytest.raises(SpendingLimitError):
+            await ledger.place(client, make_order(2), ref="b")

@@ -274,7 +274,7 @@ async def test_when_its_time_is_over_a_round_writes_down_what_it_saw(database_ur
     """What was answered was paid for with a request."""
     async with Ledger(database_url) as ledger:
         await ledger.track(range(1, 101))
-        report = await ledger.poll_once(Stalling(client, 60), deadline=0.3)  # type: ignore[arg-type]
+        report = await ledger.poll_once(Stalling(client, 60), deadline=2.0)  # type: ignore[arg-type]
         assert (report.orders, len(report.changes)) == (60, 60)
         rest = await ledger.poll_once(client)
         first_seen = [change.order for one in (report, rest) for change in one.changes if change.before is None]

@@ -30,7 +30,7 @@ _TAKES: dict[str, Callable[[argparse.Namespace], dict[str, object]]] = {
     ),
     "memory": lambda arguments: {"ids": arguments.ids // 10 if arguments.quick else arguments.ids},
     "polling": lambda arguments: {"seed": arguments.seed, "orders": 2_000 if arguments.quick else 20_000},
-    "kills": lambda arguments: {"adds": arguments.adds, "seed": arguments.seed},
+    "kills": lambda arguments: {"adds": arguments.adds, "seed": arguments.seed, "kills": arguments.kills},
     "soak": lambda arguments: {"adds": arguments.adds, "seed": arguments.seed},
 }
 """What each benchmark's ``run`` takes."""
@@ -76,6 +76,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("name", nargs="?", choices=sorted(_TAKES), help="which; all but kills and soak without it")
     parser.add_argument("--quick", action="store_true", help="less work: a few minutes for all")
     parser.add_argument("--adds", type=int, default=100_000, help="of kills and soak: how many orders")
+    parser.add_argument("--kills", type=int, default=10, help="of kills: how often the command is killed")
     parser.add_argument("--ids", type=int, default=1_000_000, help="of memory: how many ids")
     parser.add_argument(
         "--orders", type=int, default=1_000_000, help="of ledger and sandbox: how many orders there are"

@@ -73,7 +73,8 @@ def _run(file: Path, url: str, seconds: float | None) -> int:
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - our own command
     if seconds is not None:
         time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
+        # Not by Popen, which would wait for one that has ended by itself, and lose its memory.
+        os.kill(process.pid, signal.SIGKILL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     return usage.ru_maxrss

@@ -71,7 +71,7 @@ def make_intent(
     if "service" not in fields:
         msg = f"the order of {ref!r} must have a service, got {', '.join(fields) or 'no fields'}"
         raise ValueError(msg)
-    return Receipt(
+    intent = Receipt(
         ref=ref,
         panel=panel,
         state=ReceiptState.INTENDED,
@@ -80,6 +80,9 @@ def make_intent(
         balance_before=_to_amount("balance_before", balance_before),
         intended_at=intended_at,
     )
+    # What cannot be sent must not be on record as being sent.
+    make_raw_order(intent)
+    return intent
 
 
 def _to_amount(name: str, value: object) -> Decimal | None:

@@ -445,6 +445,24 @@ async def test_a_late_outcome_says_nothing_of_a_newer_attempt(
 # --- bad input
 
 
+@pytest.mark.parametrize("field", ["key", "action", "li\nnk"])
+async def test_fields_that_cannot_be_sent_are_refused_first(
+    database_url: str, client: AsyncClient, sandbox: Sandbox, field: str
+) -> None:
+    """Of an order class of the user's: nothing is on record as being sent."""
+
+    class Own:
+        def fields(self) -> dict[str, str]:
+            return {"service": "3", "link": "https://example.com/p", field: "x"}
+
+    async with Ledger(database_url) as ledger:
+        with pytest.raises(ValueError, match=r"^(extra may not hold|a name in extra must be one line)"):
+            await ledger.place(client, Own(), ref="a")
+        with pytest.raises(LookupError):
+            await ledger.receipt("a")
+    assert sandbox.orders() == []
+
+
 @pytest.mark.parametrize("ref", ["", "  ", "x" * 10_000, "a\x00b", "a\nb", "\ud800"])
 async def test_a_ref_that_cannot_be_kept_is_refused(
     database_url: str, client: AsyncClient, sandbox: Sandbox, ref: str
